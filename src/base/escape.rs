@@ -15,7 +15,8 @@ use std::ops::Range;
 
 use unicode_width::UnicodeWidthChar;
 
-/// This much is looked at at once, so that cutting a long line into rows looks at each octet a few times only.
+/// How much is looked at in one go, so that cutting a long line into rows looks at each octet a few
+/// times only.
 const WINDOW: usize = 512;
 
 /// Where a tab goes: the next column that is a multiple of this.
@@ -48,8 +49,8 @@ pub fn escape_within(octets: &[u8], columns: Range<usize>, out: &mut String) -> 
     pieces.column
 }
 
-/// How many of the octets of a line fill a row of `width` columns at most; at least what one character takes, so that a
-/// line is always used up. A character is not cut, nor is its escape.
+/// How many of the octets of a line fill a row of `width` columns at most; at least what one
+/// character takes, so that a line is always used up. A character is not cut, nor is its escape.
 #[must_use]
 pub fn fit(octets: &[u8], width: usize) -> usize {
     let mut pieces = Pieces::new(octets, 0..width);
@@ -241,8 +242,9 @@ fn plain(octets: &[u8]) -> usize {
     whole + rest.iter().take_while(|octet| is_plain(octet)).count()
 }
 
-/// Characters that are invisible, that change how others are shown, or that are not characters: line separators, bidi controls, joiners, fillers,
-/// annotations, tags, the two that XML forbids. Combining characters are seen, and variation selectors do no harm.
+/// Characters that are invisible, that change how others are shown, or that are not characters:
+/// line separators, bidi controls, joiners, fillers, annotations, tags, the two that XML forbids.
+/// Combining characters are seen, and variation selectors do no harm.
 const HIDDEN: &[(char, char)] = &[
     ('\u{80}', '\u{9f}'),
     ('\u{ad}', '\u{ad}'),

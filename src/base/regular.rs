@@ -22,7 +22,8 @@ pub(crate) enum Links {
 
 /// Opens a file to read it; never waits for the other end of a FIFO.
 ///
-/// Errors: it can't be opened, is not a regular file, or is a link where links are refused. What is checked is the file that was opened.
+/// Errors: it can't be opened, is not a regular file, or is a link where links are refused. What is
+/// checked is the file that was opened.
 pub(crate) fn open(path: &Path, links: Links) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true);

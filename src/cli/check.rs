@@ -379,7 +379,8 @@ impl CheckRun {
             self.add(probe.name, finding);
         }
         let file = played.log.display().to_string();
-        // An unsolicited line of a server is not its greeting, and a server without one is not compared.
+        // An unsolicited line of a server is not its greeting, and a server without one is not
+        // compared.
         if probe.need() != Need::Silence {
             self.sessions.push(probe.name, played.session, file);
         }

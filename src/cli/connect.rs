@@ -40,7 +40,8 @@ fn port(text: &str) -> Result<u16, String> {
 /// The arguments of `connect`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ConnectArgs {
-    /// HOST, HOST:PORT, pop3://[USER@]HOST or pop3s://[USER@]HOST; if omitted, DNS names the server of -u NAME@DOMAIN
+    /// HOST, HOST:PORT, pop3://[USER@]HOST or pop3s://[USER@]HOST; if omitted, DNS names the server
+    /// of -u NAME@DOMAIN
     // Not there beside another subcommand either.
     #[arg(value_name = "HOST", required_unless_present = "user")]
     host: Option<String>,
@@ -52,7 +53,8 @@ pub(crate) struct ConnectArgs {
     #[command(flatten)]
     start: TlsStartArgs,
 
-    /// Connect through socks5://[USER@]HOST:PORT or http://[USER@]HOST:PORT; its password is in POPTALK_PROXY_PASSWORD
+    /// Connect through socks5://[USER@]HOST:PORT or http://[USER@]HOST:PORT; its password is in
+    /// POPTALK_PROXY_PASSWORD
     #[arg(long, value_name = "URL")]
     proxy: Option<String>,
 

@@ -21,7 +21,8 @@ pub(crate) struct ExplainArgs {
     #[arg(long, value_name = "VERB")]
     to: Option<String>,
 
-    /// Reply line, or a word: a command, a capability, a response code, a mechanism, a server's name
+    /// Reply line, or a word: a command, a capability, a response code, a mechanism, a server's
+    /// name
     #[arg(
         value_name = "TEXT",
         required = true,

@@ -113,7 +113,8 @@ pub(super) fn interrupt() -> Result<Arc<AtomicBool>, Error> {
     Ok(is_interrupted)
 }
 
-/// Sets a flag at an interrupt, from now on. To be called when all files are open: a FIFO among them can wait indefinitely.
+/// Sets a flag at an interrupt, from now on. To be called when all files are open: a FIFO among
+/// them can wait indefinitely.
 pub(super) fn catch(is_interrupted: &Arc<AtomicBool>) -> Result<(), Error> {
     for signal in [SIGINT, SIGTERM] {
         signal_hook::flag::register(signal, Arc::clone(is_interrupted))
@@ -127,8 +128,9 @@ pub(super) fn catch(is_interrupted: &Arc<AtomicBool>) -> Result<(), Error> {
     Ok(())
 }
 
-/// Ends the program after an interrupt when no one reads what it prints: a full pipe would hold it indefinitely. What was recorded is
-/// in the transcripts already, only their last events are missing.
+/// Ends the program after an interrupt when no one reads what it prints: a full pipe would hold it
+/// indefinitely. What was recorded is in the transcripts already, only their last events are
+/// missing.
 fn end_unread(is_interrupted: &AtomicBool) {
     let mut waiting = (None, Instant::now());
     loop {
@@ -200,8 +202,8 @@ fn tell_reach(addresses: [Option<SocketAddr>; 2]) {
     }
 }
 
-/// Prints where the server listens and what it is, and a line for each connection, until the program is to end or no one reads
-/// the lines; returns the exit code.
+/// Prints where the server listens and what it is, and a line for each connection, until the
+/// program is to end or no one reads the lines; returns the exit code.
 pub(super) fn emit(
     server: Server,
     what: &str,

@@ -163,8 +163,8 @@ fn meant(host: &str) -> Option<String> {
     nearest(host, names).map(str::to_owned)
 }
 
-/// Prints the help that was asked for, or what is wrong with the arguments. It holds words of the command line's author:
-/// what could drive a terminal is made visible in them first.
+/// Prints the help that was asked for, or what is wrong with the arguments. It holds words of the
+/// command line's author: what could drive a terminal is made visible in them first.
 fn refuse(error: &clap::Error) -> ExitCode {
     let given: Vec<OsString> = std::env::args_os().collect();
     let safe: Vec<OsString> = given.iter().map(|word| safe_word(word)).collect();

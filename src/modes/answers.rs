@@ -1,4 +1,5 @@
-//! What the server has answered so far, for modes that send lines without a person: scripts, replays.
+//! What the server has answered so far, for modes that send lines without a person: scripts,
+//! replays.
 
 mod alignment;
 

@@ -62,7 +62,8 @@ pub(crate) fn run(plan: Plan) -> Exit {
     hold(plan, None)
 }
 
-/// Holds the sessions of a course, whose server each lesson restarts; of the plan only the options count.
+/// Holds the sessions of a course, whose server each lesson restarts; of the plan only the options
+/// count.
 pub(crate) fn teach(plan: Plan, course: Course) -> Exit {
     hold(plan, Some(course))
 }

@@ -1,5 +1,5 @@
-//! `:login`, `:auth`, `:apop` and `--login`: logs in, and shows how each line is made before it goes out. The console and
-//! scripts differ only in how they ask and report.
+//! `:login`, `:auth`, `:apop` and `--login`: logs in, and shows how each line is made before it
+//! goes out. The console and scripts differ only in how they ask and report.
 
 mod attempts;
 mod error;
@@ -30,9 +30,11 @@ pub(crate) enum Method {
 
 /// The conversation in which a login takes place.
 pub(crate) trait LoginHost {
-    /// Sends a line and waits for its answer; the screen shows it as `shown_as`. False when nothing more may be sent.
+    /// Sends a line and waits for its answer; the screen shows it as `shown_as`. False when nothing
+    /// more may be sent.
     fn say(&mut self, shown_as: &str, line: &[u8]) -> bool;
-    /// Sends CAPA and waits. RFC 2449 is optional: a refusal is not a reason to stop. False when nothing more may be sent.
+    /// Sends CAPA and waits. RFC 2449 is optional: a refusal is not a reason to stop. False when
+    /// nothing more may be sent.
     fn ask_capabilities(&mut self) -> bool {
         self.say("CAPA", b"CAPA")
     }
@@ -53,7 +55,8 @@ pub(crate) trait LoginHost {
     /// Asks whether a secret, or a digest of it, may go out in spite of this.
     fn may_risk(&mut self, risk: Risk) -> bool;
     fn may_try(&mut self, next: &NextAttempt) -> bool;
-    /// A refusal is not a reason to stop: the next method is tried. False when the conversation is not to continue.
+    /// A refusal is not a reason to stop: the next method is tried. False when the conversation is
+    /// not to continue.
     fn goes_on(&mut self) -> bool {
         true
     }
@@ -182,7 +185,8 @@ impl<T: LoginHost> LoginRun<'_, T> {
         self.try_each(first, ways.collect(), (&user, &secret), (&session, binding))
     }
 
-    /// Tries one method after the other, as long as it is in doubt whether the password was the reason of a refusal.
+    /// Tries one method after the other, as long as it is in doubt whether the password was the
+    /// reason of a refusal.
     fn try_each(
         &mut self,
         first: Attempt,

@@ -123,7 +123,8 @@ pub(crate) struct ScreenArgs {
     #[command(flatten)]
     pub(crate) style: ColorArgs,
 
-    /// Print plain lines, for screen readers: no colours, pager or line editor; `:pass` hides passwords
+    /// Print plain lines, for screen readers: no colours, pager or line editor; `:pass` hides
+    /// passwords
     #[arg(long)]
     pub(crate) plain: bool,
 }

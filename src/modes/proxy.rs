@@ -328,7 +328,8 @@ fn hold(shared: &Arc<ProxyShared>, client: Client, has_room: bool) -> Option<Hel
     let thread = thread::Builder::new()
         .name(format!("proxy {peer}"))
         .spawn(move || run(&shared, socket, peer, is_tls, poll, told));
-    // Without a thread the socket is closed with what was to be run there. A thread that dials ends by itself; its transcript says that much.
+    // Without a thread the socket is closed with what was to be run there. A thread that dials ends
+    // by itself; its transcript says that much.
     let end = move || waker.wake().is_ok() && !dialling.load(Ordering::SeqCst);
     thread.ok().map(|thread| HeldSocket::new(thread, end))
 }

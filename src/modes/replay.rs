@@ -85,7 +85,8 @@ fn read(path: &Path) -> Result<Reader<BufReader<File>>, ReplayError> {
     Ok(Reader::new(BufReader::with_capacity(64 * 1024, file)))
 }
 
-/// Of a transcript that a proxy made, what passed between it and the server, in a temporary file; see [`ServerLeg`].
+/// Of a transcript that a proxy made, what passed between it and the server, in a temporary file;
+/// see [`ServerLeg`].
 ///
 /// Errors: it can't be read, or nothing can be written.
 pub fn server_leg(path: &Path) -> Result<Option<NamedTempFile>, ReplayError> {
@@ -117,8 +118,8 @@ fn cue(player: &mut FilePlayer, path: &Path) -> Result<Option<Cue>, ReplayError>
 
 /// Plays a transcript to the server of the plan; `progress` receives the number of answers so far.
 ///
-/// Errors: the file can't be read, there is no connection, or a secret that must be sent is not to be had. A conversation
-/// that leaves the recording is not an error.
+/// Errors: the file can't be read, there is no connection, or a secret that must be sent is not to
+/// be had. A conversation that leaves the recording is not an error.
 pub(crate) fn play(
     path: &Path,
     plan: &Plan,

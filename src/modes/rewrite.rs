@@ -174,8 +174,8 @@ fn flush<I: Iterator<Item = Result<Item, ParseError>>>(
     Ok(new.peek().is_some())
 }
 
-/// Leaves out what a `{{...}}` represents: all rows of the server up to the one that the old transcript has after it, or
-/// up to the client's next row.
+/// Leaves out what a `{{...}}` represents: all rows of the server up to the one that the old
+/// transcript has after it, or up to the client's next row.
 fn skip<O, N>(old: &mut RewrittenItems<O>, new: &mut RewrittenItems<N>) -> Result<(), UpdateError>
 where
     O: Iterator<Item = Result<Item, ParseError>>,

@@ -36,7 +36,8 @@ use place::PendingLines;
 use printer::ScriptPrinter;
 use stop::ScriptStop;
 
-/// With `--pipeline`, how many commands may be in flight. Replies are read all the while, so a server is never stuck with them.
+/// With `--pipeline`, how many commands may be in flight. Replies are read all the while, so a
+/// server is never stuck with them.
 const WINDOW: usize = 1000;
 
 /// How many octets of lines are handed to the connection together, and how many may wait there.
@@ -215,8 +216,9 @@ impl ScriptRun<'_> {
     fn gather(&mut self, line: &[u8], number: usize) -> Result<(), Exit> {
         let row = Command::of_line(line);
         if row.is_some_and(|row| row.effect == Effect::Tls) {
-            // What the line is depends on what was answered before, and nothing may be sent after it (RFC 2595 §4). What the
-            // script says then was meant for the inside of TLS: it continues without TLS only with --keep-going (RFC 8314 §4).
+            // What the line is depends on what was answered before, and nothing may be sent after
+            // it (RFC 2595 §4). What the script says then was meant for the inside of TLS: it
+            // continues without TLS only with --keep-going (RFC 8314 §4).
             self.settle()?;
             let now = self.connection.standing();
             let begins_tls = !now.expects_response && !now.is_tls;
@@ -254,7 +256,8 @@ impl ScriptRun<'_> {
         risk.is_some_and(|risk| !self.allows(risk))
     }
 
-    /// Whether an option allows it: without TLS, but never after the greeting of a different service.
+    /// Whether an option allows it: without TLS, but never after the greeting of a different
+    /// service.
     fn allows(&self, risk: Risk) -> bool {
         risk == Risk::NoTls && self.plan.args.allow_plaintext
     }

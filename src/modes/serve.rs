@@ -253,7 +253,8 @@ struct ServerShared {
 }
 
 impl Server {
-    /// Starts to serve. Each connection is reported to `on_event` when it is over, from a thread of the server's; it must not block.
+    /// Starts to serve. Each connection is reported to `on_event` when it is over, from a thread of
+    /// the server's; it must not block.
     ///
     /// Errors: an address can't be listened on, the certificate is not usable, or the platform has no TLS and `tls_listen`
     /// asks for it. Without `tls_listen` such a platform serves without STLS.

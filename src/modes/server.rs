@@ -1,4 +1,5 @@
-//! A running server of ours, whatever it serves: where it listens, its certificate, and how it ends.
+//! A running server of ours, whatever it serves: where it listens, its certificate, and how it
+//! ends.
 
 use std::fmt::{self, Display};
 use std::io;
@@ -12,8 +13,8 @@ use crate::net::listener::Listener;
 use crate::net::target::Target;
 use crate::net::tls::TlsSettings;
 
-/// A running server. Dropped, it closes its ports and connections and waits until all of its threads are done; what was
-/// marked in an open session is not deleted.
+/// A running server. Dropped, it closes its ports and connections and waits until all of its
+/// threads are done; what was marked in an open session is not deleted.
 pub struct Server {
     listener: Listener,
     certificate_pem: Option<String>,

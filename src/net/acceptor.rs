@@ -1,4 +1,5 @@
-//! The server's side of TLS, with OpenSSL: TLS 1.2 and 1.3, with a given certificate or a self-signed one.
+//! The server's side of TLS, with OpenSSL: TLS 1.2 and 1.3, with a given certificate or a
+//! self-signed one.
 
 use std::io::{self, Read, Write};
 use std::net::IpAddr;
@@ -35,8 +36,9 @@ pub(crate) struct Acceptor {
 }
 
 impl Acceptor {
-    /// Takes or makes the certificate, and gives its PEM form back as well. None if TLS is not available. With a
-    /// `client_ca` (PEM) clients are asked for a certificate, and one that it did not issue is refused.
+    /// Takes or makes the certificate, and gives its PEM form back as well. None if TLS is not
+    /// available. With a `client_ca` (PEM) clients are asked for a certificate, and one that it did
+    /// not issue is refused.
     ///
     /// Errors: the PEM can't be read, or the key belongs to a different certificate.
     pub(crate) fn new(
@@ -61,7 +63,8 @@ impl Acceptor {
         self.end_point.clone()
     }
 
-    /// Does the handshake. On a socket that does not block, `wait` is called each time when it can't continue.
+    /// Does the handshake. On a socket that does not block, `wait` is called each time when it
+    /// can't continue.
     ///
     /// Errors: why it failed; the connection is closed then.
     pub(crate) fn accept<S: Read + Write>(&self, stream: S) -> Result<Inside<S>, String> {
@@ -108,8 +111,8 @@ impl<S> Handshake<S> {
     }
 }
 
-/// The hash of a certificate that logins are bound to; its own hash function, SHA-256 in place of the weak ones (RFC 5929 §4.1).
-/// None where the algorithm has none.
+/// The hash of a certificate that logins are bound to; its own hash function, SHA-256 in place of
+/// the weak ones (RFC 5929 §4.1). None where the algorithm has none.
 fn end_point(certificate: &X509) -> Option<Vec<u8>> {
     let signature = certificate.signature_algorithm().object().nid();
     let hash = match signature.signature_algorithms()?.digest {
@@ -235,7 +238,9 @@ impl<S: Read + Write> Inside<S> {
         format!("{} {name}", ssl.version_str())
     }
 
-    /// The names in the client's certificate: the common name, and the part before the `@` of its mail addresses. Empty without a certificate; one that is not trusted was refused in the handshake.
+    /// The names in the client's certificate: the common name, and the part before the `@` of its
+    /// mail addresses. Empty without a certificate; one that is not trusted was refused in the
+    /// handshake.
     pub(crate) fn client_names(&self) -> Vec<String> {
         let Some(certificate) = self.0.ssl().peer_certificate() else {
             return Vec::new();

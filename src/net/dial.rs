@@ -130,7 +130,8 @@ pub(crate) struct Dialled {
     pub(crate) place: String,
 }
 
-/// Connects to the first server of the route that answers; `wait` is as in [`dial`], and once more for the handshake with a proxy.
+/// Connects to the first server of the route that answers; `wait` is as in [`dial`], and once more
+/// for the handshake with a proxy.
 ///
 /// `tell` is called with each failure that another try follows.
 ///

@@ -1,4 +1,5 @@
-//! Asks DNS servers for SRV records: over UDP, or over TCP if the answer is too long or goes through a proxy.
+//! Asks DNS servers for SRV records: over UDP, or over TCP if the answer is too long or goes
+//! through a proxy.
 
 use std::borrow::Cow;
 use std::io::{self, ErrorKind};
@@ -17,7 +18,8 @@ use crate::net::upstream_proxy::Proxy;
 /// The port of DNS (RFC 1035 §4.2).
 const PORT: u16 = 53;
 
-/// The most octets read of an answer over UDP; a query without EDNS gets 512 at most (RFC 1035 §4.2.1).
+/// The most octets read of an answer over UDP; a query without EDNS gets 512 at most (RFC 1035
+/// §4.2.1).
 const UDP_MAX: usize = 4096;
 
 /// How often each server is asked over UDP: packets get lost.
@@ -164,7 +166,8 @@ fn words(error: io::Error) -> String {
 
 fn over_udp(server: SocketAddr, name: &str, wait: Duration) -> Result<DnsAnswer, String> {
     let due = Instant::now() + wait;
-    // The system chooses a new port for each query, which is harder to guess than the id alone (RFC 5452 §9.2).
+    // The system chooses a new port for each query, which is harder to guess than the id alone (RFC
+    // 5452 §9.2).
     let own = match server {
         SocketAddr::V4(_) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
         SocketAddr::V6(_) => SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),

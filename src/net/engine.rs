@@ -44,7 +44,8 @@ pub(crate) enum Request {
     Send(Zeroizing<Vec<u8>>),
     /// Send these whole lines, line ends included, each when its turn comes.
     SendInTurn(Zeroizing<Vec<u8>>, Pacing),
-    /// Send these octets at once, even after STLS: as an attacker on the network path would, or a recording of one.
+    /// Send these octets at once, even after STLS: as an attacker on the network path would, or a
+    /// recording of one.
     Inject(Vec<u8>),
     /// Remember a secret under the name of its hole.
     Remember(&'static str, Zeroizing<Vec<u8>>),
@@ -63,7 +64,8 @@ pub(crate) struct Pacing {
     pub(crate) window: usize,
     /// How many refusals there may have been; after one more, nothing is sent.
     pub(crate) refusals: u64,
-    /// Wake the waiter when the queue falls to this many octets; above that, the connection is busy.
+    /// Wake the waiter when the queue falls to this many octets; above that, the connection is
+    /// busy.
     pub(crate) low: usize,
 }
 
@@ -111,7 +113,8 @@ pub(crate) enum CloseReason {
     /// We closed, because the replies no longer fit the commands.
     OutOfStep,
     Lost(String, CutAt),
-    /// It broke after the reply to QUIT, where nothing was left to say: many servers close with a reset.
+    /// It broke after the reply to QUIT, where nothing was left to say: many servers close with a
+    /// reset.
     Dropped(String),
     TlsFailed,
     /// Octets came between STLS and the handshake.
@@ -193,7 +196,8 @@ pub(crate) struct Snapshot {
     pub(crate) timeouts: u64,
     /// The server has answered QUIT, and not closed for [`CLOSE_WAIT`].
     pub(crate) is_kept_open: bool,
-    /// How many lines of the server were complete that are not data: greeting, status lines, challenges, and unsolicited lines.
+    /// How many lines of the server were complete that are not data: greeting, status lines,
+    /// challenges, and unsolicited lines.
     pub(crate) lines: u64,
     pub(crate) ending: Option<CloseReason>,
     pub(crate) has_log_failed: bool,
@@ -222,7 +226,8 @@ pub enum OpenError {
 pub(crate) struct Timeouts {
     /// For each address, and for a TLS handshake.
     pub(crate) connect: Duration,
-    /// For a greeting or a status line to be complete, and for the next octet of data; None: indefinitely.
+    /// For a greeting or a status line to be complete, and for the next octet of data; None:
+    /// indefinitely.
     pub(crate) reply: Option<Duration>,
     /// How many octets the server may send; after more, the connection is closed.
     pub(crate) octets: u64,
@@ -249,7 +254,8 @@ struct EngineShared {
     /// How many threads wait for a change: waking no one still costs a syscall.
     waiting: AtomicUsize,
     changed: Condvar,
-    /// True before the observer is notified of the end, so that no observer takes an ended connection for open.
+    /// True before the observer is notified of the end, so that no observer takes an ended
+    /// connection for open.
     has_ended: AtomicBool,
 }
 
@@ -363,7 +369,8 @@ impl Connection {
         self.order(Request::Send(octets));
     }
 
-    /// Returns the state once all requests so far are carried out; waits until `is_enough` or for `wait` at most.
+    /// Returns the state once all requests so far are carried out; waits until `is_enough` or for
+    /// `wait` at most.
     pub(crate) fn wait(&self, wait: Duration, is_enough: impl Fn(&Snapshot) -> bool) -> Snapshot {
         let asked = *self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         let guard = self.shared.lock();

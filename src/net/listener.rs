@@ -1,5 +1,5 @@
-//! Listens for clients, in cleartext and inside TLS: one thread accepts, up to a limit, and each connection has a thread of its own.
-//! The caller decides what is done on a connection.
+//! Listens for clients, in cleartext and inside TLS: one thread accepts, up to a limit, and each
+//! connection has a thread of its own. The caller decides what is done on a connection.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -118,7 +118,8 @@ pub(crate) fn acceptor(
     }
 }
 
-/// Says in cleartext that there are too many connections. Inside TLS nothing can be said before a handshake.
+/// Says in cleartext that there are too many connections. Inside TLS nothing can be said before a
+/// handshake.
 pub(crate) fn turn_away(mut socket: impl Write, is_tls: bool) {
     if !is_tls {
         // The socket is new enough to take a line.

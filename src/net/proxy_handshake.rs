@@ -9,7 +9,8 @@ use crate::base::io_error::plain;
 use crate::net::target::Target;
 use crate::net::upstream_proxy::{Negotiation, Proxy, ProxyError, ProxyStep};
 
-/// Asks the proxy, on a connection to it, to connect to `target`; `wait` is for the whole handshake.
+/// Asks the proxy, on a connection to it, to connect to `target`; `wait` is for the whole
+/// handshake.
 ///
 /// Errors: the proxy refuses, breaks the protocol, closes, or takes too long.
 pub(super) fn pass(

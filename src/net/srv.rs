@@ -209,7 +209,8 @@ fn servers(records: &[ResourceRecord<'_>], name: &str) -> Result<DnsAnswer, Answ
     }
 }
 
-/// Whether a name may be a host's. An address is not one (RFC 2782: the target is a name with address records).
+/// Whether a name may be a host's. An address is not one (RFC 2782: the target is a name with
+/// address records).
 fn is_host(name: &Name<'_>) -> bool {
     let is_number = |label: &[u8]| label.iter().all(u8::is_ascii_digit);
     name.is_valid_hostname() && !name.as_bytes().last().is_some_and(is_number)

@@ -142,7 +142,8 @@ pub(crate) fn parse(text: &str, port: Option<u16>, is_tls: bool) -> Result<Named
     Ok(Named { target, user })
 }
 
-/// The user of a URL (RFC 2384 §3). The login method after a `;` is not ours to read: the caller decides it.
+/// The user of a URL (RFC 2384 §3). The login method after a `;` is not ours to read: the caller
+/// decides it.
 fn url_user(text: &str) -> Result<Option<String>, TargetError> {
     if text.contains(':') {
         return Err(TargetError::Password);

@@ -292,7 +292,8 @@ impl From<Mistake> for TlsError {
 
 /// Does the handshake on a connected socket that does not block.
 ///
-/// `is_stls`: the server agreed to it by STLS; otherwise TLS begins at once. `wait` is called each time the handshake can't continue; it returns when the socket may have become ready.
+/// `is_stls`: the server agreed to it by STLS; otherwise TLS begins at once. `wait` is called each
+/// time the handshake can't continue; it returns when the socket may have become ready.
 ///
 /// Errors: the handshake failed, the certificate is not to be trusted, or `wait` gave up.
 pub(crate) fn handshake(
@@ -403,7 +404,8 @@ fn connector(settings: &TlsSettings) -> Result<TlsConnector, TlsError> {
 
 /// Reads a certificate and its key.
 ///
-/// Errors: a file can't be read, or the two are not a certificate and key in PEM form (the key as PKCS #8).
+/// Errors: a file can't be read, or the two are not a certificate and key in PEM form (the key as
+/// PKCS #8).
 pub(crate) fn read_identity(
     certificate: &Path,
     key: &Path,

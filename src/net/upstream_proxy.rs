@@ -1,4 +1,5 @@
-//! The handshake with a proxy: its URL, and what is sent to it before the connection to the server is up. No I/O.
+//! The handshake with a proxy: its URL, and what is sent to it before the connection to the server
+//! is up. No I/O.
 
 mod http;
 mod socks;

@@ -1,4 +1,5 @@
-//! A socket with a deadline: no read or write continues after it, so a peer that sends one octet a minute gains no time.
+//! A socket with a deadline: no read or write continues after it, so a peer that sends one octet a
+//! minute gains no time.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};

@@ -19,7 +19,8 @@ impl From<&Service> for Mistake {
     }
 }
 
-/// Returns the mistake that the first octets of a failed TLS handshake show, at the start or after STLS.
+/// Returns the mistake that the first octets of a failed TLS handshake show, at the start or after
+/// STLS.
 pub(crate) fn in_tls(first: &[u8], is_stls: bool) -> Option<Mistake> {
     let is_pop3 = first.starts_with(b"+") || first.starts_with(b"-ERR");
     if is_pop3 && is_stls {

@@ -172,10 +172,12 @@ pub(crate) enum Passing<'a> {
 
 /// Reads items into parts: the steps of [`Steps`], commands paired with their replies.
 ///
-/// A transcript whose first row is the client's, with no `* connected` before it, is a piece of a session: no greeting is
-/// awaited. Where the server's row is the first, it may be a greeting or not. After a gap (a row `{{...}}`) the pairing continues as it
-/// would without; it is sure again when a status line answers a command that was sent after the gap. A status line that starts with a hole is taken as one line; `S: {{...}}` in its place represents the whole reply
-/// to every command that waits.
+/// A transcript whose first row is the client's, with no `* connected` before it, is a piece of a
+/// session: no greeting is awaited. Where the server's row is the first, it may be a greeting or
+/// not. After a gap (a row `{{...}}`) the pairing continues as it would without; it is sure again
+/// when a status line answers a command that was sent after the gap. A status line that starts with
+/// a hole is taken as one line; `S: {{...}}` in its place represents the whole reply to every
+/// command that waits.
 #[derive(Debug)]
 pub(crate) struct Dialogue {
     steps: Steps,

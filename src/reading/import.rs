@@ -1,8 +1,9 @@
 //! Recordings that other programs made, as transcripts. Pure: octets of files in, texts of transcripts out.
 //!
-//! Nothing that a recording lacks is made up: a head says what is missing, and holes mark omitted octets.
-//! Secrets are hidden as in a live recording. In memory at once are the files ([`FILE_MAX`] each), of a capture at most two octets
-//! more for each of the file, and the transcripts, at most about five octets for each of theirs.
+//! Nothing that a recording lacks is made up: a head says what is missing, and holes mark omitted
+//! octets. Secrets are hidden as in a live recording. In memory at once are the files ([`FILE_MAX`]
+//! each), of a capture at most two octets more for each of the file, and the transcripts, at most
+//! about five octets for each of theirs.
 
 mod builder;
 mod conversation;

@@ -14,8 +14,9 @@ use crate::transcript::event::{Event, EventKind};
 use crate::transcript::{Hole, Piece, Row};
 use stream::SideStream;
 
-/// What is in a hole's place while the tracker reads: a word that means nothing. The hider uses octets that no one
-/// types in its place ([`crate::transcript::secret::flat`]): there a hole is not to look like text.
+/// What is in a hole's place while the tracker reads: a word that means nothing. The hider uses
+/// octets that no one types in its place ([`crate::transcript::secret::flat`]): there a hole is not
+/// to look like text.
 const NEUTRAL: u8 = b'x';
 
 /// A line of the server that represents any rows.
@@ -31,7 +32,8 @@ pub struct Place {
 }
 
 impl Place {
-    /// Continues with the next row after this one, which is `line` (octets, CRLF included) without time and escapes.
+    /// Continues with the next row after this one, which is `line` (octets, CRLF included) without
+    /// time and escapes.
     pub(crate) fn next_row(&mut self, line: &[u8]) {
         // `S: ` and LF are in the file, CRLF on the wire.
         self.row += 1;
@@ -42,7 +44,8 @@ impl Place {
 #[derive(Debug)]
 pub(crate) enum Passed<'a> {
     Row {
-        /// Milliseconds since the row before, or since an event with a time where that came after it.
+        /// Milliseconds since the row before, or since an event with a time where that came after
+        /// it.
         after_ms: u64,
         /// Milliseconds since the transcript was started.
         now_ms: u64,
@@ -51,7 +54,8 @@ pub(crate) enum Passed<'a> {
     Time(u64),
     /// What the tracker says, and where the octets of it came from, if it has any.
     Step(Step<'a>, OctetOrigin),
-    /// A row `{{...}}`. Outside the data of the server the lines that represent the replies it holds follow, each a hole.
+    /// A row `{{...}}`. Outside the data of the server the lines that represent the replies it
+    /// holds follow, each a hole.
     AnyRows {
         side: Side,
         is_data: bool,
@@ -128,7 +132,8 @@ impl Steps {
         self.tracker.set_shape(verb, shape);
     }
 
-    /// A row of this side comes: where it is the first, what represents the greeting of a piece is read before it.
+    /// A row of this side comes: where it is the first, what represents the greeting of a piece is
+    /// read before it.
     pub(crate) fn begin(&mut self, side: Side, emit: &mut dyn FnMut(Passed<'_>)) {
         if std::mem::replace(&mut self.has_rows, true) || self.is_connected {
             return;
@@ -183,7 +188,8 @@ impl Steps {
         });
     }
 
-    /// A row `{{...}}`. Where data is coming it is some of it; elsewhere it represents all replies that are awaited.
+    /// A row `{{...}}`. Where data is coming it is some of it; elsewhere it represents all replies
+    /// that are awaited.
     fn any_rows(&mut self, place: Place, side: Side, emit: &mut dyn FnMut(Passed<'_>)) {
         let mut is_data = false;
         if side == Side::Client || self.tracker.is_in_data() {

@@ -77,7 +77,8 @@ pub struct Row {
     pub side: Side,
     /// Milliseconds since the row before; the first row counts from the head's `started`.
     pub after_ms: u64,
-    /// Octets and holes, without the line end. Two runs of octets are never adjacent, and none is empty.
+    /// Octets and holes, without the line end. Two runs of octets are never adjacent, and none is
+    /// empty.
     pub pieces: Vec<Piece>,
     /// How the line ends; `LineEnd::None` when the next row of this side continues with it.
     pub end: LineEnd,

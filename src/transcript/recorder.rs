@@ -1,4 +1,5 @@
-//! Records one connection as it happens: octets pass the tracker, secrets are taken out, rows go into the file and then to the observer.
+//! Records one connection as it happens: octets pass the tracker, secrets are taken out, rows go
+//! into the file and then to the observer.
 
 mod listing;
 mod rows;
@@ -38,7 +39,8 @@ pub enum RecordedStep {
     Data {
         /// Who sent them.
         side: Side,
-        /// As on the wire, stuffed; where it is not a message, the name of a hole in place of each secret.
+        /// As on the wire, stuffed; where it is not a message, the name of a hole in place of each
+        /// secret.
         octets: Vec<u8>,
     },
     /// Octets that came between the `+OK` to STLS and the handshake.
@@ -114,7 +116,8 @@ pub struct Recorder {
     /// The data that is coming, where it is not a message.
     listing: ListedData,
     is_listing: bool,
-    /// Whether the data of the coming reply is reported: not that of a message that no one wants to see.
+    /// Whether the data of the coming reply is reported: not that of a message that no one wants to
+    /// see.
     tells_data: bool,
     tells_messages: bool,
     file: Option<Box<dyn Write + Send>>,
@@ -155,7 +158,8 @@ impl Recorder {
         self.bodies = bodies;
     }
 
-    /// Says whether the data of messages is reported as [`RecordedStep::Data`]; it is, unless this says otherwise.
+    /// Says whether the data of messages is reported as [`RecordedStep::Data`]; it is, unless this
+    /// says otherwise.
     pub fn tell_messages(&mut self, tells_messages: bool) {
         self.tells_messages = tells_messages;
     }
@@ -174,7 +178,8 @@ impl Recorder {
         self.write();
     }
 
-    /// Takes octets of one side at `now_ms`, milliseconds since the start; writes their rows, then reports what was seen.
+    /// Takes octets of one side at `now_ms`, milliseconds since the start; writes their rows, then
+    /// reports what was seen.
     pub fn feed(
         &mut self,
         side: Side,
@@ -210,7 +215,8 @@ impl Recorder {
 
     /// Hands out what was held because more was likely to come; call it when nothing came for a while.
     ///
-    /// The client's line stays: only its start says where the secret is, and some clients send each octet as it is typed.
+    /// The client's line stays: only its start says where the secret is, and some clients send each
+    /// octet as it is typed.
     pub fn flush(&mut self, now_ms: u64, see: &mut dyn FnMut(RecordedStep)) {
         self.rows.now_ms = now_ms;
         self.steps(|tracker, emit| tracker.flush_server(emit));
@@ -291,7 +297,8 @@ impl Recorder {
         self.tracker.tls_started();
     }
 
-    /// Says what shape replies to `verb` have; see [`Tracker::set_shape`]. An event says so to readers of the transcript.
+    /// Says what shape replies to `verb` have; see [`Tracker::set_shape`]. An event says so to
+    /// readers of the transcript.
     pub(crate) fn set_shape(&mut self, verb: &str, shape: Shape, now_ms: u64) {
         self.tracker.set_shape(verb, shape);
         if let Some(event) = Event::taken_as(&self.hide_text(verb), shape) {
@@ -426,7 +433,8 @@ impl Recorder {
         });
     }
 
-    /// Hands out the held end of a line that will not continue. If it holds enough of a secret to recognize it, it is hidden.
+    /// Hands out the held end of a line that will not continue. If it holds enough of a secret to
+    /// recognize it, it is hidden.
     fn release(&mut self) {
         self.hand_out_data(ListedData::finish);
         let held = std::mem::take(&mut self.held);

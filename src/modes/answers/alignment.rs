@@ -41,8 +41,9 @@ impl Alignment {
         }
     }
 
-    /// Whether more may be on its way: the reply is not the one to its command, or a login was refused, which two programs
-    /// after each other may both answer. `is_wary`: whatever the reply to a login is.
+    /// Whether more may be on its way: the reply is not the one to its command, or a login was
+    /// refused, which two programs after each other may both answer. `is_wary`: whatever the reply
+    /// to a login is.
     pub(crate) fn is_doubtful(&self, is_wary: bool) -> bool {
         let (Some(sent), Some(status)) = (&self.sent, self.status) else {
             // What came with the greeting is not a reply.
@@ -98,7 +99,8 @@ impl Alignment {
         }
     }
 
-    /// Whether the reply lacks numbers that belong into it (RFC 1939 §5: STAT, and LIST with a number; §7: UIDL).
+    /// Whether the reply lacks numbers that belong into it (RFC 1939 §5: STAT, and LIST with a
+    /// number; §7: UIDL).
     fn lacks_numbers(&self) -> bool {
         let (Some(sent), Some(Status::Positive)) = (&self.sent, self.status) else {
             return false;

@@ -158,7 +158,8 @@ impl Editor {
                 Ok(line) if is_damaged => Input::Damaged(line),
                 Ok(line) => Input::Line(line),
                 Err(ReadlineError::Interrupted) => Input::Interrupted,
-                // The library drops an octet that is not UTF-8, and with it the line, and continues with what was drawn.
+                // The library drops an octet that is not UTF-8, and with it the line, and continues
+                // with what was drawn.
                 Err(ReadlineError::Io(error)) if error.kind() == ErrorKind::InvalidData => {
                     is_damaged = true;
                     given.clone_from(&self.drawn.lock().unwrap_or_else(PoisonError::into_inner));
@@ -334,7 +335,8 @@ fn controls_hint(line: &str) -> String {
     hint
 }
 
-/// The arguments that are still to be typed, and what the command does while only its verb is there.
+/// The arguments that are still to be typed, and what the command does while only its verb is
+/// there.
 fn syntax_hint(line: &str) -> Option<String> {
     let row = Command::of_line(line.as_bytes())?;
     let words = Words::of(line.as_bytes()).count();

@@ -1,4 +1,5 @@
-//! Judges a session by the rules while it continues; what is found is kept until the reply has been shown.
+//! Judges a session by the rules while it continues; what is found is kept until the reply has been
+//! shown.
 
 use std::time::Instant;
 

@@ -1,4 +1,5 @@
-//! Where a line that is being typed becomes secret: on its way to the server, and where a person types one that poptalk need not see.
+//! Where a line that is being typed becomes secret: on its way to the server, and where a person
+//! types one that poptalk need not see.
 
 use crate::analysis::console_input::{self, Action, Typed};
 use crate::pop3::command::Command;

@@ -156,7 +156,8 @@ impl Console {
         result.ok().map(|()| message)
     }
 
-    /// Fetches a message, unless it is the reply that came last. None when it could not be had, which was reported.
+    /// Fetches a message, unless it is the reply that came last. None when it could not be had,
+    /// which was reported.
     fn fetch(&mut self, number: &str) -> Option<FetchedMessage> {
         if number.is_empty() || !number.bytes().all(|digit| digit.is_ascii_digit()) {
             self.screen

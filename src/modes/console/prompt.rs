@@ -104,7 +104,8 @@ impl Console {
         safe
     }
 
-    /// A line with what was typed ahead after it. Each line waits for Enter: you have not seen it yet.
+    /// A line with what was typed ahead after it. Each line waits for Enter: you have not seen it
+    /// yet.
     fn with_typed_ahead(&mut self, line: &str) -> String {
         let ahead = std::mem::take(&mut self.typed_ahead);
         let (first, rest) = ahead.split_once('\n').unwrap_or((&ahead, ""));

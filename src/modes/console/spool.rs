@@ -174,8 +174,8 @@ impl Spool {
         Ok(start)
     }
 
-    /// Looks for the first match that starts at `offset` or after it, or for the last one that starts before it.
-    /// `is_over` is asked every now and then whether to give up.
+    /// Looks for the first match that starts at `offset` or after it, or for the last one that
+    /// starts before it. `is_over` is asked every now and then whether to give up.
     ///
     /// Errors: the file can't be read.
     pub fn find(

@@ -72,7 +72,8 @@ impl Interrupts {
     }
 }
 
-/// How often to look for Ctrl-C while a secret is awaited, where the system does not report it at once.
+/// How often to look for Ctrl-C while a secret is awaited, where the system does not report it at
+/// once.
 const WAKE: Duration = Duration::from_millis(200);
 
 /// Asks for a secret; nothing of it is shown.

@@ -45,8 +45,8 @@ pub(crate) struct ReplyView {
 }
 
 impl ReplyView {
-    /// Shows on `screen` a connection to `place`, host and port; long replies go to a pager when there is one. The goals of a
-    /// lesson are judged too.
+    /// Shows on `screen` a connection to `place`, host and port; long replies go to a pager when
+    /// there is one. The goals of a lesson are judged too.
     pub(crate) fn new(
         screen: Arc<Screen>,
         knowledge: SharedKnowledge,

@@ -3,7 +3,8 @@
 use crate::pop3::sasl::{Mechanism, SaslError};
 use crate::pop3::session::SessionState;
 
-/// A script tries no more methods than this: each refusal counts as a failed login, and servers lock accounts for those.
+/// A script tries no more methods than this: each refusal counts as a failed login, and servers
+/// lock accounts for those.
 pub(crate) const TRIES_MAX: usize = 3;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,7 +63,8 @@ pub(super) fn offered(session: &SessionState, has_binding: bool, is_tls: bool) -
         let plain = ways.iter().position(|way| !is_tls && way.is_plain());
         ways.insert(plain.unwrap_or(ways.len()), Attempt::Apop);
     }
-    // RFC 2449 §6.2: a list without USER says that USER is not supported. Where nothing else is offered it is tried anyway.
+    // RFC 2449 §6.2: a list without USER says that USER is not supported. Where nothing else is
+    // offered it is tried anyway.
     if offers_user(&session.capabilities) || ways.is_empty() {
         ways.push(Attempt::UserAndPass);
     }
@@ -136,7 +138,9 @@ pub(super) enum RefusalMeaning {
 impl Refused<'_> {
     /// Returns what it says about the password.
     ///
-    /// `[AUTH]` alone proves nothing: RFC 3206 §4 gives it for every trouble with credentials. Cyrus sends it for a type of binding that it does not support, and Dovecot for a digest when it stores only a hash of the password.
+    /// `[AUTH]` alone proves nothing: RFC 3206 §4 gives it for every trouble with credentials.
+    /// Cyrus sends it for a type of binding that it does not support, and Dovecot for a digest when
+    /// it stores only a hash of the password.
     pub(super) fn verdict(&self) -> RefusalMeaning {
         if let Some("IN-USE" | "LOGIN-DELAY" | "SYS/TEMP") = self.code {
             return RefusalMeaning::Elsewhere;

@@ -19,7 +19,8 @@ use crate::transcript::event::Event;
 
 const READ_MAX: usize = 128 * 1024;
 
-/// This many octets of the client may wait for the reply to STLS, or for the end of a line that may be STLS.
+/// This many octets of the client may wait for the reply to STLS, or for the end of a line that may
+/// be STLS.
 const HELD_MAX: usize = 64 * 1024;
 
 /// So much of a greeting is looked at for its first line.
@@ -53,7 +54,8 @@ pub(super) struct ProxiedConnection<'a> {
     is_line_start: bool,
     /// The server's greeting so far, until its first line is known.
     greeting: Vec<u8>,
-    /// The greeting's first line is known, and is not that of a different service: the client may speak.
+    /// The greeting's first line is known, and is not that of a different service: the client may
+    /// speak.
     pub(super) is_greeted: bool,
     is_stls_ours: bool,
     capabilities: Capabilities,
@@ -421,7 +423,8 @@ impl<'a> ProxiedConnection<'a> {
         Ok(())
     }
 
-    /// RFC 2595 §4: what was sent in cleartext after STLS is not to be taken for what comes inside TLS.
+    /// RFC 2595 §4: what was sent in cleartext after STLS is not to be taken for what comes inside
+    /// TLS.
     fn injected_by_client(&mut self) -> RelayOutcome {
         let octets = std::mem::take(&mut self.held);
         self.tape.event(&Event::Injected {
@@ -433,8 +436,8 @@ impl<'a> ProxiedConnection<'a> {
         RelayOutcome::Injected(Side::Client)
     }
 
-    /// A side that sends no more, and all that it sent was handed on: the other side learns of it. Where it is the server, that
-    /// is the end: no one reads what a client sends then.
+    /// A side that sends no more, and all that it sent was handed on: the other side learns of it.
+    /// Where it is the server, that is the end: no one reads what a client sends then.
     fn pass_on_ends(&mut self) -> Result<(), RelayOutcome> {
         if self.server.has_ended && self.client.waiting() == 0 {
             return Err(self.ended.take().unwrap_or(RelayOutcome::ClosedByServer));

@@ -105,8 +105,9 @@ impl ProxiedConnection<'_> {
         self.tape.event(&Event::UpstreamLine { side, text });
     }
 
-    /// One line of the server's that is not handed on as it comes. Nothing may follow it: we have asked for no more, and
-    /// what came in cleartext is not to be taken for what comes inside TLS (RFC 2595 §4).
+    /// One line of the server's that is not handed on as it comes. Nothing may follow it: we have
+    /// asked for no more, and what came in cleartext is not to be taken for what comes inside TLS
+    /// (RFC 2595 §4).
     fn own_line(&mut self, what: &str) -> Result<Vec<u8>, RelayOutcome> {
         let deadline = Instant::now() + self.shared.waits.handshake;
         let mut line = Vec::new();

@@ -1,4 +1,5 @@
-//! One leg of a connection: its socket, in cleartext or inside TLS, and what is still to be sent on it.
+//! One leg of a connection: its socket, in cleartext or inside TLS, and what is still to be sent on
+//! it.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::Shutdown;
@@ -158,7 +159,8 @@ impl Leg {
         }
     }
 
-    /// Reads until `buffer` is full or nothing more has come. An end or a fault after octets is reported by the next read.
+    /// Reads until `buffer` is full or nothing more has come. An end or a fault after octets is
+    /// reported by the next read.
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> Came {
         if let Some(came) = self.ending.take() {
             self.has_ended = true;

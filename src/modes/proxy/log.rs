@@ -29,7 +29,8 @@ pub(super) struct RelayLog<'a> {
 }
 
 impl<'a> RelayLog<'a> {
-    /// Opens the transcript of `peer`'s connection. If it can't be made, the connection goes without one.
+    /// Opens the transcript of `peer`'s connection. If it can't be made, the connection goes
+    /// without one.
     pub(super) fn new(shared: &'a ProxyShared, peer: &str) -> Self {
         let now = Timestamp::now();
         let mut recorder = Recorder::new(Hider::sharing(shared.is_keeping, &shared.secrets));

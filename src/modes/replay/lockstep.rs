@@ -169,7 +169,8 @@ impl Replay<'_> {
         if self.connection.standing().ending.is_some() {
             return SessionFlow::Break(None);
         }
-        // A password that went through TLS does not go out in cleartext, even if STLS is refused now.
+        // A password that went through TLS does not go out in cleartext, even if STLS is refused
+        // now.
         if cue.needs_tls && !now.is_tls {
             return SessionFlow::Break(self.departure.is_none().then_some(Exit::Tls));
         }
@@ -244,7 +245,8 @@ impl Replay<'_> {
         spare::is_spared(pieces, &hear(&self.heard))
     }
 
-    /// Reads on inside TLS for a while: a reply to what was injected must not be taken for the reply to the next command.
+    /// Reads on inside TLS for a while: a reply to what was injected must not be taken for the
+    /// reply to the next command.
     fn listen_inside_tls(&self, lines: u64) {
         let now = self.connection.wait(UNASKED, |now| now.lines > lines);
         if now.lines > lines {
@@ -307,7 +309,8 @@ impl Replay<'_> {
     }
 }
 
-/// A line without holes, and its end. What was hidden in a recording is not sent where anyone on the network path can read it.
+/// A line without holes, and its end. What was hidden in a recording is not sent where anyone on
+/// the network path can read it.
 fn plain_line(pieces: &[Piece], end: LineEnd) -> Option<Vec<u8>> {
     let mut line = Vec::new();
     for piece in pieces {
@@ -320,8 +323,8 @@ fn plain_line(pieces: &[Piece], end: LineEnd) -> Option<Vec<u8>> {
     Some(line)
 }
 
-/// Whether the server is a different service, to which nothing is sent. A greeting that is only odd may be what was recorded;
-/// probes have no such recording.
+/// Whether the server is a different service, to which nothing is sent. A greeting that is only odd
+/// may be what was recorded; probes have no such recording.
 fn is_other(now: &Snapshot, options: &Options) -> bool {
     match now.greeting {
         Greeting::Other(_) => true,

@@ -1,4 +1,5 @@
-//! The position of a script: which lines were sent and which wait, to name the line that stopped it.
+//! The position of a script: which lines were sent and which wait, to name the line that stopped
+//! it.
 
 use std::collections::VecDeque;
 

@@ -79,7 +79,8 @@ impl ClientStream {
 }
 
 pub(super) fn run(shared: &ServerShared, socket: Arc<TcpStream>, peer: SocketAddr, is_tls: bool) {
-    // A reply is sent in few pieces; waiting to fill a packet only makes it late. It also works without.
+    // A reply is sent in few pieces; waiting to fill a packet only makes it late. It also works
+    // without.
     let _ = socket.set_nodelay(true);
     let mut connection = ClientConnection {
         shared,

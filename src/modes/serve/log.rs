@@ -124,7 +124,8 @@ impl Room {
     }
 }
 
-/// A transcript that takes up room. Without room it ends before the octets that do not fit, with a whole row.
+/// A transcript that takes up room. Without room it ends before the octets that do not fit, with a
+/// whole row.
 struct Counted {
     file: File,
     room: Arc<Room>,

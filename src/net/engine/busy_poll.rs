@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-/// While a script is played, and something has just happened, the thread polls for this long before it goes to sleep: waking up takes longer than the answer of a near server.
+/// While a script is played, and something has just happened, the thread polls for this long before
+/// it goes to sleep: waking up takes longer than the answer of a near server.
 const NEAR: Duration = Duration::from_micros(50);
 /// Misses allowed before polling stops.
 const PATIENCE: u8 = 8;
@@ -31,7 +32,8 @@ impl BusyPoll {
         }
     }
 
-    /// Whether the thread has not slept since the last look: then it does not know of the end of the connection.
+    /// Whether the thread has not slept since the last look: then it does not know of the end of
+    /// the connection.
     pub(super) fn is_awake(&self) -> bool {
         self.looked.is_some()
     }
@@ -41,8 +43,8 @@ impl BusyPoll {
         self.looked != Some(now)
     }
 
-    /// Notes the state `now`, and returns whether to look again instead of going to sleep; `quiet`: for how long nothing has come
-    /// and nothing was sent.
+    /// Notes the state `now`, and returns whether to look again instead of going to sleep; `quiet`:
+    /// for how long nothing has come and nothing was sent.
     pub(super) fn stay_awake(&mut self, now: EngineProgress, quiet: Duration) -> bool {
         if self.patience == 0 {
             self.looked = None;

@@ -27,7 +27,8 @@ use crate::transcript::recorder::{RecordedStep, Recorder};
 
 /// How many octets one read takes at most.
 const READ_MAX: usize = 128 * 1024;
-/// The same in a script until this many came together: a short one should not wait for the memory of a long one.
+/// The same in a script until this many came together: a short one should not wait for the memory
+/// of a long one.
 const READ_FIRST: usize = 8 * 1024;
 /// After this much silence, what was held back (more was likely to come) is handed out.
 const FLUSH_AFTER: Duration = Duration::from_millis(200);
@@ -192,7 +193,8 @@ impl Engine {
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                // What the server said before it closed is still to be read; reading finds the end. The system reports a reset only once.
+                // What the server said before it closed is still to be read; reading finds the end.
+                // The system reports a reset only once.
                 Err(error) => {
                     self.outbox.clear();
                     if error.kind() == ErrorKind::ConnectionReset {
@@ -219,7 +221,8 @@ impl Engine {
                 Ok(0) => end = Some(self.reset.take()),
                 Ok(more) => {
                     count += more;
-                    // A plain socket that gives less than was asked for has no more, unless its end came with it; and that is unknown unless we waited for it.
+                    // A plain socket that gives less than was asked for has no more, unless its end
+                    // came with it; and that is unknown unless we waited for it.
                     is_dry =
                         is_plain && more < asked && !self.is_closing && !self.nearness.is_awake();
                     if !is_dry {
@@ -441,7 +444,9 @@ impl Engine {
         tracker.state() == State::Update && tracker.awaited().is_none()
     }
 
-    /// The moment from which the time-out of a reply counts. Data may be of any length, and while it comes all is well. One line is short: a server that sends it octet by octet gains no time.
+    /// The moment from which the time-out of a reply counts. Data may be of any length, and while
+    /// it comes all is well. One line is short: a server that sends it octet by octet gains no
+    /// time.
     fn awaited_since(&self, awaited: &Awaited) -> Instant {
         match awaited {
             Awaited::Greeting | Awaited::Status(_) => self.asked_since,

@@ -1,4 +1,5 @@
-//! What keeps a session from its next line: a reply that is not `+OK`, the greeting of a different service, TLS that was asked for and is not on.
+//! What keeps a session from its next line: a reply that is not `+OK`, the greeting of a different
+//! service, TLS that was asked for and is not on.
 
 use super::Snapshot;
 use crate::base::service::Service;
@@ -17,7 +18,8 @@ pub(crate) enum Greeting {
 }
 
 impl Greeting {
-    /// Returns what is wrong with it, and what to do; None when it is a POP3 greeting, or has not come.
+    /// Returns what is wrong with it, and what to do; None when it is a POP3 greeting, or has not
+    /// come.
     pub(crate) fn mistake(self) -> Option<Mistake> {
         match self {
             Self::Awaited | Self::Pop3 => None,

@@ -80,7 +80,9 @@ impl Tap {
         self.reads_text = false;
     }
 
-    /// Whether the TCP connection was read to its end. After close_notify nothing more is read (RFC 8314 §3.4), so an end of TLS that finds this was not announced; libraries do not distinguish the two.
+    /// Whether the TCP connection was read to its end. After close_notify nothing more is read (RFC
+    /// 8314 §3.4), so an end of TLS that finds this was not announced; libraries do not distinguish
+    /// the two.
     pub(crate) fn has_ended(&self) -> bool {
         self.has_ended
     }
@@ -210,7 +212,8 @@ impl Default for HelloSeen {
     }
 }
 
-/// Reads the octets of a handshake: what the ServerHello chose, and the certificates if they are unencrypted.
+/// Reads the octets of a handshake: what the ServerHello chose, and the certificates if they are
+/// unencrypted.
 pub(super) fn listen(octets: &[u8]) -> HelloSeen {
     let mut messages = Vec::new();
     let mut rest = octets;

@@ -114,7 +114,8 @@ impl Pairing {
             Passed::Row { now_ms, .. } => self.now_ms = now_ms,
             Passed::Time(_) => {}
             Passed::Step(step, mut origin) => {
-                // Only as a whole row does it represent rows: such a row ends the line that was begun before it.
+                // Only as a whole row does it represent rows: such a row ends the line that was
+                // begun before it.
                 let last = match step {
                     Step::Line {
                         octets,
@@ -344,7 +345,8 @@ impl Pairing {
         }
     }
 
-    /// Which command the server answers is no longer known. Whether the first line was the greeting, the next step says.
+    /// Which command the server answers is no longer known. Whether the first line was the
+    /// greeting, the next step says.
     fn out_of_step(&mut self, emit: &mut dyn FnMut(Passing<'_>)) {
         self.is_lost = true;
         let waiting = self.queue.iter_mut();

@@ -22,7 +22,8 @@ pub struct Moment {
 pub enum TapeStep<'a> {
     /// A row comes; its octets are reported as soon as it is clear what they are.
     Row {
-        /// Milliseconds since the row before, or since [`TapeStep::Passed`] where that came after it.
+        /// Milliseconds since the row before, or since [`TapeStep::Passed`] where that came after
+        /// it.
         after_ms: u64,
         /// What these milliseconds were for.
         phase: WaitPhase,
@@ -112,7 +113,8 @@ pub enum WaitPhase {
     Idle,
 }
 
-/// Reads items into what happens. Unlike [`super::Dialogue`] it hands the data on, and reports each line when it has come.
+/// Reads items into what happens. Unlike [`super::Dialogue`] it hands the data on, and reports each
+/// line when it has come.
 #[derive(Debug)]
 pub struct Walker {
     steps: Steps,

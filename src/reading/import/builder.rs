@@ -49,7 +49,8 @@ const MASKS: &[&str] = &[
 ];
 
 impl TranscriptBuilder {
-    /// A transcript with its head. `imported` says where it is from and what is not in it; `head` comes before.
+    /// A transcript with its head. `imported` says where it is from and what is not in it; `head`
+    /// comes before.
     pub(super) fn new(options: &Options, head: &[(&str, String)], imported: &str) -> Self {
         let mut talk = Self {
             redactor: Redactor::new(Hider::new(options.is_keeping), redact::Options::default()),

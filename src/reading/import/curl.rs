@@ -1,4 +1,5 @@
-//! `curl -v`: `> ` and `< ` lines. Message data goes to standard output, and is not among them. Traces are in `dump`.
+//! `curl -v`: `> ` and `< ` lines. Message data goes to standard output, and is not among them.
+//! Traces are in `dump`.
 
 use super::curl_connections::Talks;
 use std::sync::LazyLock;

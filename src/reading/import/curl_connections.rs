@@ -29,7 +29,8 @@ impl<'a> Talks<'a> {
         }
     }
 
-    /// What comes next was logged at this time of day, in microseconds. A time that is less is of the next day.
+    /// What comes next was logged at this time of day, in microseconds. A time that is less is of
+    /// the next day.
     pub(super) fn at(&mut self, us: u64) {
         const DAY: u64 = 24 * 60 * 60 * 1_000_000;
         let last = self.us.unwrap_or(us);

@@ -1,5 +1,5 @@
-//! Distinguishes the TCP connections that use the same two ends, one after another: by the sequence numbers of their SYNs, so that
-//! the order of the file does not matter.
+//! Distinguishes the TCP connections that use the same two ends, one after another: by the sequence
+//! numbers of their SYNs, so that the order of the file does not matter.
 
 use std::collections::BTreeMap;
 

@@ -149,7 +149,8 @@ pub(super) fn copy(
     sessions(source, options, &TERMINAL)
 }
 
-/// Lines after that of a connection in which its session must begin, so that it is not a line of a message.
+/// Lines after that of a connection in which its session must begin, so that it is not a line of a
+/// message.
 const OPENING_MAX: usize = 8;
 
 fn sessions(

@@ -133,8 +133,8 @@ fn has_times(octets: &[u8]) -> bool {
     lines.any(|line| stamp::front(line).is_some_and(|(_, rest)| begins(rest)))
 }
 
-/// The sessions of one text: a new one begins where the program connects again after a session. `connects` gets the line and
-/// what follows it; `command` is what was typed to start it.
+/// The sessions of one text: a new one begins where the program connects again after a session.
+/// `connects` gets the line and what follows it; `command` is what was typed to start it.
 pub(super) fn parts<'a>(
     octets: &'a [u8],
     command: &str,
@@ -437,8 +437,9 @@ impl TerminalSession<'_> {
         }
     }
 
-    /// Whether a line is a challenge of the AUTH that is in progress. No base64 begins with `+` and a space, so it is one even
-    /// where the response to the last one is missing; `+` without a space may begin a response that is owed.
+    /// Whether a line is a challenge of the AUTH that is in progress. No base64 begins with `+` and
+    /// a space, so it is one even where the response to the last one is missing; `+` without a
+    /// space may begin a response that is owed.
     fn is_challenge(&self, line: &[u8]) -> bool {
         self.talk.is_in_sasl() && (line == b"+" || line.starts_with(b"+ "))
     }

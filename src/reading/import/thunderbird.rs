@@ -155,7 +155,8 @@ fn started_tls(talk: &mut TranscriptBuilder) {
     }
 }
 
-/// A line of the client that the log only reports. After USER it is PASS; inside AUTH it is a response.
+/// A line of the client that the log only reports. After USER it is PASS; inside AUTH it is a
+/// response.
 fn suppressed(talk: &mut TranscriptBuilder, is_name_sent: bool) {
     talk.client_speaks();
     let named = |name: &str| Piece::Hole(Hole::Named(name.to_owned()));

@@ -41,8 +41,9 @@ impl EventKind {
 
     /// Whether an event of this kind has a time.
     ///
-    /// The time of a handshake separates what the server needed from what the client did afterwards. Its text ends in words
-    /// of the server (the subject of a certificate), so that the time is always written after it: the server cannot forge one.
+    /// The time of a handshake separates what the server needed from what the client did
+    /// afterwards. Its text ends in words of the server (the subject of a certificate), so that the
+    /// time is always written after it: the server cannot forge one.
     pub(crate) fn is_timed(self) -> bool {
         matches!(self, Self::TlsStarted | Self::TlsFailed)
     }

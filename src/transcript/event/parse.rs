@@ -6,7 +6,8 @@ use super::{CUTS, Event, EventKind, Malformed, PARTIES, SHAPES, Trust};
 use crate::pop3::tracker::{CutAt, Side};
 
 impl Event {
-    /// Returns the event that a text says, without its time. A text that would print differently is [`Event::Other`].
+    /// Returns the event that a text says, without its time. A text that would print differently is
+    /// [`Event::Other`].
     pub(crate) fn parse(text: &str) -> Self {
         known(text)
             .filter(|event| event.to_string() == text)

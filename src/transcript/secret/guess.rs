@@ -151,7 +151,8 @@ impl Guess {
         }
     }
 
-    /// Whether a line that is not a command comes in place of a response. After a login it must look like one.
+    /// Whether a line that is not a command comes in place of a response. After a login it must
+    /// look like one.
     fn expects_response(&self, line: &[u8]) -> bool {
         self.after == After::Auth && (!self.is_done() || is_response(line))
     }

@@ -51,7 +51,8 @@ pub(crate) fn named(pieces: Vec<Piece>) -> String {
     String::from_utf8_lossy(&text).into_owned()
 }
 
-/// What represents a hole where only octets will do: in no verb, no name and no base64, and too long to be two typing errors.
+/// What represents a hole where only octets will do: in no verb, no name and no base64, and too
+/// long to be two typing errors.
 pub(super) const STAND_IN: &[u8] = &[HOLE; 8];
 
 pub(super) const HOLE: u8 = 0x1a;

@@ -165,7 +165,8 @@ fn spaced_place(line: &[u8]) -> Option<SecretPlace> {
     })
 }
 
-/// A line with blanks of ASCII, as many octets, in place of all others, and of a sign after its first word; None without any of these.
+/// A line with blanks of ASCII, as many octets, in place of all others, and of a sign after its
+/// first word; None without any of these.
 fn with_blanks(line: &[u8]) -> Option<Vec<u8>> {
     let mut spaced = Vec::with_capacity(line.len());
     for chunk in line.utf8_chunks() {

@@ -1,5 +1,5 @@
-//! The secrets that may come back, and where they are in a line: as they are, in base64, in hexadecimal digits, in percent-encoding,
-//! with character references of HTML.
+//! The secrets that may come back, and where they are in a line: as they are, in base64, in
+//! hexadecimal digits, in percent-encoding, with character references of HTML.
 //!
 //! A secret that is the user's name, or a part of it, is special: the transcript shows the name, and a hole in the middle of the
 //! name would say what the secret is. Such a secret is hidden only where it is said to be one (`PASS alice`, `password: alice`,
@@ -52,8 +52,9 @@ pub(super) struct Values {
     base64: ValueIndex,
     /// The names that a client line showed, in lower case.
     names: VecDeque<Zeroizing<Vec<u8>>>,
-    /// The names inside the SASL exchange that is in progress, in lower case. The transcript does not show them, so a password
-    /// that was typed in their place by mistake must stay hidden afterwards.
+    /// The names inside the SASL exchange that is in progress, in lower case. The transcript does
+    /// not show them, so a password that was typed in their place by mistake must stay hidden
+    /// afterwards.
     sasl_names: Vec<Zeroizing<Vec<u8>>>,
 }
 
@@ -111,8 +112,8 @@ impl Values {
         }
     }
 
-    /// Remembers a secret that the client wrote after `before`. Of those that are typed, `is_given` is false, and beyond this many
-    /// the oldest is forgotten.
+    /// Remembers a secret that the client wrote after `before`. Of those that are typed, `is_given`
+    /// is false, and beyond this many the oldest is forgotten.
     pub(super) fn add(&mut self, hole: &'static str, secret: &[u8], before: &[u8], is_given: bool) {
         let start = secret.get(..VALUE_MAX).unwrap_or(secret);
         let plain = Zeroizing::new(start.to_ascii_lowercase());
@@ -267,8 +268,9 @@ impl Values {
         starts.max().unwrap_or(0)
     }
 
-    /// How many octets at the end are a secret that is in a name or is a plain short word, whole, where the word may still continue:
-    /// only what follows says whether it is the secret, or the name, or a longer word.
+    /// How many octets at the end are a secret that is in a name or is a plain short word, whole,
+    /// where the word may still continue: only what follows says whether it is the secret, or the
+    /// name, or a longer word.
     fn open_end(&self, octets: &[u8]) -> usize {
         let mut tail = 0;
         for (value, range, _) in self.places(&SearchedText::of(octets)) {

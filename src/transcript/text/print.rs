@@ -125,7 +125,8 @@ fn escape_before(out: &mut Vec<u8>, octets: &[u8], next_is_hole: bool) {
     }
 }
 
-/// Whether octets are in the file as they are. Written so that the compiler makes vector code of it.
+/// Whether octets are in the file as they are. Written so that the compiler makes vector code of
+/// it.
 fn is_plain(octets: &[u8]) -> bool {
     let mut odd = false;
     for octet in octets {

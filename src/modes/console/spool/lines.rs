@@ -26,7 +26,8 @@ pub struct SpoolLine {
 }
 
 impl SpoolLine {
-    /// The octets as they are to be shown: a bare LF is not a line end of POP3 (RFC 1939 §3), so it stays.
+    /// The octets as they are to be shown: a bare LF is not a line end of POP3 (RFC 1939 §3), so it
+    /// stays.
     pub(crate) fn into_shown(mut self) -> Vec<u8> {
         if self.end == LineEnd::Lf {
             self.octets.push(b'\n');

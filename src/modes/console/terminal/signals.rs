@@ -60,7 +60,8 @@ fn leave(code: i32) -> ! {
     // For good: anything else that wants to change the terminal waits for the end.
     let _held = changing();
     pager::restore();
-    // The library that edits lines does not ask. What it would change from now on is not a terminal.
+    // The library that edits lines does not ask. What it would change from now on is not a
+    // terminal.
     let terminal = dup(stdin());
     if let Ok(nothing) = File::open("/dev/null") {
         let _ = dup2_stdin(nothing);
@@ -80,7 +81,8 @@ pub(crate) fn on_return(show: impl Fn() + Send + 'static) {
     *ON_RETURN.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(show));
 }
 
-/// Ctrl-Z was pressed: stops the program, with those that run beside it in a pipeline, until the shell lets it continue.
+/// Ctrl-Z was pressed: stops the program, with those that run beside it in a pipeline, until the
+/// shell lets it continue.
 pub(crate) fn suspend() {
     IS_OURS.store(true, Ordering::SeqCst);
     if kill_current_process_group(Signal::TSTP).is_err() {
@@ -96,8 +98,8 @@ pub(crate) fn lent<T>(run: impl FnOnce() -> T) -> T {
     result
 }
 
-/// Stops here. SIGTTIN has no other use in this program, so that the system does with it what it does by default: where no shell is
-/// there that could let us continue, nothing.
+/// Stops here. SIGTTIN has no other use in this program, so that the system does with it what it
+/// does by default: where no shell is there that could let us continue, nothing.
 fn stop() {
     if IS_LENT.load(Ordering::SeqCst) {
         let _ = raise(SIGTTIN);

@@ -76,7 +76,8 @@ pub(super) fn word_around(octets: &[u8], place: Range<usize>) -> Range<usize> {
     start..place.end + behind.iter().take_while(is_word).count()
 }
 
-/// What base64 says, with padding or without, in either alphabet (RFC 4648 §4, §5); None if it is not base64.
+/// What base64 says, with padding or without, in either alphabet (RFC 4648 §4, §5); None if it is
+/// not base64.
 pub(in crate::transcript::secret) fn decode(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let digit = |octet: &u8| match octet {
         b'-' => b'+',
