@@ -122,7 +122,7 @@ impl Exchange {
 pub enum Part {
     /// The greeting, or a command with its reply; reported when the reply ends.
     Exchange(Box<Exchange>),
-    /// A line of the server although nothing was asked.
+    /// An unsolicited line of the server.
     Unrequested(Line),
     /// Octets that came between the server's `+OK` to STLS and the TLS handshake.
     Injected(Measures),
@@ -163,7 +163,7 @@ pub(crate) enum Passing<'a> {
     Hole(Side),
     /// A row `{{...}}` in data.
     AnyRows,
-    /// Rows are missing: which command the next line of the server answers is not known.
+    /// Rows are missing: it is unknown which command the next line of the server answers.
     OutOfStep,
     /// The status line that comes next answers the command that waits longest, for sure.
     InStep,
@@ -242,7 +242,7 @@ impl Dialogue {
             }
             Item::Event(text) => {
                 let event = EventAt::read(place, text);
-                // Its time is in the time of the next row, too, and nothing here ends between the two.
+                // The time of the next row includes it, and nothing here ends between the two.
                 steps.event(&event.said(), None, &mut |passed| talk.passed(passed, emit));
                 emit(Passing::Part(Part::Event(event)));
             }

@@ -65,11 +65,11 @@ pub(crate) enum Passed<'a> {
     },
     /// The lines that represent a row `{{...}}` have come.
     AnyRowsEnd {
-        /// Whether data was coming at its end: it is some of that, too.
+        /// Whether data was coming at its end: then it includes some of that.
         is_data: bool,
         place: Place,
     },
-    /// What was awaited will not come: time is out, TLS began, or the connection has ended.
+    /// What was awaited will not come: it timed out, TLS began, or the connection has ended.
     Abandoned {
         /// Lines do not continue either.
         is_end: bool,
@@ -81,7 +81,7 @@ pub(crate) enum Passed<'a> {
 pub(crate) enum Start {
     /// A piece of a session as a person writes it: its first row is whole, and where it is the client's, no greeting is awaited.
     Whole,
-    /// A recording that may begin in the middle of anything. Only who judges a session needs to be so careful: the first line may
+    /// A recording that may begin in the middle of anything. Only a judge of a session needs to be this careful: the first line may
     /// be the rest of one, and belong to a command that is not there.
     Anywhere,
 }

@@ -1,5 +1,4 @@
-//! The events of a transcript (`transcripts/README.md`, Events). This is the one place that knows their words: who writes an event
-//! makes an [`Event`] and prints it, who reads one parses it.
+//! The events of a transcript (`transcripts/README.md`, Events). This is the one place that knows their words: a writer of an event makes an [`Event`] and prints it, a reader parses it.
 
 mod kind;
 mod malformed;
@@ -79,9 +78,9 @@ pub enum Event {
         /// [`Shape::Single`] or [`Shape::Multi`].
         shape: Shape,
     },
-    /// A secret that was hidden in the row before did not have its shape.
+    /// A secret that was hidden in the row before was malformed.
     Malformed(Malformed),
-    /// Nothing came for so long although a reply was awaited.
+    /// A reply was awaited, and nothing came for this long.
     TimedOut(Duration),
     /// More came than was to be stored; the most.
     TooMuchCame(String),

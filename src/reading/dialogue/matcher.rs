@@ -1,4 +1,4 @@
-//! Whether octets fit a row with holes, in linear time.
+//! Matches octets against a row with holes, in linear time.
 
 use memchr::memmem;
 

@@ -1,4 +1,4 @@
-//! What is kept of data that may be larger than memory.
+//! Measures of data that may be larger than memory.
 
 use memchr::memchr_iter;
 use sha2::{Digest as _, Sha256};

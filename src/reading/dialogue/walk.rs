@@ -25,14 +25,14 @@ pub enum TapeStep<'a> {
         /// Milliseconds since the row before, or since [`TapeStep::Passed`] where that came after
         /// it.
         after_ms: u64,
-        /// What these milliseconds were for.
+        /// What took these milliseconds.
         phase: WaitPhase,
     },
     /// An event comes that has a time.
     Passed {
         /// Milliseconds since the row, or the event with a time, before.
         after_ms: u64,
-        /// What these milliseconds were for.
+        /// What took these milliseconds.
         phase: WaitPhase,
     },
     /// A line, or a part of one that is very long or was cut.
@@ -90,7 +90,7 @@ pub enum TapeStep<'a> {
     DataStarted(&'a Sent),
     /// The reply to this command is complete; None: it was the greeting.
     ReplyEnded(Option<&'a Sent>, Status),
-    /// What was awaited will not come: time is out, the connection has ended, or TLS began.
+    /// What was awaited will not come: it timed out, the connection has ended, or TLS began.
     Abandoned,
     /// Something other than octets.
     Event(EventAt),
@@ -98,7 +98,7 @@ pub enum TapeStep<'a> {
     Other(&'a Item),
 }
 
-/// What time passes for.
+/// What the time between two rows was needed for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum WaitPhase {
     /// The connection, TLS where it comes first, and the greeting.
@@ -109,7 +109,7 @@ pub enum WaitPhase {
     Waiting,
     /// For the data of a reply, or of a message that the client sends.
     Transfer,
-    /// For the client: nothing is awaited of the server.
+    /// For the client: the server owes nothing.
     Idle,
 }
 
@@ -162,7 +162,7 @@ impl Walker {
             let mut emit = |told: TapeStep<'_>| goes_on = goes_on && emit(told);
             let (row, offset) = (reader.row() + 1, reader.offset());
             run.clear();
-            // Inside data no line of a run can end it, and none tells its time.
+            // Inside data no line of a run can end it, and none has a time.
             if walker.is_data && reader.read_run(&mut run) > 0 {
                 let phase = walker.phase();
                 walker.read_on(phase, &mut emit, |steps, emit| {

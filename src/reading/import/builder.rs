@@ -26,7 +26,7 @@ pub(super) struct TranscriptBuilder {
     is_behind_hole: bool,
     /// Rows of the client are missing, the login perhaps among them.
     is_behind_client_hole: bool,
-    /// The server has said something; and it was not POP3.
+    /// The server has sent something, and it was not POP3.
     is_greeted: bool,
     service: Option<&'static Service>,
     head_len: usize,
@@ -34,7 +34,7 @@ pub(super) struct TranscriptBuilder {
 
 const FOREIGN_LEN: usize = 400;
 
-/// Words for a secret that programs put in its place.
+/// Words that programs write in place of a secret.
 const MASKS: &[&str] = &[
     "XX_DELETED_XX",
     "<omitted>",
@@ -273,7 +273,7 @@ impl TranscriptBuilder {
         self.item(Item::Prose(escaped(&format!(" {prose}"))));
     }
 
-    /// A line that neither side said, as prose. What may be a secret is left out.
+    /// A line that neither side sent, as prose. What may be a secret is left out.
     pub(super) fn foreign(&mut self, line: &str) {
         if line.trim().is_empty() {
             return;

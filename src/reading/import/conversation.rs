@@ -111,7 +111,7 @@ impl Conversation {
         }
     }
 
-    /// Nothing is known of what was said before the capture: not whether a greeting or a login came.
+    /// What was sent before the capture is unknown: even whether a greeting or a login came.
     fn begin(&mut self) {
         if std::mem::take(&mut self.lacks_start) {
             self.talk.hole(Side::Server);
@@ -265,13 +265,13 @@ fn start(passages: &[Passage<'_>]) -> Vec<u8> {
     start
 }
 
-/// Whether octets are no text: more control octets than one in twenty. A few are a probe, or show nothing.
+/// Whether octets are not text: more control octets than one in twenty. A few are a probe, or show nothing.
 fn is_binary(octets: &[u8]) -> bool {
     let is_control = |octet: &&u8| octet.is_ascii_control() && !b"\t\r\n".contains(octet);
     octets.iter().filter(is_control).count() * 20 > octets.len().max(20)
 }
 
-/// Whether octets begin as a TLS record of a version that there is (RFC 8446 §5.1).
+/// Whether octets begin as a TLS record of an existing version (RFC 8446 §5.1).
 fn is_record(start: &[u8]) -> bool {
     matches!(start, [20..=23, 3, 0..=4])
 }

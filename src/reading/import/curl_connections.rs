@@ -1,4 +1,4 @@
-//! The connections of which curl writes, from its lines or its traces.
+//! The connections that curl reports, from its lines or its traces.
 
 use super::builder::TranscriptBuilder;
 use super::lines::{TlsLog, behind, host_port, text, word};

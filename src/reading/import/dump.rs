@@ -41,7 +41,7 @@ fn block(line: &[u8]) -> Option<(Option<u64>, Block<'_>)> {
     Some((us, block))
 }
 
-/// The lines before a trace that may be of something else.
+/// How many lines of something else may come before a trace.
 const BEFORE_MAX: usize = 200;
 
 fn first(octets: &[u8]) -> Option<&[u8]> {

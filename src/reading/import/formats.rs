@@ -1,6 +1,6 @@
 //! The formats that can be imported: a row for each, from which help, errors and the guide take their lists.
 
-/// Makes a format of each row: its name on the command line, what its recordings are, and what they do not have.
+/// Makes a format of each row: its name on the command line, what its recordings are, and what they lack.
 macro_rules! formats {
     ($($format:ident, $name:literal: $reads:literal, without $lacks:literal;)*) => {
         /// The program that made a recording, or its form.
@@ -121,7 +121,7 @@ impl Format {
         self.row().reads
     }
 
-    /// What such a recording does not have.
+    /// What such a recording lacks.
     #[must_use]
     pub fn lacks(self) -> &'static str {
         self.row().lacks

@@ -8,7 +8,7 @@ use etherparse::{Ipv4HeaderSlice, Ipv6HeaderSlice, TcpHeaderSlice};
 use super::fragments::{Datagram, Fragment, FragmentKey, Fragments};
 use super::link::{Layer, inner};
 
-/// Headers around a segment: more is no honest packet.
+/// Headers around a segment: no honest packet has more.
 const LAYERS_MAX: usize = 16;
 
 /// The protocols of IP that are looked into, by their IANA numbers.

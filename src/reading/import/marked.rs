@@ -1,4 +1,4 @@
-//! Reads logs in which a mark says which side sent a line: those of `dialects`, and those of which the user gives the patterns.
+//! Reads logs in which a mark says which side sent a line: those of `dialects`, and those whose patterns the user gives.
 
 use std::collections::HashMap;
 
@@ -464,7 +464,7 @@ fn is_behind_login(talk: &TranscriptBuilder, line: &[u8]) -> bool {
     needs_login && talk.state() == State::Authorization && !talk.is_behind_client_hole()
 }
 
-/// `TLS1.2` and `TLS 1.2` as everyone else writes it.
+/// `TLS1.2` and `TLS 1.2` as it is usually written.
 fn version_name(version: &str) -> String {
     let digits = version.trim_start_matches("TLS").trim_start_matches('v');
     match digits.trim() {

@@ -123,7 +123,7 @@ fn news(line: &[u8]) -> ProgramLine {
     }
 }
 
-/// Whether s_client took a typed line for a command of its own.
+/// Whether s_client took a typed line as its own command.
 fn took(line: &[u8], next: &[u8]) -> bool {
     match line.first() {
         Some(b'Q') => next.starts_with(b"DONE"),
@@ -188,7 +188,7 @@ impl SClientReport {
         for line in lines {
             report.line(line.trim_ascii());
         }
-        // What was to be reached may be known later than why it was not.
+        // The target may be known later than the reason for the failure.
         if let Some(Event::NotReached(why)) = &mut report.failure {
             let place = report.server.as_deref().or(report.address.as_deref());
             *why = format!("{}: {why}", place.unwrap_or("the server"));

@@ -1,4 +1,4 @@
-//! Sessions copied from a terminal in which TLS is not s_client's: telnet's, gnutls-cli's, and those of which only the talk is left.
+//! Sessions copied from a terminal in which TLS is not s_client's: telnet's, gnutls-cli's, and those of which only the session itself is left.
 
 use super::lines::{TlsLog, behind, host_port, numbered, text, word};
 use super::stamp;
@@ -141,7 +141,7 @@ pub(super) fn telnet(
     sessions(source, options, &TELNET)
 }
 
-/// A session without anything around it, or with what nc says.
+/// A session with nothing around it, or with the lines of nc.
 pub(super) fn copy(
     source: &Source<'_>,
     options: &Options,
@@ -321,7 +321,7 @@ pub(super) fn gnutls(
     })
 }
 
-/// What gnutls-cli says before a session, or instead of it.
+/// What gnutls-cli prints before a session, or instead of it.
 fn gnutls_opening(lines: &[&[u8]], has_session: bool, octets: &[u8]) -> Opening {
     let mut log = GnutlsLog::default();
     for line in lines {

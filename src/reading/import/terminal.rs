@@ -19,9 +19,9 @@ pub(super) struct Program {
     pub(super) name: &'static str,
     /// Whether it prints this line.
     pub(super) is_own: fn(&[u8]) -> bool,
-    /// What the line says of the connection.
+    /// What the line says about the connection.
     pub(super) news: fn(&[u8]) -> ProgramLine,
-    /// Whether it took a typed line for itself, as the next line shows.
+    /// Whether it took a typed line as its own command, as the next line shows.
     pub(super) took: fn(&[u8], &[u8]) -> bool,
     /// Whether it may print the greeting without its line end, so that the next line is glued to it.
     pub(super) glues: bool,
@@ -39,7 +39,7 @@ pub(super) enum ProgramLine {
 pub(super) struct Opening {
     pub(super) head: Vec<(&'static str, String)>,
     pub(super) events: Vec<Event>,
-    /// Nothing more is to come: it failed.
+    /// Nothing more will come: it failed.
     pub(super) is_failed: bool,
     /// The program itself agreed on TLS (`-starttls pop3`).
     pub(super) is_starttls: bool,
@@ -47,7 +47,7 @@ pub(super) struct Opening {
     pub(super) unseen: Option<&'static str>,
 }
 
-/// How the file shows who said a line: a terminal turns LF into CR LF, so that a CR too many is the server's.
+/// How the file shows who said a line: a terminal turns LF into CR LF, so an extra CR is the server's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum LineEndForm {
     /// A file or pipe: only what was received is in it.
@@ -243,7 +243,7 @@ struct Ahead<'a> {
     next: &'a [u8],
     /// The next line that is not blank.
     said: &'a [u8],
-    /// Its CRs show that the server said it.
+    /// Its CRs show that the server sent it.
     is_server: bool,
 }
 
@@ -478,7 +478,7 @@ impl TerminalSession<'_> {
         self.is_snipped = true;
         let is_data = self.talk.is_in_data();
         self.talk.hole(Side::Server);
-        // A reply whose command is not there brings a hole of its own.
+        // A reply without its command adds a hole.
         if !is_data && !ahead.is_reply() {
             self.talk.hole(Side::Client);
         }

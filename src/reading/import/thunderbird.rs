@@ -92,7 +92,7 @@ pub(super) fn import(
         let Some((talk, is_name_sent)) = talks.get_mut(index) else {
             continue;
         };
-        // The same number again is another connection.
+        // The same number again is a new connection.
         if talk.state() == crate::pop3::tracker::State::Update && is_greeting(&said) {
             made.push(std::mem::replace(talk, start(us, options)).finish());
             *is_name_sent = false;

@@ -1,4 +1,4 @@
-//! What telnet and nc say around a session, in English, French, German and Spanish.
+//! What telnet and nc print around a session, in English, French, German and Spanish.
 
 use std::sync::LazyLock;
 

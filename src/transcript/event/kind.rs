@@ -9,13 +9,13 @@ pub(crate) enum EventKind {
     TlsFailed,
     /// The server sent octets between its `+OK` to STLS and the handshake; the rows that follow hold them.
     Injected,
-    /// A secret that was hidden in the row before did not have its shape.
+    /// A secret that was hidden in the row before was malformed.
     Malformed,
-    /// Nothing came for so long although a reply was awaited.
+    /// A reply was awaited, and nothing came for this long.
     TimedOut,
     Closed,
     Lost,
-    /// Not known; kept.
+    /// Unknown; kept.
     Other,
 }
 

@@ -1,4 +1,4 @@
-//! What a client line is guessed to hold: by the line itself, and by what came before it. The state of the session has no part in it.
+//! Guesses what a client line holds, from the line itself and from what came before it, without the state of the session.
 
 use super::line::{HOLE, STAND_IN};
 use super::place::{SecretPlace, is_like_auth, junk, place};

@@ -1,4 +1,4 @@
-//! The secrets of a run: what one connection has learnt, the next one hides too.
+//! The secrets of a run: what one connection has learned, the next one also hides.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

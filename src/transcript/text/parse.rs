@@ -52,7 +52,7 @@ impl<R: BufRead> Reader<R> {
         }
     }
 
-    /// The number of the line that was read last, from 1.
+    /// The number of the last line read, from 1.
     pub(crate) fn row(&self) -> usize {
         self.row
     }
