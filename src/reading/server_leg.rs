@@ -1,5 +1,5 @@
-//! A transcript of `poptalk proxy` as the server saw it: what the proxy itself sent is left out, and so is its client's TLS. Each
-//! item keeps its line of the file, or nearly so.
+//! A transcript of `poptalk proxy` as the server saw it: what the proxy itself sent is left out,
+//! and so is its client's TLS. Each item keeps its line of the file, or nearly so.
 
 use std::collections::VecDeque;
 

@@ -81,8 +81,9 @@ pub(crate) enum Passed<'a> {
 pub(crate) enum Start {
     /// A piece of a session as a person writes it: its first row is whole, and where it is the client's, no greeting is awaited.
     Whole,
-    /// A recording that may begin in the middle of anything. Only a judge of a session needs to be this careful: the first line may
-    /// be the rest of one, and belong to a command that is not there.
+    /// A recording that may begin in the middle of anything. Only a judge of a session needs to be
+    /// this careful: the first line may be the rest of one, and belong to a command that is not
+    /// there.
     Anywhere,
 }
 

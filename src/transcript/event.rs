@@ -1,4 +1,5 @@
-//! The events of a transcript (`transcripts/README.md`, Events). This is the one place that knows their words: a writer of an event makes an [`Event`] and prints it, a reader parses it.
+//! The events of a transcript (`transcripts/README.md`, Events). This is the one place that knows
+//! their words: a writer of an event makes an [`Event`] and prints it, a reader parses it.
 
 mod kind;
 mod malformed;

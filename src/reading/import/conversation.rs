@@ -265,7 +265,8 @@ fn start(passages: &[Passage<'_>]) -> Vec<u8> {
     start
 }
 
-/// Whether octets are not text: more control octets than one in twenty. A few are a probe, or show nothing.
+/// Whether octets are not text: more control octets than one in twenty. A few are a probe, or show
+/// nothing.
 fn is_binary(octets: &[u8]) -> bool {
     let is_control = |octet: &&u8| octet.is_ascii_control() && !b"\t\r\n".contains(octet);
     octets.iter().filter(is_control).count() * 20 > octets.len().max(20)

@@ -44,7 +44,8 @@ pub(super) fn import(
         } else if let Some(info) = line.strip_prefix(b"* ") {
             talks.info(info);
         }
-        // The rest is message data without its stuffing, or what TLS sent: not octets as on the wire.
+        // The rest is message data without its stuffing, or what TLS sent: not octets as on the
+        // wire.
     }
     let hint = "record with `curl -v ... 2>FILE`, or with --trace-ascii FILE";
     talks

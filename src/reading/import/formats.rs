@@ -1,6 +1,7 @@
 //! The formats that can be imported: a row for each, from which help, errors and the guide take their lists.
 
-/// Makes a format of each row: its name on the command line, what its recordings are, and what they lack.
+/// Makes a format of each row: its name on the command line, what its recordings are, and what they
+/// lack.
 macro_rules! formats {
     ($($format:ident, $name:literal: $reads:literal, without $lacks:literal;)*) => {
         /// The program that made a recording, or its form.

@@ -1,4 +1,5 @@
-//! Reads logs in which a mark says which side sent a line: those of `dialects`, and those whose patterns the user gives.
+//! Reads logs in which a mark says which side sent a line: those of `dialects`, and those whose
+//! patterns the user gives.
 
 use std::collections::HashMap;
 

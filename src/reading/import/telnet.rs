@@ -1,4 +1,5 @@
-//! Sessions copied from a terminal in which TLS is not s_client's: telnet's, gnutls-cli's, and those of which only the session itself is left.
+//! Sessions copied from a terminal in which TLS is not s_client's: telnet's, gnutls-cli's, and
+//! those of which only the session itself is left.
 
 use super::lines::{TlsLog, behind, host_port, numbered, text, word};
 use super::stamp;

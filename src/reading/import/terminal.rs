@@ -47,7 +47,8 @@ pub(super) struct Opening {
     pub(super) unseen: Option<&'static str>,
 }
 
-/// How the file shows who said a line: a terminal turns LF into CR LF, so an extra CR is the server's.
+/// How the file shows who said a line: a terminal turns LF into CR LF, so an extra CR is the
+/// server's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum LineEndForm {
     /// A file or pipe: only what was received is in it.

@@ -1,4 +1,5 @@
-//! What is recorded of a malformed secret. It gives nothing that helps to guess the secret: no octet, no length.
+//! What is recorded of a malformed secret. It gives nothing that helps to guess the secret: no
+//! octet, no length.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

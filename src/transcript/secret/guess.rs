@@ -1,4 +1,5 @@
-//! Guesses what a client line holds, from the line itself and from what came before it, without the state of the session.
+//! Guesses what a client line holds, from the line itself and from what came before it, without the
+//! state of the session.
 
 use super::line::{HOLE, STAND_IN};
 use super::place::{SecretPlace, is_like_auth, junk, place};

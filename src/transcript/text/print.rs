@@ -139,7 +139,8 @@ fn hex(out: &mut Vec<u8>, octet: u8) {
     out.extend_from_slice(format!("\\x{octet:02x}").as_bytes());
 }
 
-/// Characters that are invisible or change how others are shown: unescaped, they could deceive a reader.
+/// Characters that are invisible or change how others are shown: unescaped, they could deceive a
+/// reader.
 fn is_invisible(c: char) -> bool {
     let selects_a_variant = matches!(c, '\u{180b}'..='\u{180f}' | '\u{e0100}'..='\u{e01ef}');
     escape::is_hidden(c) || selects_a_variant
