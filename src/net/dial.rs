@@ -280,7 +280,7 @@ mod tests {
             let attempts = vec![(address, kind.into())];
             DialError::Connect { attempts }.hint().to_owned()
         };
-        assert!(hint(io::ErrorKind::ConnectionReset).contains("ends each connection at once"));
+        assert!(hint(io::ErrorKind::ConnectionReset).contains("each connection is reset at once"));
         assert!(hint(io::ErrorKind::ConnectionRefused).contains("nothing listens"));
         assert!(hint(io::ErrorKind::TimedOut).contains("swallow"));
     }

@@ -233,7 +233,7 @@ fn what_is_wrong_is_named_only_after_it_was_seen() {
     terminal.press(":diagnose bare-lf\r");
     terminal.see("no, not bare-lf");
     terminal.press(":diagnose nonsense\r");
-    terminal.see("there is no id");
+    terminal.see("unknown id");
     terminal.press(":diagnose uidl-duplicte\r");
     terminal.see("did you mean `:diagnose uidl-duplicate`?");
     terminal.press("uidl\r");

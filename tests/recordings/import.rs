@@ -263,7 +263,7 @@ fn redact_hides_and_leaves_nothing_half_done() {
     let output = home.script(&["redact", file, "--secret-file", secrets], b"");
     let want = "#!pop3 1\nredacted: secrets\n\nS: +OK\nC: PASS {{password}}\nS: +OK {{secret}}\n";
     assert_eq!(text(&output.stdout), want);
-    assert!(text(&output.stderr).starts_with("warning: a secret of less than four octets"));
+    assert!(text(&output.stderr).starts_with("warning: a secret shorter than four octets"));
     let out = home.path().join("out.pop3");
     let to = out.to_str().unwrap();
     let output = home.script(&["redact", file, "-o", to], b"");

@@ -338,7 +338,7 @@ fn an_address_that_names_no_domain_is_told() {
         b"",
     );
     assert_eq!(output.status.code(), Some(2));
-    assert!(text(&output.stderr).contains("would go around the proxy"));
+    assert!(text(&output.stderr).contains("would bypass the proxy"));
 }
 
 #[test]

@@ -222,7 +222,7 @@ fn a_password_that_does_not_fit_into_a_line_is_refused_before_anything_is_sent()
     let output = home.script(&args, b"");
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{said}");
-    assert!(said.contains("the password has a CR or LF"), "{said}");
+    assert!(said.contains("the password contains CR or LF"), "{said}");
     assert!(!said.contains("derland"), "{said}");
 }
 

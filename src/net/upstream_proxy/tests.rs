@@ -96,7 +96,7 @@ fn what_is_no_proxy_is_told() {
             "--proxy: only SOCKS version 5 is supported",
         ),
         ("http://p", "--proxy: no port after `p`"),
-        ("http://p:x", "--proxy: `x` is no port"),
+        ("http://p:x", "--proxy: `x` is not a port"),
         ("socks5://", "--proxy: no host"),
         ("http://p:1/x", "--proxy: nothing may follow the port"),
         ("http://alice@p:1", "no password for `alice` at the proxy"),
@@ -190,7 +190,7 @@ fn socks_logs_in() {
     assert!(
         failure("socks5://p", None, b"\x05\x02")
             .what
-            .contains("wants a user")
+            .contains("requires a user")
     );
     assert!(
         failure("socks5://a@p", Some("x"), b"\x05\xff")
@@ -272,10 +272,10 @@ fn http_logs_in_by_basic_authentication() {
     assert!(
         failure("http://p:1", None, says)
             .what
-            .contains("wants a user")
+            .contains("requires a user")
     );
     let refused = failure("http://a@p:1", Some("geheim"), says);
-    assert!(refused.what.contains("refuses the user") && !refused.is_about_target);
+    assert!(refused.what.contains("rejected the user") && !refused.is_about_target);
 }
 
 #[test]

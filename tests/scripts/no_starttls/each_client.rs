@@ -315,7 +315,7 @@ fn response_injection_in_the_segment_of_the_ok() {
         stls: "+OK begin\r\n+OK logged in\r\n+OK 1 100\r\n",
         told: &[
             "between STLS and the TLS handshake",
-            "before TLS in clear",
+            "cleartext octets from the server before TLS",
             "octets before the TLS handshake",
             "stls-response-injection",
         ],
@@ -329,7 +329,7 @@ fn half_a_line_injected_behind_the_ok() {
         stls: "+OK begin\r\n+O",
         told: &[
             "between STLS and the TLS handshake",
-            "before TLS in clear",
+            "cleartext octets from the server before TLS",
             "octets before the TLS handshake",
             "stls-response-injection",
         ],
