@@ -192,7 +192,7 @@ fn a_capture_without_pop3_is_refused_with_what_is_there() {
         what,
         "x: no POP3 on port 110, but something like it on port 2110"
     );
-    assert_eq!(hint, "import it by --port 2110");
+    assert_eq!(hint, "import it with --port 2110");
     let (what, _) = refused(&capture(RAW, 80, &[b"", b"GET / HTTP/1.0\r\n"]), &[]);
     assert_eq!(what, "x: no POP3 on port 110, only port 80");
     let (what, _) = refused(&capture(RAW, 110, &[b"", b""]), &[]);
