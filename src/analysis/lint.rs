@@ -44,7 +44,7 @@ pub(crate) use input::{ExchangeSeen, LineSeen};
 pub(crate) use site::{LineRole, List, Site};
 
 use crate::analysis::finding::{Finding, Level, Occurrence};
-use crate::pop3::tracker::{LineEnd, Side};
+use crate::pop3::tracker::{LineEnd, Side, Step};
 use crate::reading::dialogue::{Dialogue, EventAt, Exchange, Line, Part, Passing, Place};
 use crate::transcript::text::{ParseError, Reader};
 use crate::transcript::{Item, Piece, Row};
@@ -179,7 +179,7 @@ impl Lint {
 
     /// Another session has shown whether USER is answered `+OK` for a name that nobody has.
     pub(crate) fn assume_user_is_taken(&mut self, is_taken: bool) {
-        self.ear.known.takes_nobody |= is_taken;
+        self.ear.known.login.takes_nobody |= is_taken;
     }
 
     /// Takes the item at this place; tells each rule that is broken for the first time in this session.
@@ -231,7 +231,7 @@ impl Lint {
             dialogue,
             ear,
         } = self;
-        ear.known.is_over = true;
+        ear.known.now.is_over = true;
         dialogue.watch_end(&mut |passing| ear.pass(passing, rules, emit));
         ear.release(emit);
     }
@@ -343,14 +343,15 @@ enum DataSeen {
 
 impl RuleRunner {
     fn start(&mut self, place: Place, item: &Item) {
-        let is_piece = self.known.is_piece;
+        let is_piece = self.known.recording.is_piece();
         self.known.start(place, item);
-        self.is_start |= self.known.is_piece && !is_piece && self.known.commands == 0;
+        self.is_start |=
+            self.known.recording.is_piece() && !is_piece && self.known.commands.sent == 0;
     }
 
     fn pass(&mut self, passing: Passing<'_>, rules: &mut Rules, emit: &mut dyn FnMut(Finding)) {
         match &passing {
-            Passing::Command(..) if self.known.commands > 0 => self.release(emit),
+            Passing::Command(..) if self.known.commands.sent > 0 => self.release(emit),
             Passing::Part(Part::Event(_)) => self.release(emit),
             Passing::Part(Part::Unrequested(_)) if self.is_start => {
                 // More replies than commands: the first one was another command's.
@@ -380,23 +381,23 @@ impl RuleRunner {
             Passing::Command(sent, line) => {
                 let heard = LineSeen::of(LineRole::Command, line, Some(sent));
                 // After a gap a line may be a response, or some of a message.
-                let is_odd = self.known.is_lost || self.known.is_explained;
+                let is_odd = self.known.recording.is_lost || self.known.recording.is_explained;
                 let is_command = !is_odd || sent.command().is_some();
                 if is_command && !sent.is_torn() {
                     rules.line(&heard, &self.known, emit);
                 }
                 self.known.command_sent(&heard);
             }
-            Passing::DataStarted(sent) => {
+            Passing::Step(Step::DataStarted(sent)) => {
                 let list = List::of(sent);
                 self.known.start_data();
-                if self.known.is_lost {
+                if self.known.recording.is_lost {
                     return;
                 }
                 self.data = Some(match list {
                     None => {
                         let wanted = input::top_lines(sent);
-                        DataSeen::Message(Box::new(Body::new(self.known.now_ms, wanted)))
+                        DataSeen::Message(Box::new(Body::new(self.known.now.ms, wanted)))
                     }
                     Some(list) => DataSeen::Listing(input::ListingLines::new(list, sent.clone())),
                 });
@@ -433,20 +434,20 @@ impl RuleRunner {
                     None => {}
                 }
             }
-            Passing::OutOfStep => self.known.lose(self.data.is_some()),
-            Passing::InStep => self.known.is_lost = false,
-            Passing::State(state) => self.known.enter(state),
-            Passing::Data { .. } | Passing::Hole(_) => {}
+            Passing::Step(Step::OutOfStep) => self.known.lose(self.data.is_some()),
+            Passing::Step(Step::InStep) => self.known.recording.is_lost = false,
+            Passing::Step(Step::StateChanged(state)) => self.known.enter(state),
+            Passing::Step(_) | Passing::Data { .. } | Passing::Hole(_) => {}
         }
     }
 
     fn part(&mut self, part: &Part, rules: &mut Rules, emit: &mut dyn FnMut(Finding)) {
         match part {
             Part::Exchange(exchange) => self.exchange(exchange, rules, emit),
-            Part::Injected(_) if self.known.is_lost => {}
+            Part::Injected(_) if self.known.recording.is_lost => {}
             Part::Unrequested(line) => {
                 let heard = LineSeen::of(LineRole::Unrequested, line, None);
-                if !self.known.is_lost && !self.known.is_explained {
+                if !self.known.recording.is_lost && !self.known.recording.is_explained {
                     rules.line(&heard, &self.known, emit);
                 }
                 self.known.unrequested(&heard);
@@ -469,11 +470,11 @@ impl RuleRunner {
             self.data = None;
             return self.known.torn(&ExchangeSeen::new(exchange, None));
         }
-        if self.known.is_explained {
+        if self.known.recording.is_explained {
             let ended = ExchangeSeen::new(exchange, None);
             let is_command = sent.is_some_and(|sent| sent.command().is_some());
             if is_command && ended.has_status_indicator() {
-                self.known.is_explained = false;
+                self.known.recording.is_explained = false;
             } else {
                 self.data = None;
                 return self.known.exchange(&ended);

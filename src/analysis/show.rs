@@ -17,7 +17,7 @@ use crate::transcript::Hole;
 
 /// What a text is, which decides how it looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Ink {
+pub enum Highlight {
     /// As it is.
     Plain,
     /// What the client sent.
@@ -34,7 +34,7 @@ pub enum Ink {
     Note,
 }
 
-impl Ink {
+impl Highlight {
     /// That of a status indicator.
     pub(crate) fn of(status: Status) -> Self {
         match status {
@@ -63,7 +63,7 @@ pub trait Canvas {
     /// Takes a part of a line: text without control characters.
     ///
     /// Errors: it can't be written.
-    fn text(&mut self, ink: Ink, text: &str) -> io::Result<()>;
+    fn text(&mut self, highlight: Highlight, text: &str) -> io::Result<()>;
 
     /// Ends the line.
     ///
@@ -77,8 +77,8 @@ pub trait Canvas {
 }
 
 impl<C: Canvas> Canvas for &mut C {
-    fn text(&mut self, ink: Ink, text: &str) -> io::Result<()> {
-        (**self).text(ink, text)
+    fn text(&mut self, highlight: Highlight, text: &str) -> io::Result<()> {
+        (**self).text(highlight, text)
     }
 
     fn end_line(&mut self) -> io::Result<()> {
@@ -110,8 +110,11 @@ impl<'a> Terminal<'a> {
 }
 
 impl Canvas for Terminal<'_> {
-    fn text(&mut self, ink: Ink, text: &str) -> io::Result<()> {
-        match ink.codes().filter(|_| self.has_colour && !text.is_empty()) {
+    fn text(&mut self, highlight: Highlight, text: &str) -> io::Result<()> {
+        match highlight
+            .codes()
+            .filter(|_| self.has_colour && !text.is_empty())
+        {
             Some((on, off)) => write!(self.out, "{on}{text}{off}"),
             None => self.out.write_all(text.as_bytes()),
         }
@@ -143,7 +146,7 @@ impl RowCounter {
 }
 
 impl Canvas for RowCounter {
-    fn text(&mut self, _: Ink, text: &str) -> io::Result<()> {
+    fn text(&mut self, _: Highlight, text: &str) -> io::Result<()> {
         self.column += unicode_width::UnicodeWidthStr::width(text);
         Ok(())
     }

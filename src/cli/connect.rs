@@ -20,6 +20,7 @@ use crate::net::target;
 use crate::net::tls::{TlsSettings, read_ca};
 use crate::net::upstream_proxy::{self, Proxy, ProxyError};
 
+/// What stands under the help.
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   poptalk mail.example.org                  type at port 110
@@ -28,8 +29,10 @@ Examples:
   poptalk -c capa -c quit mail.example.org  two commands, then leave
   poptalk mail.example.org < lines.txt      a script";
 
+/// How long DNS may take for each question.
 const LOOK_UP_WAIT: Duration = Duration::from_secs(15);
 
+/// A port that is given as a word of its own.
 fn port(text: &str) -> Result<u16, String> {
     let port = text.parse().ok().filter(|port| *port > 0);
     port.ok_or_else(|| {
@@ -70,6 +73,8 @@ pub(crate) struct ConnectArgs {
 }
 
 impl ConnectArgs {
+    /// The server, as typed.
+    #[must_use]
     pub(crate) fn host(&self) -> Option<&str> {
         self.host.as_deref()
     }
@@ -145,6 +150,8 @@ fn is_for_person(args: &SessionArgs) -> bool {
 }
 
 /// Holds a session: with a person at a terminal, or with a script.
+///
+/// Errors: the file of `--ca` is not usable.
 pub(crate) fn hold(plan: Plan) -> Result<Exit, Error> {
     if let Some(path) = &plan.tls.ca {
         read_ca(path).map_err(|error| Error::from(error).with_exit(Exit::Usage))?;

@@ -21,6 +21,7 @@ use crate::reading::import::{
 };
 use crate::transcript::file;
 
+/// What stands under the help.
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   poptalk import auto openssl.txt -o session.pop3
@@ -72,6 +73,7 @@ fn format_help() -> String {
     )
 }
 
+/// The format, where it was told.
 #[derive(Debug, Clone, Copy)]
 struct Chosen(Option<Format>);
 
@@ -164,10 +166,12 @@ fn unknown(source: &Source<'_>) -> Error {
     Error::usage(what).with_hint(hint)
 }
 
+/// Why a file can't be imported, for people.
 fn failure(problem: Problem) -> Error {
     Error::usage(problem.to_string()).with_hint(problem.hint)
 }
 
+/// A file's name for errors.
 fn name(path: &Path) -> String {
     if path == Path::new("-") {
         "standard input".to_owned()

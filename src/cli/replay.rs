@@ -33,6 +33,7 @@ use crate::net::target::{self, Target};
 use crate::net::tls::TlsSettings;
 use crate::servers::Account;
 
+/// What stands under the help.
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   poptalk replay recording.pop3           on the server that it names
@@ -143,8 +144,10 @@ fn factor(text: &str) -> Result<f64, &'static str> {
     }
 }
 
+/// What came of one file.
 struct Done {
     exit: Exit,
+    /// What is to be printed for it.
     text: Vec<u8>,
     judged: Option<Judged>,
     is_alike: bool,
@@ -225,6 +228,7 @@ fn print(args: &ReplayArgs, done: &[Done]) -> Exit {
     say::written(&result, worst.unwrap_or(Exit::Well))
 }
 
+/// A file that is to be played.
 struct Job<'a> {
     file: &'a Path,
     /// Of a recording of the proxy, what passed between it and the server.
@@ -233,17 +237,20 @@ struct Job<'a> {
 }
 
 impl<'a> Job<'a> {
+    /// Errors: it can't be read.
     fn new(file: &'a Path) -> Result<Self, ReplayError> {
         let leg = replay::server_leg(file)?;
         let preview = Preview::of(leg.as_ref().map_or(file, NamedTempFile::path))?;
         Ok(Self { file, leg, preview })
     }
 
+    /// What is played.
     fn path(&self) -> &Path {
         self.leg.as_ref().map_or(self.file, NamedTempFile::path)
     }
 }
 
+/// Plays one file and compares.
 fn one(args: &ReplayArgs, job: &Job<'_>, bar: &ProgressBar) -> Done {
     let preview = &job.preview;
     let before = bar.position();
@@ -388,6 +395,8 @@ fn judge(args: &ReplayArgs, job: &Job<'_>, played: &Played) -> Done {
 }
 
 /// Compares the new transcript with the recording, and says how the replay ended.
+///
+/// Errors: one of them can't be read.
 fn compare(
     args: &ReplayArgs,
     job: &Job<'_>,
@@ -468,6 +477,7 @@ fn differences(
     Ok(summary)
 }
 
+/// The comparison in words.
 fn verdict(played: &Played, summary: &DiffSummary) -> String {
     match (&played.departure, summary.different) {
         (Some(departure), _) => format!(

@@ -1,4 +1,6 @@
-//! Lessons: a task, hints, a goal that is judged on the learner's own session, and a solution that proves it can be reached.
+//! Lessons: a task, hints, and goals that are judged by the learner's own session.
+//!
+//! Each lesson comes with a solution, which proves that its goals can be reached.
 
 pub(crate) mod course;
 pub mod lesson;
@@ -21,7 +23,7 @@ macro_rules! lessons {
     };
 }
 
-/// The names and texts of the course, in order.
+/// The names and texts of the built-in course, in order.
 pub const LESSONS: &[(&str, &str)] = lessons![
     "01-greeting",
     "02-login",
@@ -49,7 +51,7 @@ pub const LESSONS: &[(&str, &str)] = lessons![
     "24-diagnosis-lines"
 ];
 
-/// The goals of a session that goes on, with the maildrop that some of them look at.
+/// The goals of a running session, and the maildrop that some of them count.
 #[derive(Debug, Clone)]
 pub(crate) struct Watched {
     goals: Arc<Mutex<Goals>>,
@@ -57,6 +59,8 @@ pub(crate) struct Watched {
 }
 
 impl Watched {
+    /// Starts to watch `goals`, none of which is reached yet.
+    #[must_use]
     pub(crate) fn new(goals: Goals, maildrop: Maildrop) -> Self {
         Self {
             goals: Arc::new(Mutex::new(goals)),
@@ -64,11 +68,13 @@ impl Watched {
         }
     }
 
+    /// Locks the goals and returns them.
     pub(crate) fn goals(&self) -> MutexGuard<'_, Goals> {
-        // A goal is never left half judged.
+        // A panic cannot leave a goal half judged, so a poisoned lock is still good.
         self.goals.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Judges the goals by the next item of the session.
     pub(crate) fn feed(&self, place: Place, item: &Item) {
         let left = || self.maildrop.count() as u64;
         self.goals().feed(place, item, &left);

@@ -113,6 +113,8 @@ pub(crate) struct TlsArgs {
 }
 
 impl TlsArgs {
+    /// The settings that they say.
+    #[must_use]
     pub(crate) fn settings(self) -> TlsSettings {
         TlsSettings {
             is_insecure: self.insecure,
@@ -132,24 +134,31 @@ pub(crate) struct Plan {
     pub(crate) server: String,
     /// What the server is called in the name of the transcript's file.
     pub(crate) file_name: String,
+    /// Where to connect.
     pub(crate) target: Target,
     /// Other servers for the same maildrop, in the order to try them.
     pub(crate) spares: Vec<Target>,
+    /// The proxy that is to connect.
     pub(crate) proxy: Option<Proxy>,
     /// How the server was found, as an event of the transcript; None when it was named.
     pub(crate) found: Option<Event>,
     /// The user who was named with the target, and not with an earlier one.
     pub(crate) user: Option<String>,
+    /// How to check the server.
     pub(crate) tls: TlsSettings,
+    /// Send STLS first.
     pub(crate) is_stls: bool,
     /// What was secret on the connections before this one.
     pub(crate) secrets: Secrets,
+    /// Lines of poptalk's own to begin with.
     pub(crate) welcome: Option<String>,
+    /// The options.
     pub(crate) args: SessionArgs,
 }
 
 impl Plan {
     /// Returns a session with a server that is called by its address, without any options.
+    #[must_use]
     pub(crate) fn to(target: Target) -> Self {
         Self {
             server: target.to_string(),
@@ -168,12 +177,14 @@ impl Plan {
     }
 
     /// The user who is to log in, as far as is known: the one of the target, or that of `-u`.
+    #[must_use]
     pub(crate) fn user(&self) -> Option<&str> {
         let given = self.args.credentials.user.as_deref();
         self.user.as_deref().or(given)
     }
 
     /// Where the transcript goes.
+    #[must_use]
     pub(crate) fn log_place(&self) -> Destination {
         match (&self.args.log, self.args.no_log.no_log) {
             (_, true) => Destination::Nowhere,
@@ -183,6 +194,7 @@ impl Plan {
     }
 
     /// How long to wait; `reply` is for scripts, a person waits as long as they like.
+    #[must_use]
     pub(crate) fn waits(&self, is_script: bool) -> Timeouts {
         let LimitArgs {
             timeout: given,
@@ -257,6 +269,7 @@ impl Plan {
 pub(crate) const NO_TLS: &str = "no TLS: the server did not agree to STLS";
 
 /// Whether a line of the client sends a secret, or begins an exchange that will.
+#[must_use]
 pub(crate) fn sends_secret(line: &[u8]) -> bool {
     let begins_exchange =
         |row: &Command| row.effect == Effect::Login && row.shape(line) == Shape::Sasl;
@@ -282,6 +295,8 @@ pub(crate) fn pass_line(
 }
 
 /// Starts another transcript on an open connection; returns where it is.
+///
+/// Errors: the file can't be made.
 pub(crate) fn log_elsewhere(
     connection: &Connection,
     plan: &Plan,

@@ -47,6 +47,7 @@ const CONNECT: Duration = Duration::from_secs(15);
 /// How long a handshake may take, and the talk before one.
 const HANDSHAKE: Duration = Duration::from_secs(30);
 
+/// Tokens of a connection.
 const CLIENT: Token = Token(0);
 const SERVER: Token = Token(1);
 const STOP: Token = Token(2);
@@ -118,11 +119,13 @@ pub enum ProxyEvent {
 /// What happened on a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConnectionReport {
+    /// The client.
     pub(crate) peer: SocketAddr,
     /// Version and cipher on the client's leg; None where there was no TLS.
     pub client_tls: Option<String>,
     /// Version and cipher on the server's leg; None where there was no TLS.
     pub server_tls: Option<String>,
+    /// How many commands the client has sent.
     pub(crate) commands: u64,
     /// Whether it has logged in.
     pub has_logged_in: bool,
@@ -220,6 +223,7 @@ impl fmt::Display for ConnectionReport {
     }
 }
 
+/// How long to wait for what.
 #[derive(Debug, Clone, Copy)]
 struct RelayTimeouts {
     connect: Duration,
@@ -227,6 +231,7 @@ struct RelayTimeouts {
     idle: Duration,
 }
 
+/// What the connections share.
 struct ProxyShared {
     target: Target,
     is_stls: bool,
@@ -343,6 +348,7 @@ fn ready(socket: &mut TcpStream) -> io::Result<(Poll, Waker)> {
     Ok((poll, waker))
 }
 
+/// Holds a connection to its end, and tells what happened.
 fn run(
     shared: &ProxyShared,
     socket: TcpStream,

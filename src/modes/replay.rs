@@ -5,7 +5,7 @@ mod fill;
 mod lockstep;
 mod played;
 mod scan;
-mod spare;
+mod unsent;
 
 use std::collections::HashMap;
 use std::fs::File;

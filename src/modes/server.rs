@@ -54,7 +54,7 @@ impl Server {
 
     /// Returns where this machine reaches it: unencrypted, or by TLS from the first octet where it listens for that.
     #[must_use]
-    pub fn target(&self, is_tls: bool) -> Target {
+    pub(crate) fn target(&self, is_tls: bool) -> Target {
         let address = self.tls_address().filter(|_| is_tls);
         let address = address.unwrap_or(self.address());
         Target {
@@ -66,7 +66,7 @@ impl Server {
 
     /// Returns how a client in this process checks it: the certificate was made a moment ago.
     #[must_use]
-    pub fn tls_settings(&self) -> TlsSettings {
+    pub(crate) fn tls_settings(&self) -> TlsSettings {
         TlsSettings {
             own_pem: self.certificate_pem().unwrap_or_default().into(),
             ..TlsSettings::default()

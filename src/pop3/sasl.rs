@@ -355,6 +355,11 @@ impl SaslExchange {
     }
 }
 
+/// Whether a text is base64 (RFC 4648 §4), padding included.
+pub(crate) fn is_base64(text: &[u8]) -> bool {
+    STANDARD.decode(text).is_ok()
+}
+
 /// The timestamp of a greeting, with its angle brackets (RFC 1939 §7): `<`, text with an `@`, `>`, all visible ASCII.
 ///
 /// A stamp of any other form is refused: a server could choose it so that digests tell of the password (CVE-2007-1558).

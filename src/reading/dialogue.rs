@@ -13,13 +13,13 @@ mod walk;
 pub use crate::reading::steps::Place;
 pub(crate) use crate::transcript::event::EventKind;
 pub(crate) use event::EventAt;
-pub(crate) use matcher::{Matcher, fits, flat};
+pub(crate) use matcher::{Matcher, fits};
 pub(crate) use measure::{Digest, Measures};
 pub use parts::Parts;
 pub(crate) use walk::{Moment, WaitPhase};
 pub use walk::{TapeStep, Walker};
 
-use crate::pop3::tracker::{LineEnd, Sent, Side, State, Status};
+use crate::pop3::tracker::{LineEnd, Sent, Side, Status, Step};
 use crate::reading::steps::{Start, Steps};
 #[cfg(test)]
 use crate::transcript::Transcript;
@@ -48,10 +48,7 @@ pub struct Line {
 
 impl Line {
     pub(crate) fn is_whole(&self) -> bool {
-        let kept = self.pieces.iter().map(|piece| match piece {
-            Piece::Octets(octets) => octets.len(),
-            Piece::Hole(_) => 1,
-        });
+        let kept = self.pieces.iter().map(Piece::octets);
         (kept.sum::<usize>() + self.end.octets().len()) as u64 == self.octets
     }
 
@@ -62,10 +59,7 @@ impl Line {
 
     /// The octets before the first hole.
     pub(crate) fn head(&self) -> &[u8] {
-        match self.pieces.first() {
-            Some(Piece::Octets(octets)) => octets,
-            _ => &[],
-        }
+        Piece::head(&self.pieces)
     }
 }
 
@@ -149,8 +143,9 @@ impl Part {
 pub(crate) enum Passing<'a> {
     Part(Part),
     Command(&'a Sent, &'a Line),
-    /// The status line of a multi-line reply has come; its data follows.
-    DataStarted(&'a Sent),
+    /// What the tracker says about no octets: that data starts, that the session entered a state, or whether it is known which command
+    /// the next line of the server answers.
+    Step(Step<'a>),
     /// A block of data, line ends and stuffing inside; never two rows at once, seldom parts of two lines.
     Data {
         side: Side,
@@ -163,11 +158,6 @@ pub(crate) enum Passing<'a> {
     Hole(Side),
     /// A row `{{...}}` in data.
     AnyRows,
-    /// Rows are missing: it is unknown which command the next line of the server answers.
-    OutOfStep,
-    /// The status line that comes next answers the command that waits longest, for sure.
-    InStep,
-    State(State),
 }
 
 /// Reads items into parts: the steps of [`Steps`], commands paired with their replies.

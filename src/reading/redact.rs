@@ -1,4 +1,8 @@
 //! Hides in a transcript what live recording would have hidden: follows it with the tracker, item by item, in constant memory.
+//!
+//! It feeds a tracker of its own and is not an adaptor over [`super::steps`]. A line keeps its rows and times where nothing in it is
+//! hidden, so what it is for has to be known before the next row is read, while the reader of rows may hold octets back until then;
+//! and where that reader starts over, as it does when a connection ends, this one goes on, because a secret may follow.
 
 mod names;
 
@@ -230,7 +234,7 @@ impl Redactor {
             self.end_line(out);
             return self.hole(row, out);
         }
-        self.line_len += row.pieces.iter().map(length).sum::<usize>();
+        self.line_len += row.pieces.iter().map(Piece::octets).sum::<usize>();
         let is_whole = row.end != LineEnd::None || self.line_len >= ROW_MAX;
         self.line.push(row);
         // A file may have any number of rows without octets.
@@ -269,8 +273,7 @@ impl Redactor {
             self.elider = None;
         }
         self.is_in_hole = false;
-        let pieces = rows.iter().flat_map(|row| row.pieces.iter().cloned());
-        let joined = Row::new(side, 0, pieces, end).pieces;
+        let joined = Piece::joined(rows.iter().flat_map(|row| row.pieces.iter().cloned()));
         let mut lines = lines(joined.clone(), end);
         let is_one = lines.len() == 1;
         for (pieces, end) in lines.drain(..) {
@@ -417,13 +420,6 @@ fn counted(pieces: &[Piece], end: LineEnd) -> Vec<u8> {
     octets
 }
 
-fn length(piece: &Piece) -> usize {
-    match piece {
-        Piece::Octets(octets) => octets.len(),
-        Piece::Hole(_) => 1,
-    }
-}
-
 /// The lines in a line: a file made by hand may have an LF in the middle of a row, where the wire has two lines.
 fn lines(pieces: Vec<Piece>, end: LineEnd) -> Vec<(Vec<Piece>, LineEnd)> {
     let mut lines = Vec::new();
@@ -443,17 +439,14 @@ fn lines(pieces: Vec<Piece>, end: LineEnd) -> Vec<(Vec<Piece>, LineEnd)> {
                 LineEnd::Lf
             };
             line.push(Piece::Octets(octets));
-            lines.push((std::mem::take(&mut line), end));
+            lines.push((Piece::joined(std::mem::take(&mut line)), end));
             octets = rest;
         }
         line.push(Piece::Octets(octets));
     }
-    line.retain(|piece| length(piece) > 0);
+    let line = Piece::joined(line);
     if !line.is_empty() || end != LineEnd::None || lines.is_empty() {
         lines.push((line, end));
-    }
-    for (line, _) in &mut lines {
-        line.retain(|piece| length(piece) > 0);
     }
     lines
 }

@@ -1,8 +1,8 @@
 //! The one reader of rows: what the tracker says of the octets in a transcript, with their places, times and holes.
 //!
 //! Items come in one by one, and steps go out at once, so that a transcript may be larger than memory. [`super::dialogue`] makes
-//! exchanges of them; a player, a screen and a probe read them as they come. Only [`super::redact`] leads a tracker of its own: what
-//! it hides is decided for a whole line, whatever its rows are, and before any of them is printed.
+//! exchanges of them; a player, a screen and a probe read them as they come. Only [`super::redact`] has a tracker of its own, and
+//! says why.
 
 mod stream;
 

@@ -93,18 +93,10 @@ impl Row {
         pieces: impl IntoIterator<Item = Piece>,
         end: LineEnd,
     ) -> Self {
-        let mut joined: Vec<Piece> = Vec::new();
-        for piece in pieces {
-            match (joined.last_mut(), piece) {
-                (_, Piece::Octets(new)) if new.is_empty() => {}
-                (Some(Piece::Octets(old)), Piece::Octets(new)) => old.extend_from_slice(&new),
-                (_, piece) => joined.push(piece),
-            }
-        }
         Self {
             side,
             after_ms,
-            pieces: joined,
+            pieces: Piece::joined(pieces),
             end,
         }
     }
@@ -117,6 +109,53 @@ pub enum Piece {
     Octets(Vec<u8>),
     /// A place whose octets are not in the file.
     Hole(Hole),
+}
+
+impl Piece {
+    /// Returns the octets before the first hole.
+    pub(crate) fn head(pieces: &[Self]) -> &[u8] {
+        match pieces.first() {
+            Some(Self::Octets(octets)) => octets,
+            _ => b"",
+        }
+    }
+
+    /// Returns how many octets it has, where a hole counts as one.
+    pub(crate) fn octets(&self) -> usize {
+        match self {
+            Self::Octets(octets) => octets.len(),
+            Self::Hole(_) => 1,
+        }
+    }
+
+    /// Joins neighbouring octets, and drops those that are empty.
+    pub(crate) fn joined(pieces: impl IntoIterator<Item = Self>) -> Vec<Self> {
+        let mut joined: Vec<Self> = Vec::new();
+        for piece in pieces {
+            match (joined.last_mut(), piece) {
+                (_, Self::Octets(new)) if new.is_empty() => {}
+                (Some(Self::Octets(old)), Self::Octets(new)) => old.extend_from_slice(&new),
+                (_, piece) => joined.push(piece),
+            }
+        }
+        joined
+    }
+
+    /// Returns the octets of pieces, with the name of each hole in braces.
+    pub(crate) fn named(pieces: &[Self]) -> Vec<u8> {
+        let mut text = Vec::new();
+        for piece in pieces {
+            match piece {
+                Self::Octets(octets) => text.extend_from_slice(octets),
+                Self::Hole(hole) => {
+                    text.extend_from_slice(b"{{");
+                    text.extend_from_slice(hole.name().as_bytes());
+                    text.extend_from_slice(b"}}");
+                }
+            }
+        }
+        text
+    }
 }
 
 /// A place whose octets are not in the file.

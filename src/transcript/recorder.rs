@@ -79,10 +79,7 @@ impl RecordedStep {
             } => Step::Line {
                 side: *side,
                 role: *role,
-                octets: match pieces.first() {
-                    Some(Piece::Octets(octets)) => octets,
-                    _ => b"",
-                },
+                octets: Piece::head(pieces),
                 first: *first,
                 end: *end,
             },
@@ -566,7 +563,5 @@ impl PendingLine<'_> {
     }
 }
 
-#[cfg(test)]
-mod secrets;
 #[cfg(test)]
 mod tests;

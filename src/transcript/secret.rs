@@ -347,7 +347,7 @@ impl Hider {
 
     /// A text of poptalk's own or of a certificate, with the names of holes in place of what was remembered.
     pub(crate) fn hide_text(&self, text: &str) -> String {
-        named(self.hide_values_in(vec![Piece::Octets(text.as_bytes().to_vec())]))
+        named(&self.hide_values_in(vec![Piece::Octets(text.as_bytes().to_vec())]))
     }
 
     /// The pieces of a line without names: whole words become holes that have a secret inside which

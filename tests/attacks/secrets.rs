@@ -1,5 +1,7 @@
 //! A secret is in no file, on no screen and in no child, however it was typed: a table of ways, and for each the places.
 
+#[cfg(not(any(windows, target_vendor = "apple")))]
+mod certificate;
 mod console;
 mod recorded;
 mod sources;

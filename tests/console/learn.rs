@@ -1,4 +1,4 @@
-//! Lessons: each is proved, files of one's own are taken, and the console leads through them.
+//! Lessons: each is proved, files of your own work too, and the console leads through them.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use poptalk::modes::learn::{LESSONS, proof};
 use crate::support::terminal::Terminal;
 use crate::support::{Home, text};
 
-/// A lesson of one's own.
+/// A lesson that is not built in.
 const OWN: &str = "#!pop3 1\nlesson: Mine\ngoal: +OK NOOP in TRANSACTION -- well done\nhint: noop\n\
                    ready: USER alice\nready: PASS wonderland\n\n# Type noop.\nS: +OK {{..}}\nC: NOOP\nS: +OK {{..}}\n";
 
@@ -18,7 +18,7 @@ fn lesson(home: &Home, name: &str, text: &str) -> PathBuf {
     path
 }
 
-/// Its solution solves it, an empty session and words without effect do not.
+/// A solution solves its lesson; an empty session and commands without effect do not.
 #[test]
 fn every_lesson_is_proved() {
     assert!(LESSONS.len() >= 21);
@@ -46,13 +46,38 @@ fn every_lesson_is_proved() {
     assert!(wrong.is_empty(), "{wrong:?}");
 }
 
-/// Who has asked for every hint is told what to type.
+/// A learner who asks for every hint learns what to type.
 #[test]
 fn the_last_hint_is_what_to_type() {
     for (name, text) in LESSONS {
         let lesson = Lesson::parse(name, text).unwrap();
         let last = lesson.hints.last().unwrap();
         assert!(last.starts_with("Type "), "{name}: {last}");
+    }
+}
+
+/// On a terminal of 24 rows the whole task is above the prompt.
+#[test]
+fn every_task_fits_a_small_screen() {
+    let home = Home::new();
+    let mut terminal = Terminal::tall(&home, &["learn"]);
+    for (number, (name, text)) in (1..).zip(LESSONS) {
+        let prompt = match (text.contains("\nready: "), text.contains("\ntls: ")) {
+            (true, _) => "trans>",
+            (false, true) => "auth tls>",
+            (false, false) => "auth>",
+        };
+        let title = format!("Lesson {number} of ");
+        let screen = terminal.wait(name, |screen| {
+            let (_, task) = screen.split_once(&title).unwrap_or_default();
+            task.trim_end().ends_with(&format!("\n{prompt}"))
+        });
+        let (_, task) = screen.split_once(&title).unwrap();
+        // A finding about a slow reply is not part of the lesson.
+        let rows = task.trim_end().lines();
+        let rows = rows.filter(|row| !row.starts_with("  lint: "));
+        assert!(rows.count() <= 24, "{name}:\n{task}");
+        terminal.press(":skip\r");
     }
 }
 
@@ -83,26 +108,26 @@ fn a_lesson_that_proves_nothing_is_told() {
         proof::complaints(&lesson).join("; ")
     };
     assert_eq!(complaints("", ""), "");
-    // Its solution does something else.
+    // The solution does not reach the goal.
     let other = complaints("C: NOOP", "C: STAT");
     assert!(
         other.contains(
-            "row 3: its solution does not reach: well done; `+OK NOOP in TRANSACTION` did not come"
+            "row 3: its solution does not reach `well done`: `+OK NOOP in TRANSACTION` did not happen"
         ),
         "{other}"
     );
-    // The server refuses what the solution has accepted.
+    // The solution says +OK, but the server refuses.
     let no = complaints("C: NOOP", "C: LIST 99");
-    assert!(no.contains("row 10, `C: LIST 99`: the server answers `-ERR no such message`, the solution says `+OK`"), "{no}");
-    // So it does with what is sent before the learner begins.
+    assert!(no.contains("row 10, `C: LIST 99`: the server replies `-ERR no such message`, the solution says `+OK`"), "{no}");
+    // The server refuses a `ready` line.
     let no = complaints("ready: USER", "ready: NOPE\nready: USER");
     assert!(
-        no.contains("row 5: what makes it ready is refused: `-ERR "),
+        no.contains("row 5: the server refuses this `ready` line: `-ERR "),
         "{no}"
     );
-    // What is made ready is the goal already.
+    // The `ready` lines reach the goal already.
     let solved = complaints("+OK NOOP in TRANSACTION", "login");
-    assert!(solved.contains("before anything is done"), "{solved}");
+    assert!(solved.contains("an empty session solves it"), "{solved}");
 }
 
 #[test]
@@ -132,7 +157,7 @@ fn files_and_folders_of_ones_own_are_taken() {
     lesson(&home, "3.pop3", &OWN.replace("goal: +OK NOOP", "goal: +OK"));
     let (code, said) = run(&["--check", folder]);
     assert_eq!(code, Some(2));
-    // The others are proved all the same.
+    // The other files are still proved.
     assert!(said.contains("1: proved\n2: NOT PROVED\n"), "{said}");
     assert!(
         said.contains("3.pop3:3: `+OK` of which command?") && said.contains("     |       ^^^"),
@@ -188,9 +213,9 @@ fn a_learner_is_led_from_lesson_to_lesson() {
     terminal.see("hint 1 of 3");
     terminal.prompt("auth>");
     terminal.press("capa\r");
-    terminal.see("[done] the server told what it can do");
+    terminal.see("[done] CAPA lists what the server can do");
     terminal.press("quit\r");
-    terminal.see("lesson 1 is solved; Enter goes on");
+    terminal.see("lesson 1 is solved: press Enter");
     terminal.press("\r");
     terminal.see("Lesson 2 of ");
     terminal.prompt("auth>");
@@ -225,7 +250,7 @@ fn what_is_wrong_is_named_only_after_it_was_seen() {
     let mut terminal = Terminal::tall(&home, &["learn", "diagnosis-again"]);
     terminal.prompt("trans>");
     let screen = terminal.see("you named what is wrong");
-    assert!(!screen.contains("one unique-id for several"), "{screen}");
+    assert!(!screen.contains("share a unique-id"), "{screen}");
     terminal.line(":diagnose", "trans>");
     terminal.see("such as `:diagnose greeting-err`");
     terminal.line(":diagnose uidl-duplicate", "trans>");
@@ -239,11 +264,11 @@ fn what_is_wrong_is_named_only_after_it_was_seen() {
     terminal.press("uidl\r");
     terminal.see("9 same");
     terminal.press(":diagnose uidl-duplicate\r");
-    terminal.see("[done] right: one unique-id for several messages");
+    terminal.see("[done] right: messages share a unique-id");
     terminal.see("is solved");
 }
 
-/// What the server does wrong is seen in several ways, and each has an id.
+/// The fault shows in several ways, and the id of each is right.
 #[test]
 fn every_right_name_of_what_is_wrong_is_taken() {
     let home = Home::new();
@@ -262,7 +287,7 @@ fn every_right_name_of_what_is_wrong_is_taken() {
     }
 }
 
-/// The lesson that the guide shows.
+/// The example of GUIDE.md.
 #[test]
 fn the_lesson_of_the_guide_is_proved() {
     let guide = include_str!("../../GUIDE.md");
@@ -272,7 +297,7 @@ fn the_lesson_of_the_guide_is_proved() {
     assert_eq!(proof::complaints(&lesson), Vec::<String>::new());
 }
 
-/// What a screen reader reads aloud is text, and nothing that drives a screen.
+/// A screen reader reads every octet aloud, so none may drive a screen.
 #[test]
 fn plain_lines_hold_no_escape() {
     let home = Home::new();
@@ -280,7 +305,7 @@ fn plain_lines_hold_no_escape() {
     terminal.prompt("trans>");
     terminal.line("retr 1", "trans>");
     terminal.line("list 99", "trans>");
-    terminal.see("[done] you have read the first message");
+    terminal.see("[done] RETR fetches a message");
     terminal.press(":quit\r");
     let (code, raw) = terminal.end();
     assert_eq!(code, 0);
@@ -301,7 +326,7 @@ fn hanging_up_is_seen_as_well() {
     terminal.see("+OK 9 ");
 }
 
-/// A lesson of a class may have the name of one of the course, or of another class.
+/// A lesson in a folder may have the name of a built-in one, or of one in a different folder.
 #[test]
 fn what_is_done_is_kept_by_folder() {
     let home = Home::new();
@@ -352,21 +377,37 @@ fn a_learner_who_has_quit_goes_on_by_typing() {
     let mut terminal = Terminal::tall(&home, &["learn", "1"]);
     terminal.prompt("auth>");
     terminal.line("quit", "closed>");
-    terminal.see("[done] you said good-bye");
+    terminal.see("[done] QUIT says goodbye");
     terminal.press("capa\r");
     terminal.see("reconnects to the maildrop as it is");
-    terminal.see("[done] the server told what it can do");
+    terminal.see("[done] CAPA lists what the server can do");
     terminal.see("lesson 1 is solved");
     terminal.prompt("auth>");
     terminal.press(":quit\r");
     terminal.see("1 of 24 lessons done");
     terminal.end();
-    // What the lesson logs in is logged in again.
+    // The `ready` lines log in again.
     let mut terminal = Terminal::tall(&home, &["learn", "stat-list"]);
     terminal.prompt("trans>");
     terminal.line("quit", "closed>");
     terminal.line("stat", "trans>");
-    terminal.see("[done] STAT told how many");
+    terminal.see("[done] STAT gives the number of messages");
+}
+
+#[test]
+fn the_next_lesson_starts_without_hex() {
+    let home = Home::new();
+    let mut terminal = Terminal::tall(&home, &["learn", "octets"]);
+    terminal.prompt("trans>");
+    terminal.line(":hex on", "trans>");
+    terminal.line("noop", "trans>");
+    terminal.see("2b 4f 4b");
+    terminal.press(":skip\r");
+    let screen = terminal.wait("lesson 10", |screen| {
+        screen.contains("Lesson 10 of ") && screen.trim_end().ends_with("trans>")
+    });
+    let (_, lesson) = screen.split_once("Lesson 10 of ").unwrap();
+    assert!(!lesson.contains("2b 4f 4b"), "{screen}");
 }
 
 #[test]
@@ -378,7 +419,7 @@ fn skipping_and_leaving_claim_no_goal() {
     let screen = terminal.see("Lesson 8 of ");
     assert!(!screen.contains("[done]"), "{screen}");
     drop(terminal);
-    // To leave is to hang up: that counts where mail was marked.
+    // Leaving hangs up, which counts if mail was marked.
     for (line, is_done) in [("noop", false), ("dele 1", true)] {
         let mut terminal = Terminal::tall(&home, &["learn", "hanging-up"]);
         terminal.prompt("trans>");

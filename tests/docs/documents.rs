@@ -1,5 +1,6 @@
-//! README.md and GUIDE.md show only what happens: their console blocks are run, their sessions are typed in a terminal, and their
-//! tables are those of the code. With POPTALK_BLESS=1 the tables are rewritten.
+//! README.md and GUIDE.md show only what happens: their console blocks are run, and their sessions
+//! are typed in a terminal. The tables there and below `transcripts/` come from the code: with
+//! POPTALK_BLESS=1 they are rewritten. Links lead somewhere.
 
 use std::path::{Path, PathBuf};
 
@@ -63,15 +64,15 @@ fn a_false_line_in_a_session_is_noticed() {
 fn blocks(text: &str, fence: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut rest = text;
-    while let Some((_, behind)) = rest.split_once(&format!("\n{fence}\n")) {
-        let (block, behind) = behind.split_once("\n```").unwrap();
+    while let Some((_, after)) = rest.split_once(&format!("\n{fence}\n")) {
+        let (block, after) = after.split_once("\n```").unwrap();
         found.push(block.to_owned());
-        rest = behind;
+        rest = after;
     }
     found
 }
 
-/// Whether a line of a document is what the screen shows; `[..]` stands for anything.
+/// Whether a line of a document is what the screen shows; `[..]` is any text.
 fn fits(shown: &str, line: &str) -> bool {
     let mut parts = shown.split("[..]");
     let Some(rest) = line.strip_prefix(parts.next().unwrap()) else {
@@ -94,7 +95,8 @@ fn fits(shown: &str, line: &str) -> bool {
     true
 }
 
-/// Types a session as a document shows it, and compares the screen with it. `(...)` stands for the pager, which `q` leaves.
+/// Types a session as a document shows it, and compares the screen with it. `(...)` is the pager,
+/// which `q` leaves.
 fn type_session(block: &str) {
     let mut lines = block.lines();
     let command = lines.next().unwrap().strip_prefix("$ poptalk ").unwrap();
@@ -115,10 +117,10 @@ fn type_session(block: &str) {
             Some((typed, _)) => (typed, true),
             None => (typed, false),
         };
-        // A masked word stands for the password of the practice server.
+        // A masked word is the password of the practice server.
         terminal.press(&format!("{}\r", typed.replace("••••••••••", "wonderland")));
         if pages {
-            // All of the message has come once the pager tells which part of it is shown.
+            // All of the message has come once the pager says which part of it is shown.
             terminal.wait("the whole message", |screen| {
                 screen.contains("q back") && !screen.contains("receiving")
             });
@@ -149,24 +151,51 @@ fn sessions_look_as_they_are_shown() {
     }
 }
 
-/// Compares what stands between two marks of GUIDE.md with what the code says, or rewrites it.
-fn table(mark: &str, want: &str) {
-    let path = root().join("GUIDE.md");
-    let guide = std::fs::read_to_string(&path).unwrap();
+/// Compares the part between two marks of a document with what the code says, or rewrites it.
+fn generated(document: &str, mark: &str, want: &str) {
+    let path = root().join(document);
+    let text = std::fs::read_to_string(&path).unwrap();
     let (start, end) = (
         format!("<!-- {mark} -->\n"),
         format!("<!-- end of {mark} -->"),
     );
-    let (before, rest) = guide.split_once(&start).unwrap();
-    let (found, behind) = rest.split_once(&end).unwrap();
+    let (before, rest) = text.split_once(&start).unwrap();
+    let (found, after) = rest.split_once(&end).unwrap();
     if std::env::var_os("POPTALK_BLESS").is_some() {
-        std::fs::write(&path, format!("{before}{start}{want}{end}{behind}")).unwrap();
+        std::fs::write(&path, format!("{before}{start}{want}{end}{after}")).unwrap();
     } else {
         assert!(
             found == want,
-            "the table `{mark}` of GUIDE.md is not that of the code; run with POPTALK_BLESS=1"
+            "`{mark}` in {document} differs from the code: run with POPTALK_BLESS=1"
         );
     }
+}
+
+/// The text of a table's cell.
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|")
+}
+
+#[test]
+fn the_guide_lists_console_commands_exit_codes_and_formats() {
+    let mut own = String::from("| command | does |\n|---|---|\n");
+    for row in OWN {
+        let call = format!(":{} {}", row.word, row.args);
+        own += &format!("| `{}` | {} |\n", cell(call.trim()), cell(row.help));
+    }
+    generated("GUIDE.md", "console commands", &own);
+    let mut codes = String::from("| exit code | means |\n|---|---|\n");
+    for exit in Exit::ALL {
+        codes += &format!("| {} | {} |\n", exit as u8, exit.says());
+    }
+    generated("GUIDE.md", "exit codes", &codes);
+    let mut formats =
+        String::from("| format | what it reads | what is not in it |\n|---|---|---|\n");
+    for format in poptalk::reading::import::Format::ALL {
+        let (name, reads, lacks) = (format.name(), format.reads(), format.lacks());
+        formats += &format!("| `{name}` | {reads} | {lacks} |\n");
+    }
+    generated("GUIDE.md", "formats", &formats);
 }
 
 /// Each command with what it looks like on the wire, from `transcripts/commands/`.
@@ -187,14 +216,7 @@ fn exchanges() -> String {
 }
 
 #[test]
-fn the_tables_of_the_guide_are_those_of_the_code() {
-    let cell = |text: &str| text.replace('|', "\\|");
-    let mut own = String::from("| command | does |\n|---|---|\n");
-    for row in OWN {
-        let call = format!(":{} {}", row.word, row.args);
-        own += &format!("| `{}` | {} |\n", cell(call.trim()), cell(row.help));
-    }
-    table("words to poptalk", &own);
+fn the_reference_of_commands_matches_the_code() {
     let mut all = String::from("| command | does | where | source |\n|---|---|---|---|\n");
     for row in Command::all() {
         let place = match (row.states.authorization, row.states.transaction) {
@@ -210,19 +232,12 @@ fn the_tables_of_the_guide_are_those_of_the_code() {
             row.source
         );
     }
-    table("POP3 commands", &all);
-    table("exchanges", &exchanges());
-    let mut rules = String::from("| rule | level | source | says |\n|---|---|---|---|\n");
-    for rule in poptalk::analysis::lint::rules() {
-        rules += &format!(
-            "| `{}` | {} | {} | {} |\n",
-            rule.id,
-            rule.level.name(),
-            rule.source,
-            cell(rule.says)
-        );
-    }
-    table("rules", &rules);
+    generated("transcripts/commands/README.md", "commands", &all);
+    generated("transcripts/commands/README.md", "exchanges", &exchanges());
+}
+
+#[test]
+fn the_reference_of_faults_matches_the_code() {
     let mut faults = String::from("| fault | the server | found by |\n|---|---|---|\n");
     for fault in fault::all() {
         let finds: Vec<String> = fault.finds.iter().map(|id| format!("`{id}`")).collect();
@@ -240,39 +255,103 @@ fn the_tables_of_the_guide_are_those_of_the_code() {
             cell(&finds)
         );
     }
-    table("faults", &faults);
-    let mut codes = String::from("| exit code | means |\n|---|---|\n");
-    for exit in Exit::ALL {
-        codes += &format!("| {} | {} |\n", exit as u8, exit.says());
-    }
-    table("exit codes", &codes);
-    table("the catalogue", &catalogue());
+    generated("transcripts/faults/README.md", "faults", &faults);
 }
 
-/// How each way to misbehave is seen, and whether the practice server can do it.
-fn catalogue() -> String {
+#[test]
+fn the_reference_of_rules_matches_the_code() {
+    let mut rules = String::from("| rule | level | source | says |\n|---|---|---|---|\n");
+    for rule in poptalk::analysis::lint::rules() {
+        rules += &format!(
+            "| `{}` | {} | {} | {} |\n",
+            rule.id,
+            rule.level.name(),
+            rule.source,
+            cell(rule.says)
+        );
+    }
+    generated("transcripts/lint/README.md", "rules", &rules);
+    generated("transcripts/lint/README.md", "other", &seen_otherwise());
+}
+
+/// The ways to misbehave that have no rule of their name: what sees each, and the fault that does it.
+fn seen_otherwise() -> String {
     let mut text = String::from("| what goes wrong | seen by | fault |\n|---|---|---|\n");
     for id in coverage::ENTRIES {
         let by = match coverage::seen(id) {
-            Coverage::ByRule => "its rule".to_owned(),
+            Coverage::ByRule => continue,
             Coverage::By(rules) => {
                 let rules: Vec<String> = rules.iter().map(|id| format!("`{id}`")).collect();
                 rules.join(", ")
             }
             Coverage::Across => "`check`, over several sessions".to_owned(),
-            Coverage::Not(why) => format!("nobody here: {why}"),
+            Coverage::Not(why) => format!("not seen: {why}"),
         };
         let mut faults = fault::all().filter(|fault| fault.finds.contains(id) || fault.name == *id);
         let fault = faults
             .next()
             .map_or(String::new(), |fault| format!("`{}`", fault.name));
-        text += &format!("| {id} | {by} | {fault} |\n");
+        text += &format!("| `{id}` | {by} | {fault} |\n");
     }
     text
 }
 
+/// The anchors of a document's headings, as GitHub makes them.
+fn anchors(text: &str) -> Vec<String> {
+    let mut is_code = false;
+    let mut found = Vec::new();
+    for line in text.lines() {
+        is_code ^= line.starts_with("```");
+        if let Some((_, title)) = line.split_once("# ").filter(|_| !is_code)
+            && line.starts_with('#')
+        {
+            let kept = title.to_lowercase().replace(' ', "-");
+            found.push(kept.replace(|c: char| !c.is_alphanumeric() && c != '-' && c != '_', ""));
+        }
+    }
+    found
+}
+
 #[test]
-fn the_guide_tells_what_each_crate_is_for() {
+fn links_between_documents_lead_somewhere() {
+    let link = regex::Regex::new(r"\]\(([^)\s]+)\)").unwrap();
+    let documents = [
+        "README.md",
+        "GUIDE.md",
+        "transcripts/README.md",
+        "transcripts/commands/README.md",
+        "transcripts/faults/README.md",
+        "transcripts/lint/README.md",
+    ];
+    let mut count = 0;
+    for document in documents {
+        let text = read(document);
+        for found in link.captures_iter(&text) {
+            let target = &found[1];
+            if target.contains("://") {
+                continue;
+            }
+            let (file, anchor) = target.split_once('#').unwrap_or((target, ""));
+            let path = match file {
+                "" => root().join(document),
+                file => root().join(document).with_file_name(file),
+            };
+            assert!(path.exists(), "{document}: {target}");
+            if !anchor.is_empty() {
+                let there = anchors(&std::fs::read_to_string(path).unwrap());
+                assert!(
+                    there.iter().any(|one| one == anchor),
+                    "{document}: {target}"
+                );
+            }
+            count += 1;
+        }
+    }
+    assert!(count > 30, "{count} links");
+}
+
+#[test]
+fn the_guide_says_what_each_crate_is_for() {
     let manifest = read("Cargo.toml");
     let mut used = Vec::new();
     let mut is_used = false;
@@ -287,31 +366,16 @@ fn the_guide_tells_what_each_crate_is_for() {
     let guide = read("GUIDE.md");
     let (_, rest) = guide.split_once("<!-- crates -->\n").unwrap();
     let (table, _) = rest.split_once("<!-- end of crates -->").unwrap();
-    let told: Vec<String> = table
+    let first_cells = table
         .lines()
         .skip(2)
-        .map(|line| line.split('`').nth(1).unwrap().to_owned())
+        .map(|line| line.split(" | ").next().unwrap());
+    let mut named: Vec<String> = first_cells
+        .flat_map(|cell| cell.split('`').skip(1).step_by(2))
+        .map(str::to_owned)
         .collect();
-    assert_eq!(told, used);
-}
-
-/// The table of formats that can be imported is made from their rows.
-#[test]
-fn the_guide_has_the_formats_of_import() {
-    let mut table = "| format | what it reads | what is not in it |\n|---|---|---|\n".to_owned();
-    for format in poptalk::reading::import::Format::ALL {
-        let (name, reads, lacks) = (format.name(), format.reads(), format.lacks());
-        table += &format!("| `{name}` | {reads} | {lacks} |\n");
-    }
-    let guide = read("GUIDE.md");
-    let (before, rest) = guide.split_once("<!-- formats -->\n").unwrap();
-    let (now, after) = rest.split_once("<!-- end of formats -->").unwrap();
-    if std::env::var_os("POPTALK_BLESS").is_some() {
-        let new = format!("{before}<!-- formats -->\n{table}<!-- end of formats -->{after}");
-        std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/GUIDE.md"), new).unwrap();
-    } else {
-        assert_eq!(now, table, "run with POPTALK_BLESS=1");
-    }
+    named.sort();
+    assert_eq!(named, used);
 }
 
 #[test]

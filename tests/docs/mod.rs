@@ -10,3 +10,4 @@ pub(crate) mod layers; // rooms, circles, sizes
 pub(crate) mod names; // each type has a name of its own
 pub(crate) mod options; // each option is declared once
 pub(crate) mod schemas; // what programs read
+pub(crate) mod words; // words to avoid in texts for people

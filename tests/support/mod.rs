@@ -1,4 +1,4 @@
-//! What the tests share: a home of their own, servers that are told what to say, and the program.
+//! What the tests share: temporary homes, scripted servers, and ways to run the program.
 
 pub(crate) mod terminal;
 
@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use poptalk::transcript::Transcript;
 
-/// The most that anything may take; reached only when something hangs.
+/// The longest wait for anything. Only a test that hangs reaches it.
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
-/// A home folder of the test's own.
+/// A temporary home folder for one test.
 pub(crate) struct Home(tempfile::TempDir);
 
 impl Home {
@@ -26,7 +26,7 @@ impl Home {
         self.0.path()
     }
 
-    /// The program, with nothing of the machine's settings.
+    /// Returns a command that runs the program without the machine's settings.
     pub(crate) fn poptalk(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_poptalk"));
         command.args(args).env("HOME", self.path());
@@ -42,7 +42,7 @@ impl Home {
         command
     }
 
-    /// Runs a script to its end.
+    /// Runs the program with `input` on standard input, to its end.
     pub(crate) fn script(&self, args: &[&str], input: &[u8]) -> Output {
         let mut child = self
             .poptalk(args)
@@ -54,7 +54,7 @@ impl Home {
         let mut stdin = child.stdin.take().unwrap();
         let input = input.to_vec();
         let feeder = std::thread::spawn(move || {
-            // The program may have enough before the end.
+            // The program may close its input before the end.
             let _ = stdin.write_all(&input);
         });
         let output = child.wait_with_output().unwrap();
@@ -62,7 +62,7 @@ impl Home {
         output
     }
 
-    /// Every file below it.
+    /// Returns the paths of all files in this home, subfolders included.
     pub(crate) fn files(&self) -> Vec<PathBuf> {
         fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
             for entry in std::fs::read_dir(folder).unwrap() {
@@ -79,7 +79,7 @@ impl Home {
         found
     }
 
-    /// The only transcript in it.
+    /// Reads the only transcript in this home.
     pub(crate) fn transcript(&self) -> Transcript {
         let mut found = self.files();
         found.retain(|path| path.extension().is_some_and(|ending| ending == "pop3"));
@@ -124,26 +124,26 @@ pub(crate) fn read(path: &Path) -> Transcript {
         .unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// A connection, seen from a server of the test's.
+/// The server's end of a connection.
 pub(crate) struct Peer {
     reader: BufReader<TcpStream>,
     stream: TcpStream,
 }
 
 impl Peer {
-    /// Sends octets. The other side may be gone.
+    /// Sends octets. The client may be gone already.
     pub(crate) fn say(&mut self, octets: impl AsRef<[u8]>) {
         let _ = self.stream.write_all(octets.as_ref());
     }
 
-    /// The next line with its line end; empty at the end.
+    /// Reads the next line with its line end; empty after the client has closed.
     pub(crate) fn hear(&mut self) -> Vec<u8> {
         let mut line = Vec::new();
         let _ = self.reader.read_until(b'\n', &mut line);
         line
     }
 
-    /// Greets, and answers each line with `answer` until the client leaves; returns all that the client sent.
+    /// Greets, and answers each line with `answer` until the client closes. Returns what it sent.
     pub(crate) fn answer(&mut self, mut answer: impl FnMut(&str) -> String) -> Vec<u8> {
         self.say("+OK ready\r\n");
         let mut all = Vec::new();
@@ -158,14 +158,14 @@ impl Peer {
         }
     }
 
-    /// So many octets; fewer at the end.
+    /// Reads `count` octets, or fewer if the client closes.
     pub(crate) fn take(&mut self, count: u64) -> Vec<u8> {
         let mut octets = Vec::new();
         let _ = self.reader.by_ref().take(count).read_to_end(&mut octets);
         octets
     }
 
-    /// Is one end of a pipe to this server from now on, until both have closed.
+    /// Relays between the client and `server` until both have closed.
     pub(crate) fn join(&mut self, server: SocketAddr) {
         let mut there = TcpStream::connect(server).unwrap();
         let (mut from, mut to) = (there.try_clone().unwrap(), self.stream.try_clone().unwrap());
@@ -178,35 +178,35 @@ impl Peer {
         let _ = back.join();
     }
 
-    /// What is still to come, up to the end.
+    /// Reads the rest, until the client closes.
     pub(crate) fn rest(&mut self) -> Vec<u8> {
         let mut rest = Vec::new();
         let _ = self.reader.read_to_end(&mut rest);
         rest
     }
 
-    /// The socket.
+    /// Returns the socket, for what the methods here cannot do.
     pub(crate) fn stream(&self) -> &TcpStream {
         &self.stream
     }
 }
 
-/// A server that was started; it gives what its talk gave.
+/// A running test server, which returns the results of its talks.
 pub(crate) struct Serving<T>(Receiver<T>);
 
 impl<T> Serving<T> {
-    /// Waits for the talk to end, or for the next one.
+    /// Waits for the next talk to end, and returns its result.
     pub(crate) fn join(&self) -> Result<T, RecvTimeoutError> {
         self.0.recv_timeout(LIMIT)
     }
 
-    /// What the next talk gave, where it ends within a moment.
+    /// Returns the result of the next talk, if it ends within `moment`.
     pub(crate) fn next_within(&self, moment: Duration) -> Option<T> {
         self.0.recv_timeout(moment).ok()
     }
 }
 
-/// A server for one connection, on a free port of the loopback.
+/// Starts a server for one connection on a free loopback port. `talk` is its side.
 pub(crate) fn serve<T: Send + 'static>(
     talk: impl FnOnce(&mut Peer) -> T + Send + 'static,
 ) -> (SocketAddr, Serving<T>) {
@@ -214,7 +214,7 @@ pub(crate) fn serve<T: Send + 'static>(
     serve_each(1, move |peer| talk.take().unwrap()(peer))
 }
 
-/// A server for some connections, one after the other, on a free port of the loopback; it gives what each talk gave.
+/// Starts a server for several connections, one after the other, on a free loopback port.
 pub(crate) fn serve_each<T: Send + 'static>(
     connections: usize,
     mut talk: impl FnMut(&mut Peer) -> T + Send + 'static,
@@ -227,19 +227,19 @@ pub(crate) fn serve_each<T: Send + 'static>(
             let (stream, _) = listener.accept().unwrap();
             stream.set_read_timeout(Some(LIMIT)).unwrap();
             let reader = BufReader::new(stream.try_clone().unwrap());
-            // A test that does not wait for the end has gone.
+            // A test that does not wait for the result may have ended.
             let _ = sender.send(talk(&mut Peer { reader, stream }));
         }
     });
     (address, Serving(result))
 }
 
-/// The text of octets, for messages.
+/// Returns octets as text, for messages.
 pub(crate) fn text(octets: &[u8]) -> String {
     String::from_utf8_lossy(octets).into_owned()
 }
 
-/// Numbers that look random and are the same in every run (xorshift).
+/// Pseudo-random numbers (xorshift), the same in every run.
 pub(crate) struct Dice(u64);
 
 impl Default for Dice {
@@ -249,7 +249,7 @@ impl Default for Dice {
 }
 
 impl Dice {
-    /// A number below `sides`.
+    /// Returns a number below `sides`.
     pub(crate) fn roll(&mut self, sides: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
@@ -257,14 +257,14 @@ impl Dice {
         (self.0 >> 16) as usize % sides
     }
 
-    /// Any octet.
+    /// Returns any octet.
     pub(crate) fn octet(&mut self) -> u8 {
         self.roll(256) as u8
     }
 }
 
-/// The address that a server of ours tells, and what it goes on to print.
-fn told(server: &mut Child) -> (String, BufReader<ChildStdout>) {
+/// Returns the address that our server prints first, and the rest of its output.
+fn printed_address(server: &mut Child) -> (String, BufReader<ChildStdout>) {
     let mut out = BufReader::new(server.stdout.take().unwrap());
     let mut line = String::new();
     out.read_line(&mut line).unwrap();
@@ -276,28 +276,28 @@ fn spawned(server: &mut Command) -> Child {
     server.stderr(Stdio::null()).spawn().unwrap()
 }
 
-/// Starts a server of ours: it, its address, and what it goes on to print.
+/// Starts our server. Returns it, its address, and the rest of its output.
 pub(crate) fn listening(server: &mut Command) -> (Child, String, BufReader<ChildStdout>) {
     let mut server = spawned(server);
-    let (address, out) = told(&mut server);
+    let (address, out) = printed_address(&mut server);
     (server, address, out)
 }
 
-/// The same, where nobody reads what it prints.
+/// Does the same for a test that does not read the output.
 pub(crate) fn started(server: &mut Command) -> (Child, String) {
     ready(spawned(server))
 }
 
-/// Asks a server of ours to end, as a service manager does.
+/// Asks our server to end, as a service manager does.
 #[cfg(unix)]
 pub(crate) fn terminate(server: &Child) {
     let killed = Command::new("kill").arg(server.id().to_string()).status();
     assert!(killed.unwrap().success());
 }
 
-/// The address of a server that was started. It is to have somebody to print to all the same.
+/// Returns a started server and its address. A thread drains its output, so that it never blocks.
 pub(crate) fn ready(mut server: Child) -> (Child, String) {
-    let (address, mut out) = told(&mut server);
+    let (address, mut out) = printed_address(&mut server);
     std::thread::spawn(move || std::io::copy(&mut out, &mut std::io::sink()));
     (server, address)
 }

@@ -1,4 +1,4 @@
-//! The program in a pseudo-terminal: keys in, a screen and the raw octets out.
+//! The program in a pseudo-terminal: keys go in, a screen and the raw octets come out.
 
 use std::io::{Read, Write};
 use std::sync::{Arc, Condvar, Mutex};
@@ -11,29 +11,29 @@ use crate::support::{Home, LIMIT};
 const ROWS: u16 = 24;
 const COLUMNS: u16 = 80;
 
-/// What a terminal has got so far.
+/// What a terminal has received so far.
 struct Got {
     screen: vt100::Parser,
     raw: Vec<u8>,
     is_over: bool,
 }
 
-/// What a glance at the screen tells.
+/// The result of one look at the screen.
 pub(crate) enum Look {
-    /// It is as wanted.
+    /// The screen is as wanted; this is its text.
     There(String),
     NotYet,
     /// The program has ended.
     Over,
 }
 
-/// The program in a terminal.
+/// The program running in a terminal.
 pub(crate) struct Terminal {
     got: Arc<(Mutex<Got>, Condvar)>,
     keys: Box<dyn Write + Send>,
     child: Box<dyn Child + Send + Sync>,
     master: Box<dyn MasterPty + Send>,
-    /// The modes of the terminal before the program.
+    /// The terminal's modes before the program started.
     before: String,
 }
 
@@ -42,12 +42,12 @@ impl Terminal {
         Self::with(home, args, &[])
     }
 
-    /// A terminal with room for a whole session.
+    /// Opens a terminal with room for a whole session.
     pub(crate) fn tall(home: &Home, args: &[&str]) -> Self {
         Self::open(home, args, &[], (100, COLUMNS))
     }
 
-    /// A terminal on which two columns have room.
+    /// Opens a terminal with room for two columns of text.
     pub(crate) fn wide(home: &Home, args: &[&str]) -> Self {
         Self::open(home, args, &[], (ROWS, 170))
     }
@@ -116,7 +116,7 @@ impl Terminal {
         }
     }
 
-    /// Waits until the screen is as wanted, and gives back its text.
+    /// Waits until the screen is as wanted, and returns its text.
     pub(crate) fn wait(&self, what: &str, is_there: impl Fn(&str) -> bool) -> String {
         let start = Instant::now();
         let mut got = self.got.0.lock().unwrap();
@@ -138,7 +138,7 @@ impl Terminal {
         self.wait(wanted, |screen| screen.contains(wanted))
     }
 
-    /// Waits for a prompt on the last line that holds text.
+    /// Waits until the last line with text is this prompt.
     pub(crate) fn prompt(&self, wanted: &str) -> String {
         self.wait(wanted, |screen| {
             let last = screen.trim_end().lines().last().unwrap_or_default();
@@ -150,22 +150,22 @@ impl Terminal {
         self.press_octets(keys.as_bytes());
     }
 
-    /// Types any octets.
+    /// Types any octets, also invalid UTF-8.
     pub(crate) fn press_octets(&mut self, keys: &[u8]) {
         self.keys.write_all(keys).unwrap();
         self.keys.flush().unwrap();
     }
 
-    /// Types a line and waits for the prompt behind its reply.
+    /// Types a line and waits for the prompt after its reply.
     pub(crate) fn line(&mut self, line: &str, prompt: &str) -> String {
         let mark = self.raw().len();
         self.press(&format!("{line}\r"));
-        // The line that was typed has ended, so that the prompt is a new one.
+        // Once the typed line has ended on the screen, the prompt is a new one.
         self.wait_raw(mark, b"\n");
         self.prompt(prompt)
     }
 
-    /// Waits a moment for the screen to be as wanted.
+    /// Looks at the screen once; if it is not as wanted, waits up to a moment for more output.
     pub(crate) fn look(&self, is_there: impl Fn(&str) -> bool, moment: Duration) -> Look {
         let got = self.got.0.lock().unwrap();
         let contents = got.screen.screen().contents();
@@ -179,7 +179,7 @@ impl Terminal {
         Look::NotYet
     }
 
-    /// Types a line, and waits until it has ended on the screen or the program has.
+    /// Types a line, and waits until the line or the program has ended.
     pub(crate) fn enter(&mut self, line: &str) {
         let mark = self.raw().len();
         self.press(&format!("{line}\r"));
@@ -188,7 +188,7 @@ impl Terminal {
         drop(self.got.1.wait_timeout_while(got, LIMIT, is_open).unwrap());
     }
 
-    /// Waits for octets behind the first `mark` ones.
+    /// Waits for octets after the first `mark` ones.
     pub(crate) fn wait_raw(&self, mark: usize, wanted: &[u8]) {
         let start = Instant::now();
         let mut got = self.got.0.lock().unwrap();
@@ -202,7 +202,7 @@ impl Terminal {
         }
     }
 
-    /// Waits for octets; false when the program has ended without them.
+    /// Waits for octets. Returns false if the program ends without them.
     pub(crate) fn has_come(&self, wanted: &[u8]) -> bool {
         let mut got = self.got.0.lock().unwrap();
         loop {
@@ -220,24 +220,24 @@ impl Terminal {
         self.got.0.lock().unwrap().raw.clone()
     }
 
-    /// The number of the program's process.
+    /// Returns the process id of the program.
     pub(crate) fn process(&self) -> u32 {
         self.child.process_id().unwrap()
     }
 
-    /// Waits for the program to end, and gives back what is on the screen then.
+    /// Waits for the program to end, and returns the text of the screen.
     pub(crate) fn end_screen(mut self) -> String {
         let (code, screen) = self.over(LIMIT);
         assert!(code.is_some(), "the program does not end: {screen}");
         screen
     }
 
-    /// Waits so long for the program to end; gives its exit code, if it did, and what is on the screen then.
+    /// Waits up to `limit` for the end. Returns the exit code, if it came, and the screen's text.
     pub(crate) fn end_both(mut self, limit: Duration) -> (Option<u32>, String) {
         self.over(limit)
     }
 
-    /// The same, and the terminal can still be looked at.
+    /// Does the same, but keeps the terminal.
     pub(crate) fn over(&mut self, limit: Duration) -> (Option<u32>, String) {
         let (lock, changed) = &*self.got;
         let got = lock.lock().unwrap();
@@ -250,12 +250,12 @@ impl Terminal {
         (code, screen)
     }
 
-    /// The modes of the terminal now, and before the program.
+    /// Returns the terminal's modes now, and before the program started.
     pub(crate) fn modes(&self) -> (String, &str) {
         (modes(self.master.as_ref()), &self.before)
     }
 
-    /// Waits for the program to end.
+    /// Waits for the program to end. Returns the exit code and the raw output.
     pub(crate) fn end(mut self) -> (u32, Vec<u8>) {
         let (code, screen) = self.over(LIMIT);
         let code = code.unwrap_or_else(|| panic!("the program does not end: {screen}"));
@@ -275,7 +275,7 @@ fn modes(_: &dyn MasterPty) -> String {
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        // It has ended, unless the test has failed.
+        // The program has ended already, unless the test has failed.
         let _ = self.child.kill();
     }
 }

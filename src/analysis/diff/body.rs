@@ -11,7 +11,7 @@ use super::uidl::Numbers;
 use super::{Change, LINES, Level, OCTETS, Options, Unreadable, unreadable};
 use crate::pop3::command::{DataKind, Words};
 use crate::pop3::tracker::Side;
-use crate::reading::dialogue::{Measures, fits, flat};
+use crate::reading::dialogue::{Measures, fits};
 use crate::transcript::Piece;
 
 pub(super) struct Kinds<'a> {
@@ -59,7 +59,7 @@ impl Kinds<'_> {
     }
 
     fn line(&self, line: DataLine, numbers: Option<&Numbers>) -> BodyLine {
-        let mut key = flat(&line.pieces);
+        let mut key = Piece::named(&line.pieces);
         if self.level == Level::Octets {
             key.extend_from_slice(line.end.octets());
         } else if line.is_start && key.first() == Some(&b'.') {

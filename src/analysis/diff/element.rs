@@ -3,7 +3,7 @@
 use super::align::Alike;
 use super::uidl::Numbers;
 use crate::pop3::command::{ArgumentKind, Words};
-use crate::reading::dialogue::{Exchange, Part, fits, flat};
+use crate::reading::dialogue::{Exchange, Part, fits};
 use crate::transcript::Piece;
 
 #[derive(Debug)]
@@ -64,7 +64,7 @@ fn key(exchange: &Exchange, numbers: Option<&Numbers>) -> Vec<u8> {
         };
     };
     let mut key = b"C".to_vec();
-    let line = flat(&command.pieces);
+    let line = Piece::named(&command.pieces);
     let row = exchange.sent.as_ref().and_then(|sent| sent.command());
     let verb_words = row.map_or(1, |row| row.verb_words());
     for (index, word) in Words::of(&line).enumerate() {

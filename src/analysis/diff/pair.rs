@@ -11,7 +11,7 @@ use crate::analysis::finding::{self, Finding};
 use crate::base::escape;
 use crate::pop3::command::{ArgumentKind, Command, DataKind, Shape, Words};
 use crate::pop3::tracker::{LineEnd, Side, Status};
-use crate::reading::dialogue::{EventAt, EventKind, Exchange, Line, Measures, Part, fits, flat};
+use crate::reading::dialogue::{EventAt, EventKind, Exchange, Line, Measures, Part, fits};
 use crate::transcript::{Hole, Piece};
 
 pub(super) struct Comparer<'a, R> {
@@ -443,7 +443,7 @@ fn differing(
         if has_hole(old) || has_hole(new) {
             return (!fits(old, new)).then(changed);
         }
-        let (old, new) = (flat(old), flat(new));
+        let (old, new) = (Piece::named(old), Piece::named(new));
         let numbers = numbers.filter(|_| *field == "msg");
         if *Numbers::mapped(numbers, &old) != *new {
             return Some(changed());
@@ -454,7 +454,7 @@ fn differing(
 
 /// A word for a message, at most 80 octets of it.
 fn short(word: &[Piece]) -> String {
-    let word = flat(word);
+    let word = Piece::named(word);
     let mut shown = String::new();
     escape::escape(word.get(..80).unwrap_or(&word), &mut shown);
     shown

@@ -8,7 +8,8 @@ use super::recording::Again;
 use super::{Unreadable, unreadable};
 use crate::pop3::command::Words;
 use crate::pop3::tracker::Status;
-use crate::reading::dialogue::{Measures, Part, flat};
+use crate::reading::dialogue::{Measures, Part};
+use crate::transcript::Piece;
 use crate::transcript::text::ParseError;
 
 /// The most messages of a recording whose unique-ids are remembered.
@@ -82,14 +83,16 @@ fn unique_ids<R: Read + Seek>(
         }
         match (exchange.data, exchange.status_line) {
             (Some(data), _) if listings.len() < LISTINGS_MAX => listings.push(data),
-            (None, Some(line)) => remember(&mut ids, Words::of(&flat(&line.pieces)).skip(1)),
+            (None, Some(line)) => {
+                remember(&mut ids, Words::of(&Piece::named(&line.pieces)).skip(1))
+            }
             _ => {}
         }
     }
     for data in listings {
         let mut lines = recording.lines(&data)?;
         while let Some(line) = lines.next()? {
-            remember(&mut ids, Words::of(&flat(&line.pieces)));
+            remember(&mut ids, Words::of(&Piece::named(&line.pieces)));
         }
     }
     Ok(ids)

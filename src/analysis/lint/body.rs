@@ -27,7 +27,7 @@ const ADDED: &[&str] = &[
 ];
 
 /// What is known of the data of RETR or TOP, or of other data that is no listing.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Body {
     /// Its lines, a bare LF counted as a line end too.
     pub(crate) lines: u64,
@@ -96,44 +96,9 @@ impl Body {
     pub(super) fn new(now_ms: u64, wanted: Option<u64>) -> Self {
         Self {
             wanted,
-            lines: 0,
-            body_lines: 0,
-            has_blank: false,
-            header_digest: 0,
-            header_lines: Vec::new(),
-            added_octets: 0,
-            internal: None,
-            stuffed: 0,
-            twice_stuffed: 0,
-            first_line: Vec::new(),
-            first: None,
-            last_line: Vec::new(),
-            last: Place::default(),
-            is_cut: false,
-            ends_blank: false,
-            first_dot: None,
-            single_dot: None,
-            lf_dot: None,
-            bare_lf: None,
-            bare_cr: None,
-            cr_crlf: None,
-            nul: None,
-            long_line: None,
-            excess: None,
-            added_at: None,
-            twice_stuffed_at: None,
-            eight_bit: None,
-            took_ms: 0,
-            has_holes: false,
             started_ms: now_ms,
-            hasher: DefaultHasher::new(),
             in_header: true,
-            place: Place::default(),
-            line: Vec::new(),
-            length: 0,
-            held: 0,
-            is_behind_bare_lf: false,
-            is_torn: false,
+            ..Self::default()
         }
     }
 

@@ -3,23 +3,19 @@
 use super::context::Utf8;
 use super::rfc2449::tag_for;
 use super::rfc2449_replies::{is_ahead, is_dropped};
-use super::rfc5034::is_base64;
 use super::security::is_plain;
 use super::{Check, Context, LineRole, LineSeen, Rule, Site};
 use crate::analysis::finding::Level::{Info, Must, Security, Should};
 use crate::pop3::command::Command;
+use crate::pop3::sasl::is_base64;
 use crate::pop3::session::{Phase, Tls};
-use crate::pop3::tracker::{LineEnd, Status};
+use crate::pop3::tracker::LineEnd;
 use crate::reading::dialogue::EventKind;
 use crate::transcript::event::{Flaw, SecretKind};
 
 /// The line of a command whose text is known up to a secret.
 fn command<'a>(heard: &LineSeen<'a>) -> Option<&'a [u8]> {
     (heard.role == LineRole::Command).then_some(heard.text)
-}
-
-fn is_waiting(known: &Context, verb: &str) -> bool {
-    known.waiting.has(verb)
 }
 
 /// Whether CAPA lists `UTF8 USER` (RFC 6856 §2.1).
@@ -151,9 +147,12 @@ pub(super) const RULES: &[Rule] = &[
         check: &[Check::Line(|heard, known| {
             let is_early = heard.role == LineRole::Command
                 && !known.session.is_greeted
-                && !known.is_piece
-                && known.event.is_none();
-            heard.when(is_early && !known.is_over, "a command before the greeting")
+                && !known.recording.is_piece()
+                && known.now.event.is_none();
+            heard.when(
+                is_early && !known.now.is_over,
+                "a command before the greeting",
+            )
         })],
     },
     // RFC 2595 §4: behind STLS the client sends nothing before the handshake is done.
@@ -164,8 +163,8 @@ pub(super) const RULES: &[Rule] = &[
         says: "nothing is sent behind STLS before the handshake is done",
         hint: "it goes out in clear, and may be carried out inside TLS: wait",
         check: &[Check::Line(|heard, known| {
-            let is_behind = is_waiting(known, "STLS")
-                || (known.session.tls == Tls::Agreed && known.event.is_none());
+            let is_behind = known.commands.waiting.has("STLS")
+                || (known.session.tls == Tls::Agreed && known.now.event.is_none());
             heard.when(
                 heard.role == LineRole::Command && is_behind,
                 "a command in clear behind STLS",
@@ -180,9 +179,10 @@ pub(super) const RULES: &[Rule] = &[
         says: "nothing is sent behind QUIT",
         hint: "the server closes, and a reset may take the reply to QUIT away",
         check: &[Check::Line(|heard, known| {
-            let is_behind = is_waiting(known, "QUIT") || (known.has_quit() && !known.is_piece);
+            let is_behind = known.commands.waiting.has("QUIT")
+                || (known.has_quit() && !known.recording.is_piece());
             heard.when(
-                heard.role == LineRole::Command && is_behind && !known.is_over,
+                heard.role == LineRole::Command && is_behind && !known.now.is_over,
                 "a command behind QUIT",
             )
         })],
@@ -299,9 +299,8 @@ pub(super) const RULES: &[Rule] = &[
         says: "PASS follows +OK to USER",
         hint: "send USER first; after -ERR to PASS too",
         check: &[Check::Exchange(|ended, known| {
-            let is_refused = |last: &super::context::Last| last.status == Some(Status::Negative);
-            let is_behind = known.is_behind("USER") && !known.last.as_ref().is_some_and(is_refused);
-            let is_alone = ended.verb == "PASS" && !is_behind && known.is_authorization();
+            let is_behind = known.is_behind("USER") && !known.is_behind_refusal();
+            let is_alone = ended.verb == "PASS" && !is_behind && known.session.is_authorization();
             ended.command_when(is_alone, "PASS without USER before it")
         })],
     },
@@ -314,7 +313,7 @@ pub(super) const RULES: &[Rule] = &[
         hint: "this server has no APOP",
         check: &[Check::Line(|heard, known| {
             let is_apop = heard.role == LineRole::Command && heard.verb() == "APOP";
-            let greeting = known.greeting.as_ref().filter(|_| is_apop)?;
+            let greeting = known.greeting.text.as_ref().filter(|_| is_apop)?;
             heard.when(!greeting.contains(&b'<'), "the greeting has no timestamp")
         })],
     },
@@ -327,9 +326,9 @@ pub(super) const RULES: &[Rule] = &[
         hint: "parts of the password can be found out of such digests: change it, and use TLS",
         check: &[Check::Line(|heard, known| {
             let is_apop = heard.role == LineRole::Command && heard.verb() == "APOP";
-            let greeting = known.greeting.as_ref().filter(|_| is_apop)?;
+            let greeting = known.greeting.text.as_ref().filter(|_| is_apop)?;
             heard.when(
-                greeting.contains(&b'<') && known.timestamp().is_none(),
+                greeting.contains(&b'<') && known.greeting.timestamp().is_none(),
                 "a digest of an odd timestamp",
             )
         })],
@@ -367,8 +366,10 @@ pub(super) const RULES: &[Rule] = &[
         says: "AUTH is used with a mechanism that SASL lists",
         hint: "ask CAPA, and choose one of its mechanisms",
         check: &[Check::Exchange(|ended, known| {
-            let mechanism = ended.mechanism().filter(|_| known.is_authorization())?;
-            known.capabilities()?;
+            let mechanism = ended
+                .mechanism()
+                .filter(|_| known.session.is_authorization())?;
+            known.session.announced_now()?;
             let is_listed = known
                 .parameters("SASL")
                 .is_some_and(|names| names.contains(&mechanism));
@@ -408,7 +409,7 @@ pub(super) const RULES: &[Rule] = &[
         check: &[Check::Exchange(|ended, known| {
             let is_sent = ended.has_initial_response() && known.announces("SASL") == Some(false);
             ended.command_when(
-                is_sent && known.is_authorization(),
+                is_sent && known.session.is_authorization(),
                 "an initial response, and no SASL in CAPA",
             )
         })],
@@ -456,7 +457,7 @@ pub(super) const RULES: &[Rule] = &[
         check: &[Check::Exchange(|ended, known| {
             let is_login = (ended.verb == "AUTH" || ended.is(Command::names_user))
                 && known.session.tls == Tls::ByStls
-                && known.is_authorization();
+                && known.session.is_authorization();
             let was_asked = known.session.announced(Phase::First).is_some();
             let is_asked = known.session.announced(Phase::Tls).is_some();
             ended.command_when(
@@ -473,11 +474,12 @@ pub(super) const RULES: &[Rule] = &[
         says: "QUIT comes before the end when messages were deleted",
         hint: "nothing was deleted: send QUIT, or do not send DELE",
         check: &[Check::Event(|event, known| {
-            let is_left =
-                event.kind == EventKind::Closed && known.is_closed_by_client && !known.has_quit();
+            let is_left = event.kind == EventKind::Closed
+                && known.now.is_closed_by_client()
+                && !known.has_quit();
             let count = known.session.marked.len();
             let what = format!("closed without QUIT: {count} deleted and still there");
-            (is_left && count > 0 && !is_waiting(known, "QUIT"))
+            (is_left && count > 0 && !known.commands.waiting.has("QUIT"))
                 .then(|| Site::at(event.place, what))
         })],
     },
@@ -543,7 +545,7 @@ pub(super) const RULES: &[Rule] = &[
             let is_login =
                 heard.role == LineRole::Command && heard.verb() == "PASS" && known.is_in_clear();
             heard.when(
-                is_login && known.is_stls_refused,
+                is_login && known.refusals.verbs.contains("STLS"),
                 "a login in cleartext after STLS was refused",
             )
         })],

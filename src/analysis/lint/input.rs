@@ -149,6 +149,12 @@ impl<'a> ExchangeSeen<'a> {
         }
     }
 
+    /// Returns the data of the reply, or of the message that the client sent.
+    pub(crate) fn data(&self) -> Option<&'a Measures> {
+        self.exchange.data.as_ref()
+    }
+
+    /// Whether the command is for this.
     pub(crate) fn is(&self, purpose: fn(&Command) -> bool) -> bool {
         let row = self.exchange.sent.as_ref().and_then(Sent::command);
         row.is_some_and(purpose)
@@ -164,19 +170,17 @@ impl<'a> ExchangeSeen<'a> {
 
     /// Whether the whole reply came: the status line, and the terminator where one belongs.
     pub(crate) fn is_complete(&self) -> bool {
-        let data = self.exchange.data.as_ref();
-        self.exchange.status.is_some() && data.is_none_or(|data| data.terminator.is_some())
+        self.exchange.status.is_some() && self.data().is_none_or(|data| data.terminator.is_some())
     }
 
     /// Whether rows of its data are missing from the transcript, its end perhaps among them.
     pub(crate) fn has_gap(&self) -> bool {
-        let data = self.exchange.data.as_ref();
-        data.is_some_and(|data| data.has_any_rows)
+        self.data().is_some_and(|data| data.has_any_rows)
     }
 
+    /// Whether a status line came in place of the terminator.
     pub(crate) fn lacks_terminator(&self) -> bool {
-        let data = self.exchange.data.as_ref();
-        data.is_some_and(|data| data.lacks_terminator)
+        self.data().is_some_and(|data| data.lacks_terminator)
     }
 
     /// Whether the status line is `+OK` or `-ERR`, exactly.

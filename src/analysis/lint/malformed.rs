@@ -14,7 +14,7 @@ impl Context {
         what: &str,
     ) -> Option<Site> {
         (event.malformed() == Some(Malformed { secret, flaw }))
-            .then(|| Site::at(self.client_row, what))
+            .then(|| Site::at(self.now.client_row, what))
     }
 
     pub(super) fn secret_was_malformed(&mut self, event: &EventAt) {
@@ -26,7 +26,7 @@ impl Context {
                 )
         };
         if event.malformed().as_ref().is_some_and(is_response) {
-            self.malformed_response = Some(self.client_row);
+            self.login.malformed_response = Some(self.now.client_row);
         }
     }
 }

@@ -71,9 +71,9 @@ pub(super) fn starts_with_any(text: &[u8], starts: &[&str]) -> bool {
 /// Whether the numbers that a later command asked for stand where another one's reply belongs.
 fn is_out_of_order(heard: &LineSeen<'_>, known: &Context) -> bool {
     let is_list = |verb: &str| matches!(verb, "STAT" | "LIST");
-    !known.is_out_of_step
+    !known.recording.is_out_of_step
         && !is_list(heard.verb())
-        && (known.waiting.has_later("STAT") || known.waiting.has_later("LIST"))
+        && (known.commands.waiting.has_later("STAT") || known.commands.waiting.has_later("LIST"))
         && two_numbers(heard.text).is_some()
 }
 
@@ -103,7 +103,7 @@ pub(super) enum DataEnd {
 
 /// How a message stopped that has no terminator.
 pub(super) fn stop(ended: &ExchangeSeen<'_>) -> Option<DataEnd> {
-    let data = ended.exchange.data.as_ref()?;
+    let data = ended.data()?;
     if ended.has_gap() || data.terminator.is_some() || !ended.is_ok() || data.side == Side::Client {
         return None;
     }
@@ -125,11 +125,11 @@ pub(super) fn stop(ended: &ExchangeSeen<'_>) -> Option<DataEnd> {
 /// Whether a message that has no end is followed by the reply to the next command. A message may have such lines; but the client sent
 /// its next command, this one line came, and then the connection was closed.
 pub(super) fn is_answered_inside(ended: &ExchangeSeen<'_>, known: &Context) -> bool {
-    let is_end = matches!(known.event, Some(EventKind::Closed));
+    let is_end = matches!(known.now.event, Some(EventKind::Closed));
     let Some(body) = message(ended).filter(|_| is_end && stop(ended) == Some(DataEnd::Open)) else {
         return false;
     };
-    let is_next = known.waiting.len() == 2 && body.last.row == known.command_row + 1;
+    let is_next = known.commands.waiting.len() == 2 && body.last.row == known.commands.last_row + 1;
     let is_status = body.last_line.starts_with(b"+OK") || body.last_line.starts_with(b"-ERR");
     let line = body.last_line.trim_ascii_end();
     is_next && is_status && !body.is_cut && behind_status(line).is_some()
@@ -149,14 +149,8 @@ pub(super) fn is_redis(heard: &LineSeen<'_>) -> bool {
 
 /// Whether a large message stopped after its first few octets.
 pub(super) fn is_stall(ended: &ExchangeSeen<'_>, known: &Context) -> bool {
-    let data = ended
-        .exchange
-        .data
-        .as_ref()
-        .filter(|data| data.terminator.is_none());
-    let listed = ended
-        .number()
-        .and_then(|number| known.messages.get(&number)?.size);
+    let data = ended.data().filter(|data| data.terminator.is_none());
+    let listed = known.message_of(ended).and_then(|message| message.size);
     let is_message = ended.is(Command::fetches_message) && !ended.has_gap();
     is_message
         && data.zip(listed).is_some_and(|(data, size)| {
@@ -173,8 +167,8 @@ pub(super) fn is_end(event: &EventAt) -> bool {
 /// Whether the exchange was ended by the end of the connection, and not at the client's wish. What a client sends to a server that
 /// turned it away is its own mistake.
 pub(super) fn is_cut(known: &Context) -> bool {
-    matches!(known.event, Some(EventKind::Closed | EventKind::Lost))
-        && !known.is_closed_by_client
-        && !known.is_turned_away
-        && (known.session.is_greeted || known.is_piece)
+    matches!(known.now.event, Some(EventKind::Closed | EventKind::Lost))
+        && !known.now.is_closed_by_client()
+        && !known.greeting.is_refusal
+        && (known.session.is_greeted || known.recording.is_piece())
 }

@@ -35,7 +35,7 @@ pub(super) const RULES: &[Rule] = &[
         hint: "a client that relies on LAST fetches everything again: use UIDL",
         check: &[Check::Exchange(|ended, known| {
             let told = last(ended)?;
-            let highest = known.highest_retrieved;
+            let highest = known.maildrop.highest_retrieved;
             let what = format!("LAST says {told} after RETR {highest}");
             (told < highest).then(|| ended.spot(what))
         })],

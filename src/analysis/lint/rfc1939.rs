@@ -13,7 +13,7 @@ const TWICE: &str = "one more status line than commands";
 
 /// The `-ERR` behind a reply, when `is_known` that the server went on, or that it did not.
 fn parting(known: &Context, is_known: bool, what: &str) -> Option<Site> {
-    let (place, text) = known.parting.as_ref().filter(|_| is_known)?;
+    let (place, text) = known.farewell.parting.as_ref().filter(|_| is_known)?;
     Some(Site {
         place: *place,
         octets: text.clone(),
@@ -42,8 +42,8 @@ pub(super) const RULES: &[Rule] = &[
             }),
             // A late greeting makes one line more than there are commands.
             Check::Event(|event, known| {
-                let is_end = event.kind == EventKind::Closed && known.waiting.is_empty();
-                let place = known.first_reply.filter(|_| is_end)?;
+                let is_end = event.kind == EventKind::Closed && known.commands.waiting.is_empty();
+                let place = known.recording.first_reply.filter(|_| is_end)?;
                 Some(Site::at(
                     place,
                     "as many replies as commands, and no greeting",
@@ -55,7 +55,7 @@ pub(super) const RULES: &[Rule] = &[
                 let is_silent = known.session.state == Some(crate::pop3::tracker::State::Greeting)
                     && !known.session.is_greeted;
                 // Who leaves did not wait, or not for long enough.
-                let is_ours = known.is_closed_by_client;
+                let is_ours = known.now.is_closed_by_client();
                 (is_end && is_silent && !is_ours)
                     .then(|| super::Site::at(event.place, "the server sent no greeting"))
             }),
@@ -71,7 +71,7 @@ pub(super) const RULES: &[Rule] = &[
         check: &[Check::Line(|heard, known| {
             // Where the client spoke first, it may be the reply.
             let is_err = heard.role == LineRole::Greeting
-                && known.waiting.is_empty()
+                && known.commands.waiting.is_empty()
                 && heard.text.to_ascii_uppercase().starts_with(b"-ERR");
             let is_redis = super::predicates::is_redis(heard);
             heard.when(is_err && !is_redis, "the greeting is -ERR")
@@ -240,7 +240,7 @@ pub(super) const RULES: &[Rule] = &[
                 parting(known, goes_on, TWICE)
             }),
             Check::Event(|event, known| {
-                let is_left = event.kind == EventKind::Closed && known.is_closed_by_client;
+                let is_left = event.kind == EventKind::Closed && known.now.is_closed_by_client();
                 parting(known, is_left, TWICE)
             }),
             Check::Exchange(|ended, _| {
@@ -339,9 +339,9 @@ pub(super) const RULES: &[Rule] = &[
         hint: "raise the server's time limit; until then a client sends NOOP every half minute",
         check: &[Check::Line(|heard, known| {
             let is_early = known.odd(heard) == Some(Unsolicited::Autologout)
-                && known.is_transaction()
-                && known.gap_ms < 600_000;
-            is_early.then(|| heard.spot(format!("given up after {} s", known.gap_ms / 1000)))
+                && known.session.is_transaction()
+                && known.now.gap_ms < 600_000;
+            is_early.then(|| heard.spot(format!("given up after {} s", known.now.gap_ms / 1000)))
         })],
     },
     // RFC 1939 §3: a reply begins with the status indicator, not with the command.

@@ -17,7 +17,7 @@ pub(super) const RULES: &[Rule] = &[
         says: "a multi-line reply ends with a dot alone on a line",
         hint: "the server stopped in the middle, or answers a multi-line command with one line: ask again on a new connection",
         check: &[Check::Exchange(|ended, known| {
-            let is_late = known.event == Some(EventKind::TimedOut) && ended.verb != "CAPA";
+            let is_late = known.now.event == Some(EventKind::TimedOut) && ended.verb != "CAPA";
             let is_open =
                 stop(ended) == Some(DataEnd::Open) && !super::predicates::is_stall(ended, known);
             if is_answered_inside(ended, known) {
@@ -44,7 +44,7 @@ pub(super) const RULES: &[Rule] = &[
         hint: "the message has no line end at its end: the server must add one before the dot",
         check: &[Check::Exchange(|ended, known| {
             let is_glued = stop(ended) == Some(DataEnd::Glued)
-                && known.event == Some(EventKind::TimedOut)
+                && known.now.event == Some(EventKind::TimedOut)
                 && !is_whole(ended, known);
             let body = ended.body.filter(|_| is_glued)?;
             Some(body.last_spot("the last line ends with a dot, and nothing follows"))
@@ -59,9 +59,9 @@ pub(super) const RULES: &[Rule] = &[
         hint: "the server must send CRLF behind the dot",
         check: &[Check::Exchange(|ended, known| {
             // Where the recording ends, more may have come.
-            let body = ended
-                .body
-                .filter(|_| stop(ended) == Some(DataEnd::DotWithoutEnd) && known.event.is_some())?;
+            let body = ended.body.filter(|_| {
+                stop(ended) == Some(DataEnd::DotWithoutEnd) && known.now.event.is_some()
+            })?;
             Some(body.last_spot("a dot, and no CRLF behind it"))
         })],
     },
@@ -74,7 +74,7 @@ pub(super) const RULES: &[Rule] = &[
         hint: "strict clients wait for ever: the server must send the dot alone",
         check: &[Check::Exchange(|ended, known| {
             let body = ended.body.filter(|body| {
-                let is_whole = !body.is_cut || known.event.is_some();
+                let is_whole = !body.is_cut || known.now.event.is_some();
                 stop(ended) == Some(DataEnd::Padded) && is_whole
             })?;
             Some(body.last_spot("the dot has blanks behind it"))
@@ -95,10 +95,7 @@ pub(super) const RULES: &[Rule] = &[
                 body.single_dot.clone()
             }),
             Check::Line(|heard, known| {
-                let last = known
-                    .last
-                    .as_ref()
-                    .filter(|last| last.verb == "RETR" && last.lines != Some(0))?;
+                let last = known.last_if(|last| last.verb == "RETR" && last.lines != Some(0))?;
                 let is_mail =
                     known.odd(heard) == Some(Unsolicited::BehindMessage) && !last.is_greeting;
                 heard.when(is_mail, "the message goes on behind its terminator")
@@ -143,10 +140,7 @@ pub(super) const RULES: &[Rule] = &[
                 body.single_dot.clone()
             }),
             Check::Line(|heard, known| {
-                let last = known
-                    .last
-                    .as_ref()
-                    .filter(|last| last.verb == "TOP" && last.lines != Some(0))?;
+                let last = known.last_if(|last| last.verb == "TOP" && last.lines != Some(0))?;
                 let is_mail =
                     known.odd(heard) == Some(Unsolicited::BehindMessage) && !last.is_greeting;
                 heard.when(is_mail, "the data goes on behind its terminator")
@@ -190,19 +184,12 @@ pub(super) const RULES: &[Rule] = &[
 
 /// Whether as many octets came as LIST counted, or STAT of the only message, so that the last line is the message's.
 fn is_whole(ended: &ExchangeSeen<'_>, known: &Context) -> bool {
-    let Some(data) = ended
-        .exchange
-        .data
-        .as_ref()
-        .filter(|_| ended.verb == "RETR")
-    else {
+    let Some(data) = ended.data().filter(|_| ended.verb == "RETR") else {
         return false;
     };
-    let message = ended
-        .number()
-        .and_then(|number| known.messages.get(&number));
+    let message = known.message_of(ended);
     let listed = message.and_then(|message| message.size);
-    listed == Some(data.message_octets) || known.stat == Some((1, data.message_octets))
+    listed == Some(data.message_octets) || known.counts.stat == Some((1, data.message_octets))
 }
 
 /// Whether the single dot is that of a terminator with blanks.

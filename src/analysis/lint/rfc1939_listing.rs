@@ -5,6 +5,7 @@ use super::input::LineSeen;
 use super::words::{field, number, two_numbers};
 use super::{Check, Context, LineRole, List, Rule};
 use crate::analysis::finding::Level::{Info, Must, Should};
+use crate::pop3::session::Phase;
 use crate::pop3::tracker::LineEnd;
 
 /// Whether this is a line of LIST, or the reply to LIST with a number; with the text that is to be `n size`.
@@ -234,7 +235,7 @@ pub(super) const RULES: &[Rule] = &[
                 .or_else(|| unique(heard))
                 .filter(|_| heard.role != LineRole::Status)?;
             let message = number(field(text).0)?;
-            let is_sure = known.has_login()
+            let is_sure = known.session.phase() == Phase::Login
                 && known.session.marked.is_empty()
                 && !known.listing.has_holes
                 && !known.listing.is_odd;
@@ -384,7 +385,7 @@ pub(super) const RULES: &[Rule] = &[
         check: &[
             Check::Line(|heard, known| {
                 let (message, other) = twin(heard, known)?;
-                let size = |message| known.messages.get(&message)?.size;
+                let size = |message| known.maildrop.messages.get(&message)?.size;
                 let what = differ(message, size(message)?, other, size(other)?)?;
                 Some(heard.spot(what))
             }),
@@ -394,16 +395,16 @@ pub(super) const RULES: &[Rule] = &[
                     return None;
                 }
                 let sizes = &known.listing.numbers;
-                let mut found = known.twins.iter().filter_map(|(message, other)| {
+                let mut found = known.maildrop.twins.iter().filter_map(|(message, other)| {
                     differ(*message, *sizes.get(message)?, *other, *sizes.get(other)?)
                 });
                 found.next().map(|what| ended.spot(what))
             }),
             Check::Exchange(|ended, known| {
                 let message = ended.number().filter(|_| ended.verb == "RETR")?;
-                let other = known.twins.get(&message)?;
-                let before = known.messages.get(other)?.retrieved?;
-                let data = ended.exchange.data.as_ref().filter(|data| !data.has_holes);
+                let other = known.maildrop.twins.get(&message)?;
+                let before = known.maildrop.messages.get(other)?.retrieved?;
+                let data = ended.data().filter(|data| !data.has_holes);
                 let now = Fetched {
                     octets: data?.message_octets,
                     body_lines: ended.body?.body_lines,

@@ -24,12 +24,8 @@ fn size(ended: &ExchangeSeen<'_>, known: &Context) -> Option<(Size, u64, u64)> {
     let body = ended
         .body
         .filter(|body| ended.verb == "RETR" && !body.has_holes)?;
-    let data = ended
-        .exchange
-        .data
-        .as_ref()
-        .filter(|_| ended.is_complete())?;
-    let listed = known.messages.get(&ended.number()?)?.size?;
+    let data = ended.data().filter(|_| ended.is_complete())?;
+    let listed = known.message_of(ended)?.size?;
     let came = data.message_octets;
     let more = came.saturating_sub(listed);
     let size = match more {
@@ -68,9 +64,9 @@ fn blank_of_top(ended: &ExchangeSeen<'_>, known: &Context) -> Option<Site> {
     let body = ended
         .body
         .filter(|body| !body.has_holes && body.ends_blank)?;
-    let whole = ended
-        .number()
-        .and_then(|number| known.messages.get(&number)?.retrieved);
+    let whole = known
+        .message_of(ended)
+        .and_then(|message| message.retrieved);
     let is_longer = whole.is_some_and(|whole| {
         wanted > whole.body_lines && body.body_lines == whole.body_lines + 1 && !whole.ends_blank
     });
@@ -85,9 +81,9 @@ fn more_than_top(ended: &ExchangeSeen<'_>, known: &Context) -> Option<(i128, Fet
     let body = ended
         .body
         .filter(|body| !body.has_holes && body.single_dot.is_none() && body.first_dot.is_none())?;
-    let whole = known.messages.get(&ended.number()?)?.retrieved?;
+    let whole = known.message_of(ended)?.retrieved?;
     let is_all = wanted >= whole.body_lines && body.body_lines == whole.body_lines;
-    let came = ended.exchange.data.as_ref()?.message_octets;
+    let came = ended.data()?.message_octets;
     let more = i128::from(whole.octets) - i128::from(came);
     (is_all && more != 0).then_some((more, whole))
 }
@@ -96,6 +92,7 @@ fn more_than_top(ended: &ExchangeSeen<'_>, known: &Context) -> Option<(i128, Fet
 fn other_header_line(ended: &ExchangeSeen<'_>, known: &Context) -> Option<Site> {
     let message = ended.number()?;
     let (_, before) = known
+        .maildrop
         .headers
         .iter()
         .find(|(number, _)| *number == message)?;
@@ -123,7 +120,7 @@ fn blank_of_retr(ended: &ExchangeSeen<'_>, known: &Context) -> Option<Site> {
     let body = ended
         .body
         .filter(|body| !body.has_holes && !body.ends_blank && body.lines > 0)?;
-    let whole = known.messages.get(&ended.number()?)?.retrieved?;
+    let whole = known.message_of(ended)?.retrieved?;
     let is_shorter = whole.ends_blank && body.body_lines + 1 == whole.body_lines;
     (is_shorter && wanted >= whole.body_lines)
         .then(|| body.last_spot("RETR has an empty line behind this one, and TOP has not"))
@@ -223,7 +220,7 @@ pub(super) const RULES: &[Rule] = &[
             let message = ended
                 .number()
                 .filter(|_| ended.verb == "RETR" && ended.is_err())?;
-            let is_there = known.messages.get(&message)?.size.is_some()
+            let is_there = known.maildrop.messages.get(&message)?.size.is_some()
                 && !known.session.marked.contains(&message);
             ended.when(
                 is_there && ended.code().is_none(),
@@ -244,11 +241,9 @@ pub(super) const RULES: &[Rule] = &[
                 .filter(|body| ended.verb == "RETR" && !body.has_holes && ended.is_complete())?;
             let (told, rest) = field(ended.text()?);
             let told = number(told).filter(|_| rest.starts_with(b" octets") && body.lines > 0)?;
-            let came = ended.exchange.data.as_ref()?.message_octets;
+            let came = ended.data()?.message_octets;
             // Where LIST says so too, other rules tell it.
-            let listed = ended
-                .number()
-                .and_then(|number| known.messages.get(&number)?.size);
+            let listed = known.message_of(ended).and_then(|message| message.size);
             let is_other = told != came && listed != Some(told) && told.abs_diff(came) != 2;
             is_other.then(|| ended.spot(format!("the text says {told} octets, {came} came")))
         })],
@@ -289,14 +284,15 @@ pub(super) const RULES: &[Rule] = &[
                 .number()
                 .filter(|_| ended.verb == "TOP" && ended.is_err())?;
             let is_there = known
-                .count
+                .counts
+                .messages
                 .is_some_and(|count| (1..=count).contains(&message));
             let is_announced = known.announces("TOP") == Some(true);
             let is_small = top_lines(ended).is_some_and(|lines| lines < 1_000_000);
             let is_sure =
                 is_small && !known.session.marked.contains(&message) && ended.code().is_none();
             ended.when(
-                is_there && is_sure && !is_announced && known.is_transaction(),
+                is_there && is_sure && !is_announced && known.session.is_transaction(),
                 "TOP is refused",
             )
         })],
@@ -311,9 +307,9 @@ pub(super) const RULES: &[Rule] = &[
         check: &[Check::Exchange(|ended, known| {
             let wanted = top_lines(ended).filter(|wanted| *wanted > 0 && ended.is_complete())?;
             let body = ended.body.filter(|body| !body.has_holes)?;
-            let whole = ended
-                .number()
-                .and_then(|number| known.messages.get(&number)?.retrieved);
+            let whole = known
+                .message_of(ended)
+                .and_then(|message| message.retrieved);
             let is_less =
                 whole.is_some_and(|whole| wanted < whole.body_lines && body.body_lines < wanted);
             let is_other = body.body_lines > wanted || is_less;
@@ -347,12 +343,13 @@ pub(super) const RULES: &[Rule] = &[
         hint: "the server's counter overflows; clients should ask for 99999999 lines at most",
         check: &[Check::Exchange(|ended, known| {
             let lines = top_lines(ended).filter(|lines| *lines >= HUGE_LINES)?;
-            let is_refused = ended.is_err() && ended.code().is_none() && !known.is_authorization();
+            let is_refused =
+                ended.is_err() && ended.code().is_none() && !known.session.is_authorization();
             // Where fewer lines are refused too, or there is no such message, it is not the number.
             let message = ended
                 .number()
                 .filter(|message| known.has_message(*message))?;
-            let takes_fewer = known.messages.get(&message)?.takes_top;
+            let takes_fewer = known.maildrop.messages.get(&message)?.takes_top;
             let is_refused = is_refused && takes_fewer;
             is_refused.then(|| ended.spot(format!("{lines} lines are refused")))
         })],
@@ -386,7 +383,7 @@ pub(super) const RULES: &[Rule] = &[
         check: &[Check::Exchange(|ended, known| {
             let wanted = top_lines(ended).filter(|_| ended.is_complete())?;
             let body = ended.body.filter(|body| !body.has_holes)?;
-            let whole = known.messages.get(&ended.number()?)?.retrieved?;
+            let whole = known.message_of(ended)?.retrieved?;
             // An empty line that RETR alone adds is not cut off.
             let is_added = whole.ends_blank && body.body_lines + 1 == whole.body_lines;
             let is_less =
@@ -410,7 +407,7 @@ pub(super) const RULES: &[Rule] = &[
                 let body = ended
                     .body
                     .filter(|body| ended.is_complete() && !body.has_holes && body.has_blank)?;
-                let before = known.messages.get(&ended.number()?)?;
+                let before = known.message_of(ended)?;
                 let other = match ended.verb {
                     "TOP" => before.retrieved.map(|whole| whole.header)?,
                     "RETR" => before.top_header?,
@@ -449,11 +446,8 @@ pub(super) const RULES: &[Rule] = &[
             let text = ended
                 .text()
                 .filter(|_| ended.verb == "LAST" && ended.is_ok())?;
-            let is_higher = number(field(text).0)? > known.last_number?;
-            ended.when(
-                is_higher && known.is_only_top_since,
-                "LAST rose although only TOP was used",
-            )
+            let is_higher = number(field(text).0)? > known.maildrop.last_number?;
+            ended.when(is_higher, "LAST rose although only TOP was used")
         })],
     },
 ];

@@ -16,7 +16,7 @@ fn is_renumbered(known: &Context) -> bool {
         .keys()
         .zip(1..)
         .all(|(number, place)| *number == place);
-    let is_all = known.count == Some(left + known.session.marked.len() as u64);
+    let is_all = known.counts.messages == Some(left + known.session.marked.len() as u64);
     is_dense && is_all && known.session.marked.iter().any(|marked| *marked <= left)
 }
 
@@ -47,14 +47,17 @@ pub(super) const RULES: &[Rule] = &[
         check: &[Check::Exchange(|ended, known| {
             let is_clean = known.session.marked.is_empty();
             let (stat, listed) = if is_listing(ended, known) && ended.verb == "LIST" {
-                (known.stat.map(|(count, _)| count)?, known.listing.lines)
+                (
+                    known.counts.stat.map(|(count, _)| count)?,
+                    known.listing.lines,
+                )
             } else {
                 (
                     stat(ended).map(|(count, _)| count)?,
-                    known.listed.map(|(lines, _)| lines)?,
+                    known.counts.listed.map(|(lines, _)| lines)?,
                 )
             };
-            let is_other = is_clean && stat != listed && !known.was_reset;
+            let is_other = is_clean && stat != listed && !known.maildrop.was_reset;
             is_other.then(|| ended.spot(format!("STAT says {stat} messages, LIST has {listed}")))
         })],
     },
@@ -68,7 +71,7 @@ pub(super) const RULES: &[Rule] = &[
         check: &[Check::Exchange(|ended, known| {
             let is_list =
                 is_listing(ended, known) && ended.verb == "LIST" && known.session.marked.is_empty();
-            let (count, octets) = known.stat.filter(|_| is_list)?;
+            let (count, octets) = known.counts.stat.filter(|_| is_list)?;
             let is_other = count == known.listing.lines && octets != known.listing.sum;
             is_other.then(|| {
                 ended.spot(format!(
@@ -107,7 +110,7 @@ pub(super) const RULES: &[Rule] = &[
         check: &[Check::Exchange(|ended, known| {
             let count = stat(ended).map(|(count, _)| count)?;
             ended.when(
-                matches!(count, 100 | 250 | 500 | 1000) && known.stat.is_none(),
+                matches!(count, 100 | 250 | 500 | 1000) && known.counts.stat.is_none(),
                 "a round number of messages",
             )
         })],
@@ -152,15 +155,17 @@ pub(super) const RULES: &[Rule] = &[
         check: &[
             Check::Line(|heard, known| {
                 let (message, size, _) = two_numbers(scan(heard)?)?;
-                let before = known.messages.get(&message)?.size?;
+                let before = known.maildrop.messages.get(&message)?.size?;
                 // After DELE the numbers may have moved, which is worse.
                 let is_other = before != size && known.session.marked.is_empty();
                 is_other.then(|| heard.spot(format!("{before} octets before, {size} now")))
             }),
             Check::Exchange(|ended, known| {
                 let (count, octets) = stat(ended)?;
-                let (count_before, before) =
-                    known.stat.filter(|_| known.session.marked.is_empty())?;
+                let (count_before, before) = known
+                    .counts
+                    .stat
+                    .filter(|_| known.session.marked.is_empty())?;
                 let is_other = count == count_before && octets != before;
                 is_other.then(|| ended.spot(format!("{before} octets before, {octets} now")))
             }),
@@ -175,8 +180,11 @@ pub(super) const RULES: &[Rule] = &[
         hint: "the server does not keep its view of the maildrop: numbers may mean other messages now",
         check: &[Check::Exchange(|ended, known| {
             let (count, _) = stat(ended)?;
-            let (before, _) = known.stat.filter(|_| known.session.marked.is_empty())?;
-            let is_other = count != before && !(known.was_reset && count < before);
+            let (before, _) = known
+                .counts
+                .stat
+                .filter(|_| known.session.marked.is_empty())?;
+            let is_other = count != before && !(known.maildrop.was_reset && count < before);
             is_other.then(|| ended.spot(format!("{before} messages before, {count} now")))
         })],
     },
@@ -191,8 +199,10 @@ pub(super) const RULES: &[Rule] = &[
         check: &[Check::Exchange(|ended, known| {
             let is_refused = ended.verb == "UIDL" && ended.is_err() && !ended.has_arguments();
             let is_announced = known.announces("UIDL") == Some(true);
-            let is_broken =
-                is_refused && known.is_transaction() && known.count != Some(0) && !is_announced;
+            let is_broken = is_refused
+                && known.session.is_transaction()
+                && known.counts.messages != Some(0)
+                && !is_announced;
             ended.when(is_broken && ended.code().is_none(), "UIDL is refused")
         })],
     },
@@ -204,11 +214,12 @@ pub(super) const RULES: &[Rule] = &[
         says: "LIST and UIDL have the same messages",
         hint: "two indexes of the server differ: rebuild them",
         check: &[Check::Exchange(|ended, known| {
-            let is_sure =
-                is_listing(ended, known) && known.session.marked.is_empty() && !known.was_reset;
+            let is_sure = is_listing(ended, known)
+                && known.session.marked.is_empty()
+                && !known.maildrop.was_reset;
             let other = match ended.verb {
-                "UIDL" => known.listed.map(|(lines, _)| lines),
-                _ => known.unique,
+                "UIDL" => known.counts.listed.map(|(lines, _)| lines),
+                _ => known.counts.unique,
             };
             let other = other.filter(|_| is_sure)?;
             let what = format!(
@@ -227,7 +238,7 @@ pub(super) const RULES: &[Rule] = &[
         hint: "the server makes the id of something that reading changes: all mail is fetched again and again",
         check: &[Check::Line(|heard, known| {
             let (first, rest) = field(unique(heard)?);
-            let before = known.messages.get(&number(first)?)?.unique_id?;
+            let before = known.maildrop.messages.get(&number(first)?)?.unique_id?;
             let is_other = super::words::digest(rest.trim_ascii_start()) != before;
             heard.when(
                 is_other && known.session.marked.is_empty(),
@@ -260,7 +271,7 @@ pub(super) const RULES: &[Rule] = &[
                 return Some(ended.spot(what));
             }
             let is_counted = stat(ended).is_some_and(|(count, _)| {
-                known.count == Some(count) && !known.session.marked.is_empty()
+                known.counts.messages == Some(count) && !known.session.marked.is_empty()
             });
             ended.when(is_shown || is_counted, "a deleted message is still there")
         })],
@@ -325,8 +336,9 @@ pub(super) const RULES: &[Rule] = &[
                 None => return None,
             };
             let before = known
-                .count
-                .filter(|_| known.was_reset && known.session.marked.is_empty())?;
+                .counts
+                .messages
+                .filter(|_| known.maildrop.was_reset && known.session.marked.is_empty())?;
             (now < before)
                 .then(|| ended.spot(format!("{before} messages before, {now} after RSET")))
         })],
@@ -342,14 +354,13 @@ pub(super) const RULES: &[Rule] = &[
             let is_silent = ended.verb == "QUIT" && ended.exchange.status.is_none();
             // A server that hangs up behind a failed login need not have read the QUIT.
             let is_login = known
-                .last
-                .as_ref()
-                .is_some_and(|last| last.is(Command::is_of_login));
+                .last_if(|last| last.is(Command::is_of_login))
+                .is_some();
             let is_refused = is_login && known.is_behind_refusal()
                 || known.is_behind_oversize()
                 || known.is_behind_errors()
                 || known.is_behind_refused_option()
-                || known.is_answered_in_message;
+                || known.is_answered_in_message();
             ended.when(
                 is_silent && !is_refused && super::predicates::is_cut(known),
                 "no reply to QUIT",

@@ -28,16 +28,16 @@ pub(super) fn is_missing_login(ended: &ExchangeSeen<'_>, known: &Context) -> boo
 
 /// Whether no way to log in is left, when this command is refused.
 fn is_shut(ended: &ExchangeSeen<'_>, known: &Context) -> bool {
-    let lacks = |verb| ended.verb == verb || known.missing_logins.contains(&verb);
+    let lacks = |verb| ended.verb == verb || known.login.missing.contains(&verb);
     let has_sasl = known
         .parameters("SASL")
         .is_some_and(|names| !names.is_empty())
-        || !known.auth_listed.is_empty();
+        || !known.login.auth_listed.is_empty();
     // Without TLS a server may well want STLS first.
     let wants_tls = !known.session.tls.is_on() && known.announces("STLS") != Some(false);
     let is_user_listed = known.announces("USER") != Some(false);
     let has_other = has_sasl || wants_tls || is_user_listed;
-    lacks("USER") && (lacks("APOP") || known.timestamp().is_none()) && !has_other
+    lacks("USER") && (lacks("APOP") || known.greeting.timestamp().is_none()) && !has_other
 }
 
 /// The message that LIST or UIDL told of, where one was asked for whose number does not fit 32 bits. A server that gives out one text for
@@ -106,7 +106,8 @@ pub(super) const RULES: &[Rule] = &[
         says: "NOOP is a command of the TRANSACTION state",
         hint: "harmless; other servers say -ERR to NOOP before the login",
         check: &[Check::Exchange(|ended, known| {
-            let is_early = ended.verb == "NOOP" && ended.is_ok() && known.is_authorization();
+            let is_early =
+                ended.verb == "NOOP" && ended.is_ok() && known.session.is_authorization();
             ended.when(is_early, "NOOP works before the login")
         })],
     },
@@ -120,7 +121,7 @@ pub(super) const RULES: &[Rule] = &[
         check: &[Check::Exchange(|ended, known| {
             let is_mail = ended.is(Command::fetches_message);
             ended.when(
-                is_mail && ended.is_ok() && known.is_authorization(),
+                is_mail && ended.is_ok() && known.session.is_authorization(),
                 "a message before the login",
             )
         })],
@@ -134,7 +135,7 @@ pub(super) const RULES: &[Rule] = &[
         hint: "the server must compare keywords without regard to case",
         check: &[Check::Exchange(|ended, known| {
             let is_upper = !ended.command.iter().any(u8::is_ascii_lowercase);
-            let was_refused = known.refused_in_lower.contains(&ended.verb);
+            let was_refused = known.refusals.in_lower.contains(&ended.verb);
             let is_broken = ended.is_ok() && is_upper && was_refused && !ended.has_arguments();
             ended.when(
                 is_broken && !ended.verb.is_empty(),
@@ -153,8 +154,11 @@ pub(super) const RULES: &[Rule] = &[
             let is_required = ended.is(Command::works_in_any_maildrop) && !ended.has_arguments();
             let is_trouble = ended.code().is_some_and(|code| code.starts_with("SYS"));
             let is_lower = ended.command.iter().any(u8::is_ascii_lowercase);
-            let is_broken =
-                is_required && ended.is_err() && known.is_transaction() && !is_trouble && !is_lower;
+            let is_broken = is_required
+                && ended.is_err()
+                && known.session.is_transaction()
+                && !is_trouble
+                && !is_lower;
             ended.when(is_broken, "a command that every server has is refused")
         })],
     },
@@ -181,9 +185,10 @@ pub(super) const RULES: &[Rule] = &[
         says: "a timestamp in the greeting means that APOP works",
         hint: "the server stores passwords as hashes only: it should not show a timestamp",
         check: &[Check::Exchange(|ended, known| {
-            let is_login = ended.is(Command::logs_in) && ended.is_ok() && !known.is_transaction();
+            let is_login =
+                ended.is(Command::logs_in) && ended.is_ok() && !known.session.is_transaction();
             ended.when(
-                is_login && ended.verb != "APOP" && known.is_apop_refused,
+                is_login && ended.verb != "APOP" && known.refusals.verbs.contains("APOP"),
                 "APOP was refused, and this login works",
             )
         })],
@@ -197,8 +202,8 @@ pub(super) const RULES: &[Rule] = &[
         says: "there is a way to log in",
         hint: "no login is possible on this port: enable USER, APOP or a SASL mechanism, or close the port",
         check: &[Check::Exchange(|ended, known| {
-            let is_refused = is_missing_login(ended, known) && known.is_authorization();
-            let is_whole = known.session.is_greeted && !known.is_piece;
+            let is_refused = is_missing_login(ended, known) && known.session.is_authorization();
+            let is_whole = known.session.is_greeted && !known.recording.is_piece();
             ended.when(
                 is_refused && is_whole && is_shut(ended, known),
                 "USER is refused, and neither APOP nor SASL is offered",
@@ -226,7 +231,7 @@ pub(super) const RULES: &[Rule] = &[
         hint: "the client's fault: it must send CRLF; tools such as netcat send LF alone unless told otherwise",
         check: &[Check::Exchange(|ended, known| {
             let is_silent = ended.is_bare_lf() && ended.exchange.status_line.is_none();
-            let is_over = known.event.is_some() && !known.is_closed_by_client;
+            let is_over = known.now.event.is_some() && !known.now.is_closed_by_client();
             ended.command_when(
                 is_silent && is_over,
                 "a command that ends with LF alone is not answered",
@@ -243,7 +248,7 @@ pub(super) const RULES: &[Rule] = &[
         hint: "the client's fault; a server should still answer -ERR, so that later replies match their commands",
         check: &[Check::Exchange(|ended, known| {
             let is_silent = ended.command.contains(&0) && ended.exchange.status_line.is_none();
-            let is_over = known.event.is_some() && !known.is_closed_by_client;
+            let is_over = known.now.event.is_some() && !known.now.is_closed_by_client();
             ended.command_when(
                 is_silent && is_over && !ended.is_bare_lf(),
                 "a command with an octet 0 is not answered",
@@ -262,12 +267,13 @@ pub(super) const RULES: &[Rule] = &[
             let is_offered = known.announces("USER").unwrap_or(known.session.tls.is_on());
             let is_bare = ended.verb == "USER" && ended.is_err() && code(ended.status).is_none();
             // Behind another USER the server may wait for PASS alone (RFC 1939 §7).
-            let is_early =
-                known.is_authorization() && !known.has_user() && !is_about_session(ended.status);
+            let is_early = known.session.is_authorization()
+                && !known.has_user()
+                && !is_about_session(ended.status);
             // A name that was good before is refused for another reason.
             let is_new = ended
                 .name()
-                .is_some_and(|name| !known.accepted_names.contains(&name));
+                .is_some_and(|name| !known.login.names.contains(&name));
             ended.when(is_bare && is_offered && is_early && is_new, "-ERR to USER")
         })],
     },
@@ -314,7 +320,8 @@ pub(super) const RULES: &[Rule] = &[
             if is_huge && !ended.is(Command::lists_messages) {
                 return None;
             }
-            let is_beyond = known.count.is_some_and(|count| message > count) && !known.is_partial;
+            let is_beyond = known.counts.messages.is_some_and(|count| message > count)
+                && !known.maildrop.is_partial;
             ended.when(
                 (is_beyond || is_huge) && ended.is_ok() && wrapped(ended).is_none(),
                 "there is no message of this number",

@@ -123,7 +123,8 @@ fn is_refused_as_such(ended: &ExchangeSeen<'_>, known: &Context) -> bool {
     let is_there = match ended.number() {
         Some(message) => {
             known
-                .count
+                .counts
+                .messages
                 .is_some_and(|count| (1..=count).contains(&message))
                 && !known.session.marked.contains(&message)
         }
@@ -191,7 +192,7 @@ pub(super) const RULES: &[Rule] = &[
             let is_open =
                 ended.verb == "CAPA" && ended.is_ok() && !ended.is_complete() && !ended.has_gap();
             ended.when(
-                is_open && known.event == Some(EventKind::TimedOut),
+                is_open && known.now.event == Some(EventKind::TimedOut),
                 "the list never ends",
             )
         })],
@@ -342,7 +343,8 @@ pub(super) const RULES: &[Rule] = &[
                 let is_list = ended.verb == "AUTH" && !ended.has_arguments() && ended.is_ok();
                 let is_whole = ended.is_complete() && !known.listing.has_holes;
                 known
-                    .capabilities()
+                    .session
+                    .announced_now()
                     .filter(|_| is_list && is_whole && known.session.phase() < Phase::Login)?;
                 let told = known.parameters("SASL").unwrap_or_default();
                 let listed = known.listing.capabilities.iter();

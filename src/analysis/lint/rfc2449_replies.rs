@@ -12,17 +12,14 @@ use crate::reading::dialogue::EventKind;
 /// Whether the command was sent before the exchange before it had ended.
 pub(super) fn is_ahead(ended: &ExchangeSeen<'_>, known: &Context) -> bool {
     let row = ended.exchange.command.as_ref().map(|line| line.place.row);
-    let last = known.last.as_ref().filter(|last| !last.is_greeting);
+    let last = known.last_if(|last| !last.is_greeting);
     row.zip(last).is_some_and(|(row, last)| row < last.row)
 }
 
 /// Whether the command was sent ahead and never answered.
 pub(super) fn is_dropped(ended: &ExchangeSeen<'_>, known: &Context) -> bool {
-    let is_open = ended.exchange.status.is_none() && known.event == Some(EventKind::TimedOut);
-    let was_answered = known
-        .last
-        .as_ref()
-        .is_some_and(|last| last.status.is_some());
+    let is_open = ended.exchange.status.is_none() && known.now.event == Some(EventKind::TimedOut);
+    let was_answered = known.last_if(|last| last.status.is_some()).is_some();
     is_open && was_answered && is_ahead(ended, known)
 }
 
@@ -55,10 +52,7 @@ fn speaks_of_name(text: &[u8]) -> bool {
 }
 
 fn is_behind_login(known: &Context) -> bool {
-    known
-        .last
-        .as_ref()
-        .is_some_and(|last| last.is(Command::logs_in))
+    known.last_if(|last| last.is(Command::logs_in)).is_some()
 }
 
 pub(super) const RULES: &[Rule] = &[
@@ -145,7 +139,7 @@ pub(super) const RULES: &[Rule] = &[
             // Without TLS, USER may be refused as a whole.
             let is_offered = known.session.tls.is_on() || known.announces("USER") == Some(true);
             // Seen: Cyrus refuses a second USER for the order, with the same code for every name.
-            let is_first = known.users == 0;
+            let is_first = known.login.users == 0;
             // Nobody has a name of such a length, so its refusal tells nothing about an account.
             let is_plausible = ended
                 .arguments()
@@ -198,7 +192,7 @@ pub(super) const RULES: &[Rule] = &[
             // There is no such mailbox either: some servers refuse every name that they do not know.
             // Seen: Cyrus 3.6 takes any name but one of such a length: `-ERR [AUTH] Invalid user`.
             let is_name = ended.code().is_some() || ended.text().is_some_and(speaks_of_name);
-            let is_length = known.takes_nobody && !is_name;
+            let is_length = known.login.takes_nobody && !is_name;
             let is_length = is_length || ended.text().is_some_and(speaks_of_length);
             let is_refused = ended.is_err() && is_length;
             let is_cut = ended.exchange.status_line.is_none() && super::predicates::is_cut(known);
@@ -206,7 +200,7 @@ pub(super) const RULES: &[Rule] = &[
                 true => "is refused",
                 false => "ends the connection",
             };
-            (is_long && (is_refused || (is_cut && known.takes_nobody)))
+            (is_long && (is_refused || (is_cut && known.login.takes_nobody)))
                 .then(|| ended.spot(format!("a command of {octets} octets {what}")))
         })],
     },

@@ -25,7 +25,7 @@ pub(super) const RULES: &[Rule] = &[
                 && !super::words::has_tag(&known.listing.capabilities, "STLS");
             ended.when(
                 // Seen: nginx 1.22 takes it out of the list itself once USER was sent.
-                was_there && is_gone && !known.session.tls.is_on() && known.users == 0,
+                was_there && is_gone && !known.session.tls.is_on() && known.login.users == 0,
                 "STLS was in the list before, and is gone",
             )
         })],
@@ -42,7 +42,8 @@ pub(super) const RULES: &[Rule] = &[
             // Seen: Courier 1.0.16 answers a handshake that it can't do with `-ERR STARTTLS failed`, in cleartext. That deceives
             // no client, and the rule about the failed handshake names it. It may come before the handshake begins if the client
             // sent a command after STLS.
-            let was_early = known.has_injection && !known.is_behind_stls;
+            let connection = &known.connection;
+            let was_early = connection.has_injection && !connection.is_behind_stls;
             let is_refusal = heard.text == b"-ERR" && !was_early;
             (heard.role == LineRole::Injected && !is_refusal).then(|| heard.spot(what))
         })],
@@ -88,7 +89,7 @@ pub(super) const RULES: &[Rule] = &[
         check: &[Check::Exchange(|ended, known| {
             let is_late = ended.verb == "STLS"
                 && ended.is_ok()
-                && known.is_transaction()
+                && known.session.is_transaction()
                 && !known.session.tls.is_on();
             ended.when(is_late, "STLS is accepted behind the login")
         })],
@@ -133,7 +134,7 @@ pub(super) const RULES: &[Rule] = &[
             let is_about_certificate = super::tls::reason(&event.text).is_some();
             let what = "the handshake failed behind +OK to STLS";
             // A server that closes because something was injected behind STLS does well.
-            let is_earned = known.is_behind_stls;
+            let is_earned = known.connection.is_behind_stls;
             (is_failed && !is_about_certificate && !is_earned).then(|| Site::at(event.place, what))
         })],
     },

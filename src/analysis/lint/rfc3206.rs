@@ -18,7 +18,8 @@ pub(super) const RULES: &[Rule] = &[
             let is_asked =
                 ended.verb != "PASS" || known.is_behind("USER") && !known.is_behind_refusal();
             let is_promised = known.announces("AUTH-RESP-CODE") == Some(true);
-            let is_refused = ended.is_err() && ended.code().is_none() && !known.is_transaction();
+            let is_refused =
+                ended.is_err() && ended.code().is_none() && !known.session.is_transaction();
             ended.when(
                 is_login && is_asked && is_promised && is_refused,
                 "a login is refused without [AUTH]",

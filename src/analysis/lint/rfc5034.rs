@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::{Check, Context, ExchangeSeen, LineRole, LineSeen, Rule};
 use crate::analysis::finding::Level::{Info, Must, Security, Should};
+use crate::pop3::sasl::is_base64;
 use crate::pop3::tracker::Side;
 use crate::reading::dialogue::{Line, Place};
 
@@ -38,7 +39,7 @@ fn responses<'a>(ended: &ExchangeSeen<'a>) -> impl Iterator<Item = &'a Line> + u
 /// Whether `+OK` came where a challenge was due: the client has proved nothing.
 pub(super) fn is_ok_as_challenge(ended: &ExchangeSeen<'_>, known: &Context) -> bool {
     let is_bare = ended.mechanism().is_some() && !ended.has_initial_response();
-    is_bare && ended.is_ok() && ended.exchange.sasl.is_empty() && !known.is_transaction()
+    is_bare && ended.is_ok() && ended.exchange.sasl.is_empty() && !known.session.is_transaction()
 }
 
 /// The row of a response that is not base64, the initial one among them; hidden ones have an event that says so.
@@ -46,7 +47,7 @@ fn bad_response(ended: &ExchangeSeen<'_>, known: &Context) -> Option<Place> {
     let command = ended.exchange.command.as_ref()?;
     ended.mechanism()?;
     let end = ended.exchange.status_line.as_ref()?.place;
-    let hidden = known.malformed_response;
+    let hidden = known.login.malformed_response;
     if let Some(place) = hidden.filter(|place| (command.place..end).contains(place)) {
         return Some(place);
     }
@@ -57,10 +58,6 @@ fn bad_response(ended: &ExchangeSeen<'_>, known: &Context) -> Option<Place> {
     }
     let is_bad = |line: &&Line| is_plain(line) && line.head() != b"*" && !is_base64(line.head());
     responses(ended).find(is_bad).map(|line| line.place)
-}
-
-pub(super) fn is_base64(text: &[u8]) -> bool {
-    STANDARD.decode(text).is_ok()
 }
 
 /// The mechanisms, when this line of the list of capabilities is SASL's.
@@ -180,7 +177,7 @@ pub(super) const RULES: &[Rule] = &[
             let mechanism = ended
                 .mechanism()
                 .filter(|_| ended.is_ok() && !ended.has_initial_response())?;
-            let was_refused = known.refused_with_initial.contains(&mechanism);
+            let was_refused = known.refusals.with_initial.contains(&mechanism);
             ended.when(
                 was_refused && !ended.exchange.sasl.is_empty(),
                 "refused with an initial response, taken without",
@@ -214,7 +211,7 @@ pub(super) const RULES: &[Rule] = &[
             let is_refused = ended.verb == "AUTH" && ended.is_err() && ended.mechanism().is_none();
             // After the login it has to be.
             ended.when(
-                is_refused && known.is_authorization(),
+                is_refused && known.session.is_authorization(),
                 "AUTH alone is refused",
             )
         })],
@@ -227,7 +224,7 @@ pub(super) const RULES: &[Rule] = &[
         says: "AUTH is refused once somebody is logged in",
         hint: "the server must say -ERR",
         check: &[Check::Exchange(|ended, known| {
-            let is_again = ended.mechanism().is_some() && known.is_transaction();
+            let is_again = ended.mechanism().is_some() && known.session.is_transaction();
             ended.when(
                 is_again && (ended.is_ok() || !ended.exchange.sasl.is_empty()),
                 "AUTH behind the login",
@@ -345,7 +342,9 @@ pub(super) const RULES: &[Rule] = &[
         says: "a mechanism that SASL lists works",
         hint: "the list is fixed text, or that of a proxy: it must say what works",
         check: &[Check::Exchange(|ended, known| {
-            let mechanism = ended.mechanism().filter(|_| known.is_authorization())?;
+            let mechanism = ended
+                .mechanism()
+                .filter(|_| known.session.is_authorization())?;
             let is_listed = known
                 .parameters("SASL")
                 .is_some_and(|names| names.contains(&mechanism));

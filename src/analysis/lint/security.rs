@@ -150,7 +150,7 @@ pub(super) const RULES: &[Rule] = &[
         check: &[Check::Line(|heard, known| {
             let line = heard
                 .capability()
-                .filter(|_| known.is_authorization())?
+                .filter(|_| known.session.is_authorization())?
                 .to_ascii_uppercase();
             let is_told = line.starts_with("IMPLEMENTATION ") && has_version(&line);
             heard.when(is_told, "a version before the login")
@@ -179,7 +179,8 @@ pub(super) const RULES: &[Rule] = &[
             }),
             // Without CAPA, the reply to USER shows it: the next line of a client is the password.
             Check::Exchange(|ended, known| {
-                let is_taken = ended.verb == "USER" && ended.is_ok() && known.is_authorization();
+                let is_taken =
+                    ended.verb == "USER" && ended.is_ok() && known.session.is_authorization();
                 let is_untold =
                     known.session.is_capa_refused && known.session.last_announced().is_none();
                 ended.when(

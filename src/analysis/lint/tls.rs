@@ -261,7 +261,7 @@ pub(super) const RULES: &[Rule] = &[
             // Seen: popa3d has neither CAPA nor STLS.
             Check::Exchange(|ended, known| {
                 let is_refused = ended.verb == "STLS" && ended.is_err() && ended.code().is_none();
-                let is_open = known.is_in_clear() && known.is_authorization();
+                let is_open = known.is_in_clear() && known.session.is_authorization();
                 let is_untold =
                     known.session.is_capa_refused && known.session.last_announced().is_none();
                 ended.when(

@@ -37,8 +37,8 @@ pub(super) const RULES: &[Rule] = &[
         says: "the greeting comes within two seconds",
         hint: "the server looks up the name of the client, asks for ident, or is overloaded: mend its resolver",
         check: &[Check::Line(|heard, known| {
-            let is_late = heard.role == LineRole::Greeting && known.gap_ms > 2000;
-            is_late.then(|| heard.spot(format!("the greeting took {} ms", known.gap_ms)))
+            let is_late = heard.role == LineRole::Greeting && known.now.gap_ms > 2000;
+            is_late.then(|| heard.spot(format!("the greeting took {} ms", known.now.gap_ms)))
         })],
     },
     // A database that has no greeting answers -ERR and +OK as well.
@@ -102,15 +102,13 @@ pub(super) const RULES: &[Rule] = &[
         hint: "clients try what a server can: a rule against scanners must not close at once",
         check: &[
             Check::Event(|event, known| {
-                let last = known
-                    .last
-                    .as_ref()
-                    .filter(|last| last.command.is_none() && !last.is_greeting)?;
-                let is_refused = last.status == Some(Status::Negative) && known.waiting.is_empty();
+                let last = known.last_if(|last| last.command.is_none() && !last.is_greeting)?;
+                let is_refused =
+                    last.status == Some(Status::Negative) && known.commands.waiting.is_empty();
                 // Who has gone on once closes for another reason: too many of them.
-                let is_first = known.refused_unknown < 2
-                    && !known.is_turned_away
-                    && !known.is_explained
+                let is_first = known.refusals.unknown < 2
+                    && !known.greeting.is_refusal
+                    && !known.recording.is_explained
                     && !last.is_oversize
                     && !known.is_behind_errors();
                 (is_end(event) && is_refused && is_first)
@@ -140,7 +138,7 @@ pub(super) const RULES: &[Rule] = &[
             let is_silent =
                 is_unknown(ended) && ended.exchange.status.is_none() && !ended.is_garbled();
             ended.command_when(
-                is_silent && known.event == Some(EventKind::TimedOut),
+                is_silent && known.now.event == Some(EventKind::TimedOut),
                 "no reply to an unknown command",
             )
         })],
@@ -167,12 +165,12 @@ pub(super) const RULES: &[Rule] = &[
         hint: "the server hangs: its log says more",
         check: &[Check::Exchange(|ended, known| {
             let is_open =
-                ended.exchange.status.is_none() && known.event == Some(EventKind::TimedOut);
+                ended.exchange.status.is_none() && known.now.event == Some(EventKind::TimedOut);
             let is_known = ended.exchange.command.is_some()
                 && !is_unknown(ended)
                 && !ended.is_garbled()
-                && known.gap_ms <= 60_000
-                && (known.session.is_greeted || known.is_piece);
+                && known.now.gap_ms <= 60_000
+                && (known.session.is_greeted || known.recording.is_piece());
             // What was sent ahead is another rule's.
             let before = known.last.as_ref().map_or(0, |last| last.row);
             let row = ended
@@ -205,7 +203,7 @@ pub(super) const RULES: &[Rule] = &[
             }),
             // Seen: nginx refuses the line first. Whether the next command crosses the close is chance.
             Check::Event(|event, known| {
-                let is_refused = known.is_behind_oversize() && known.waiting.is_empty();
+                let is_refused = known.is_behind_oversize() && known.commands.waiting.is_empty();
                 let what = "closed after a long command was refused";
                 (is_end(event) && is_refused).then(|| Site::at(event.place, what))
             }),
@@ -219,11 +217,11 @@ pub(super) const RULES: &[Rule] = &[
         says: "a connection that is idle stays",
         hint: "a firewall or NAT forgets the connection: send NOOP every half minute",
         check: &[Check::Exchange(|ended, known| {
-            let is_gone = matches!(known.event, Some(EventKind::TimedOut | EventKind::Lost))
-                && !known.is_closed_by_client;
+            let is_gone = matches!(known.now.event, Some(EventKind::TimedOut | EventKind::Lost))
+                && !known.now.is_closed_by_client();
             let is_open = ended.exchange.status.is_none() && ended.exchange.command.is_some();
             ended.command_when(
-                is_gone && is_open && known.gap_ms > 60_000,
+                is_gone && is_open && known.now.gap_ms > 60_000,
                 "no reply to the first command after a pause",
             )
         })],
@@ -240,9 +238,7 @@ pub(super) const RULES: &[Rule] = &[
                 .body
                 .filter(|body| body.took_ms > 10_000 && !body.has_holes)?;
             let octets = ended
-                .exchange
-                .data
-                .as_ref()
+                .data()
                 .filter(|data| data.side == Side::Server)?
                 .octets;
             let is_slow = octets.saturating_mul(1000) / body.took_ms.max(1) < 100;
@@ -258,7 +254,7 @@ pub(super) const RULES: &[Rule] = &[
         hint: "large packets get lost on the way (VPN, ICMP filtered): lower the MTU",
         check: &[Check::Exchange(|ended, known| {
             ended.when(
-                is_stall(ended, known) && known.event == Some(EventKind::TimedOut),
+                is_stall(ended, known) && known.now.event == Some(EventKind::TimedOut),
                 "the message stops after a few octets",
             )
         })],
@@ -288,11 +284,7 @@ pub(super) const RULES: &[Rule] = &[
             let is_data_cut = ended.is_ok() && !ended.is_complete() && !ended.has_gap();
             let is_other =
                 super::predicates::stop(ended) == Some(super::predicates::DataEnd::DotWithoutEnd);
-            let is_upload = ended
-                .exchange
-                .data
-                .as_ref()
-                .is_some_and(|data| data.side == Side::Client);
+            let is_upload = ended.data().is_some_and(|data| data.side == Side::Client);
             ended.when(
                 (is_line_cut || is_data_cut)
                     && is_cut(known)
@@ -318,12 +310,12 @@ pub(super) const RULES: &[Rule] = &[
             let is_other = ended.verb == "QUIT"
                 || known.is_behind_refused_option()
                 || known.is_behind_errors()
-                || known.is_answered_in_message
-                || (known.is_behind_stls && !known.session.tls.is_on())
+                || known.is_answered_in_message()
+                || (known.connection.is_behind_stls && !known.session.tls.is_on())
                 || is_unknown(ended)
                 || ended.is_garbled()
                 || has_surplus(ended)
-                || known.gap_ms > 60_000;
+                || known.now.gap_ms > 60_000;
             let is_long = ended.is_oversize() || known.is_behind_oversize();
             // Behind QUIT, and behind another one that was not answered, nothing is expected.
             let is_first = known
@@ -345,15 +337,13 @@ pub(super) const RULES: &[Rule] = &[
         hint: "the server was stopped, or loses its patience early: its log says more",
         check: &[Check::Event(|event, known| {
             let last = known
-                .last
-                .as_ref()
-                .filter(|last| last.verb != "QUIT" && last.status == Some(Status::Positive))?;
-            let is_open = known.is_transaction()
-                && known.waiting.is_empty()
+                .last_if(|last| last.verb != "QUIT" && last.status == Some(Status::Positive))?;
+            let is_open = known.session.is_transaction()
+                && known.commands.waiting.is_empty()
                 && last.command.is_some()
                 && last.is_complete
-                && !known.has_given_up
-                && !known.is_lost;
+                && !known.farewell.has_given_up
+                && !known.recording.is_lost;
             (is_end(event) && is_open)
                 .then(|| Site::at(event.place, "closed, and nobody had asked for it"))
         })],
@@ -368,7 +358,8 @@ pub(super) const RULES: &[Rule] = &[
         hint: "clients ask what a server can do before they log in: the server should say -ERR and wait for the next command",
         check: &[
             Check::Event(|event, known| {
-                let is_refused = known.is_behind_refused_option() && known.waiting.is_empty();
+                let is_refused =
+                    known.is_behind_refused_option() && known.commands.waiting.is_empty();
                 let what = "closed right after an optional command was refused";
                 (is_end(event) && is_refused).then(|| Site::at(event.place, what))
             }),
@@ -393,8 +384,8 @@ pub(super) const RULES: &[Rule] = &[
         hint: "a defence against scanners: look at the commands before, and connect again for the rest",
         check: &[
             Check::Event(|event, known| {
-                let is_refused = known.is_behind_errors() && known.waiting.is_empty();
-                let what = format!("closed after {} refused commands", known.refusals);
+                let is_refused = known.is_behind_errors() && known.commands.waiting.is_empty();
+                let what = format!("closed after {} refused commands", known.refusals.count);
                 (is_end(event) && is_refused).then(|| Site::at(event.place, what))
             }),
             // The next command may have crossed the close.
@@ -414,12 +405,9 @@ pub(super) const RULES: &[Rule] = &[
         says: "a server may close after a login that failed",
         hint: "connect anew for the next try",
         check: &[Check::Event(|event, known| {
-            let last = known
-                .last
-                .as_ref()
-                .filter(|last| last.is(Command::logs_in))?;
+            let last = known.last_if(|last| last.is(Command::logs_in))?;
             let is_failed = last.status == Some(Status::Negative)
-                && known.waiting.is_empty()
+                && known.commands.waiting.is_empty()
                 && !known.is_behind_refused_option();
             (is_end(event) && is_failed)
                 .then(|| Site::at(event.place, "closed behind a login that failed"))

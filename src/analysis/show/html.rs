@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use super::timing::Timing;
-use super::{Ink, LINE_SHOWN, hole, markup, safe};
+use super::{Highlight, LINE_SHOWN, hole, markup, safe};
 use crate::analysis::finding::{Finding, Level};
 use crate::base::escape;
 use crate::base::figures;
@@ -115,7 +115,7 @@ struct HtmlLine {
     column: usize,
     octets: usize,
     left_out: usize,
-    word: Option<Ink>,
+    word: Option<Highlight>,
 }
 
 impl<'a> Page<'a> {
@@ -417,7 +417,7 @@ impl HtmlLine {
             octets: 0,
             left_out: 0,
             // Which colour it has is known with its first octets.
-            word: is_status.then_some(Ink::Plain),
+            word: is_status.then_some(Highlight::Plain),
         }
     }
 
@@ -425,15 +425,15 @@ impl HtmlLine {
         for piece in pieces {
             match piece {
                 Piece::Octets(octets) => match self.word {
-                    Some(ink) => {
-                        let ink = match ink {
-                            Ink::Plain => Ink::of(Status::of_line(octets)),
-                            ink => ink,
+                    Some(highlight) => {
+                        let highlight = match highlight {
+                            Highlight::Plain => Highlight::of(Status::of_line(octets)),
+                            highlight => highlight,
                         };
                         let word = memchr::memchr(b' ', octets).unwrap_or(octets.len());
                         let (word, rest) = octets.split_at(word);
-                        self.word = rest.is_empty().then_some(ink);
-                        self.octets(class(ink), word);
+                        self.word = rest.is_empty().then_some(highlight);
+                        self.octets(class(highlight), word);
                         self.octets("", rest);
                     }
                     None if role == Role::Terminator => self.octets("d", octets),
@@ -466,11 +466,11 @@ impl HtmlLine {
     }
 }
 
-fn class(ink: Ink) -> &'static str {
-    match ink {
-        Ink::Positive => "good",
-        Ink::Negative => "bad",
-        Ink::Odd => "odd",
+fn class(highlight: Highlight) -> &'static str {
+    match highlight {
+        Highlight::Positive => "good",
+        Highlight::Negative => "bad",
+        Highlight::Odd => "odd",
         _ => "",
     }
 }

@@ -3,7 +3,7 @@
 use std::io;
 
 use crate::pop3::stuffing::Unstuffer;
-use crate::pop3::tracker::{Role, Side};
+use crate::pop3::tracker::{Role, Side, Step};
 use crate::reading::dialogue::TapeStep;
 
 /// Where messages go.
@@ -69,7 +69,7 @@ impl Messages {
     pub fn emit(&mut self, told: &TapeStep<'_>, shelf: &mut dyn MessageSink) -> io::Result<()> {
         match told {
             // TOP brings no message: its end may be missing.
-            TapeStep::DataStarted(sent) if sent.verb() == "RETR" => {
+            TapeStep::Step(Step::DataStarted(sent)) if sent.verb() == "RETR" => {
                 *self = Self {
                     block: std::mem::take(&mut self.block),
                     is_inside: true,
@@ -110,7 +110,7 @@ impl Messages {
                 self.is_ended = true;
                 Ok(())
             }
-            TapeStep::ReplyEnded(..) if self.is_ended => self.end(shelf),
+            TapeStep::Step(Step::ReplyEnded(..)) if self.is_ended => self.end(shelf),
             TapeStep::Abandoned => self.end(shelf),
             _ => Ok(()),
         }

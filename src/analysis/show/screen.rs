@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::{Canvas, Ink, LINE_SHOWN, LineCutter, LinePart, hole, safe};
+use super::{Canvas, Highlight, LINE_SHOWN, LineCutter, LinePart, hole, safe};
 use crate::base::escape;
 use crate::base::figures;
 use crate::pop3::tracker::{LineEnd, Role, Side, Status};
@@ -44,7 +44,7 @@ struct OpenLine {
     column: usize,
     octets: usize,
     left_out: usize,
-    word: Option<Ink>,
+    word: Option<Highlight>,
 }
 
 impl<C: Canvas> ScreenView<C> {
@@ -91,7 +91,7 @@ impl<C: Canvas> ScreenView<C> {
             TapeStep::AnyRows { side, moment, .. } => {
                 self.end_data()?;
                 self.begin(*side, *moment)?;
-                self.put(Ink::Note, hole(&Hole::Rows))?;
+                self.put(Highlight::Note, hole(&Hole::Rows))?;
                 self.end(LineEnd::Crlf)?;
             }
             TapeStep::Abandoned => {
@@ -101,10 +101,7 @@ impl<C: Canvas> ScreenView<C> {
             TapeStep::Passed { after_ms, .. } => self.passed_ms = *after_ms,
             TapeStep::Event(event) => self.note(&format!("* {}", safe(&event.text)))?,
             TapeStep::Other(item) => self.other(item)?,
-            TapeStep::Row { .. }
-            | TapeStep::Command(_)
-            | TapeStep::DataStarted(_)
-            | TapeStep::ReplyEnded(..) => {}
+            TapeStep::Row { .. } | TapeStep::Step(_) => {}
         }
         Ok(!self.canvas.is_full())
     }
@@ -140,23 +137,23 @@ impl<C: Canvas> ScreenView<C> {
             self.begin(side, moment)?;
         }
         let is_status = matches!(role, Role::Greeting | Role::Status);
-        let ink = match role {
-            Role::Command | Role::Response => Ink::Client,
-            Role::Terminator => Ink::Note,
-            Role::Continuation => Ink::Challenge,
-            _ => Ink::Plain,
+        let highlight = match role {
+            Role::Command | Role::Response => Highlight::Client,
+            Role::Terminator => Highlight::Note,
+            Role::Continuation => Highlight::Challenge,
+            _ => Highlight::Plain,
         };
         for (index, piece) in pieces.iter().enumerate() {
             match piece {
                 Piece::Octets(octets) if is_status && first && index == 0 => {
                     if let Some(line) = &mut self.line {
-                        line.word = Some(Ink::of(Status::of_line(octets)));
+                        line.word = Some(Highlight::of(Status::of_line(octets)));
                     }
                     self.status(octets)?;
                 }
                 Piece::Octets(octets) if is_status => self.status(octets)?,
-                Piece::Octets(octets) => self.octets(ink, octets)?,
-                Piece::Hole(missing) => self.put(ink, hole(missing))?,
+                Piece::Octets(octets) => self.octets(highlight, octets)?,
+                Piece::Hole(missing) => self.put(highlight, hole(missing))?,
             }
         }
         if end != LineEnd::None {
@@ -167,17 +164,17 @@ impl<C: Canvas> ScreenView<C> {
 
     /// Octets of a status line: its first word is in colour.
     fn status(&mut self, octets: &[u8]) -> io::Result<()> {
-        let Some(ink) = self.line.as_ref().and_then(|line| line.word) else {
-            return self.octets(Ink::Plain, octets);
+        let Some(highlight) = self.line.as_ref().and_then(|line| line.word) else {
+            return self.octets(Highlight::Plain, octets);
         };
         let word = memchr::memchr(b' ', octets);
         let (word, rest) = octets.split_at(word.unwrap_or(octets.len()));
-        self.octets(ink, word)?;
+        self.octets(highlight, word)?;
         if !rest.is_empty() {
             if let Some(line) = &mut self.line {
                 line.word = None;
             }
-            self.octets(Ink::Plain, rest)?;
+            self.octets(Highlight::Plain, rest)?;
         }
         Ok(())
     }
@@ -190,7 +187,7 @@ impl<C: Canvas> ScreenView<C> {
                 if first {
                     self.begin(side, moment)?;
                 }
-                self.octets(Ink::Plain, text)
+                self.octets(Highlight::Plain, text)
             }
             LinePart::Crlf => self.end(LineEnd::Crlf),
             LinePart::Lf => self.end(LineEnd::Lf),
@@ -204,14 +201,14 @@ impl<C: Canvas> ScreenView<C> {
         if !std::mem::replace(&mut self.data.is_inside, true) {
             self.begin(side, moment)?;
         }
-        self.put(Ink::Plain, hole(missing))
+        self.put(Highlight::Plain, hole(missing))
     }
 
     /// The data is over, perhaps in the middle of a line.
     fn end_data(&mut self) -> io::Result<()> {
         let mut data = std::mem::take(&mut self.data);
         let is_cut = data.finish(&mut |cut| match cut {
-            LinePart::Text(text, _) => self.octets(Ink::Plain, text),
+            LinePart::Text(text, _) => self.octets(Highlight::Plain, text),
             LinePart::Crlf | LinePart::Lf => Ok(()),
         })?;
         if is_cut {
@@ -227,7 +224,7 @@ impl<C: Canvas> ScreenView<C> {
         self.blank()?;
         if self.options.has_times {
             let time = time(moment.ms.saturating_sub(self.shown_ms));
-            self.canvas.text(Ink::Note, &time)?;
+            self.canvas.text(Highlight::Note, &time)?;
         }
         self.shown_ms = self.shown_ms.max(moment.ms);
         // An empty line has no blank behind its mark, as in a transcript.
@@ -235,7 +232,7 @@ impl<C: Canvas> ScreenView<C> {
             Side::Client => "C:",
             Side::Server => "S:",
         };
-        self.canvas.text(Ink::Plain, mark)?;
+        self.canvas.text(Highlight::Plain, mark)?;
         self.line = Some(OpenLine {
             side,
             is_empty: true,
@@ -251,12 +248,12 @@ impl<C: Canvas> ScreenView<C> {
     fn start(&mut self) -> io::Result<()> {
         let line = self.line.as_mut();
         match line.is_some_and(|line| std::mem::take(&mut line.is_empty)) {
-            true => self.canvas.text(Ink::Plain, " "),
+            true => self.canvas.text(Highlight::Plain, " "),
             false => Ok(()),
         }
     }
 
-    fn octets(&mut self, ink: Ink, octets: &[u8]) -> io::Result<()> {
+    fn octets(&mut self, highlight: Highlight, octets: &[u8]) -> io::Result<()> {
         if octets.is_empty() {
             return Ok(());
         }
@@ -270,15 +267,15 @@ impl<C: Canvas> ScreenView<C> {
         line.octets += shown.len();
         let mut text = String::new();
         line.column = escape::escape_within(shown, line.column..usize::MAX, &mut text);
-        self.canvas.text(ink, &text)
+        self.canvas.text(highlight, &text)
     }
 
-    fn put(&mut self, ink: Ink, text: &str) -> io::Result<()> {
+    fn put(&mut self, highlight: Highlight, text: &str) -> io::Result<()> {
         self.start()?;
         if let Some(line) = &mut self.line {
             line.column += unicode_width::UnicodeWidthStr::width(text);
         }
-        self.canvas.text(ink, text)
+        self.canvas.text(highlight, text)
     }
 
     fn end(&mut self, end: LineEnd) -> io::Result<()> {
@@ -287,12 +284,12 @@ impl<C: Canvas> ScreenView<C> {
         };
         if line.left_out > 0 {
             let text = format!(" (and {} octets)", line.left_out);
-            self.canvas.text(Ink::Note, &text)?;
+            self.canvas.text(Highlight::Note, &text)?;
         }
         match end {
             LineEnd::Crlf => {}
-            LineEnd::Lf => self.canvas.text(Ink::Note, " (ends in LF)")?,
-            LineEnd::None => self.canvas.text(Ink::Note, " (no line end)")?,
+            LineEnd::Lf => self.canvas.text(Highlight::Note, " (ends in LF)")?,
+            LineEnd::None => self.canvas.text(Highlight::Note, " (no line end)")?,
         }
         self.has_lines = true;
         self.canvas.end_line()
@@ -304,10 +301,10 @@ impl<C: Canvas> ScreenView<C> {
         self.blank()?;
         let passed_ms = std::mem::take(&mut self.passed_ms);
         if self.options.has_times {
-            self.canvas.text(Ink::Note, &time(passed_ms))?;
+            self.canvas.text(Highlight::Note, &time(passed_ms))?;
         }
         self.shown_ms = self.shown_ms.saturating_add(passed_ms);
-        self.canvas.text(Ink::Note, &format!("  {text}"))?;
+        self.canvas.text(Highlight::Note, &format!("  {text}"))?;
         self.has_lines = true;
         self.canvas.end_line()
     }

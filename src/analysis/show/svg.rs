@@ -4,7 +4,7 @@ use std::io;
 
 use unicode_width::UnicodeWidthChar;
 
-use super::{Canvas, Ink, markup};
+use super::{Canvas, Highlight, markup};
 
 const COLUMNS: usize = 80;
 
@@ -86,15 +86,15 @@ impl Drawing {
 }
 
 impl Canvas for Drawing {
-    fn text(&mut self, ink: Ink, text: &str) -> io::Result<()> {
-        let class = match ink {
-            Ink::Plain => None,
-            Ink::Client => Some("c"),
-            Ink::Positive => Some("p"),
-            Ink::Negative => Some("n"),
-            Ink::Odd => Some("o"),
-            Ink::Challenge => Some("q"),
-            Ink::Note => Some("d"),
+    fn text(&mut self, highlight: Highlight, text: &str) -> io::Result<()> {
+        let class = match highlight {
+            Highlight::Plain => None,
+            Highlight::Client => Some("c"),
+            Highlight::Positive => Some("p"),
+            Highlight::Negative => Some("n"),
+            Highlight::Odd => Some("o"),
+            Highlight::Challenge => Some("q"),
+            Highlight::Note => Some("d"),
         };
         let mut rest = text;
         while !rest.is_empty() && !self.is_full() {

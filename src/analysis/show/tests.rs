@@ -248,7 +248,7 @@ fn a_screen_is_full_when_its_rows_are() {
     assert!(!fill(5));
     assert!(fill(6));
     let mut rows = RowCounter::new(10, 2);
-    rows.text(Ink::Plain, &"x".repeat(30)).unwrap();
+    rows.text(Highlight::Plain, &"x".repeat(30)).unwrap();
     rows.end_line().unwrap();
     assert!(rows.is_full());
 }

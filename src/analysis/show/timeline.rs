@@ -3,7 +3,7 @@
 use std::io;
 
 use super::timing::{ExchangeTime, Totals};
-use super::{Canvas, Ink};
+use super::{Canvas, Highlight};
 use crate::base::figures;
 use crate::pop3::tracker::Status;
 
@@ -31,7 +31,7 @@ impl<C: Canvas> Timeline<C> {
             "{:NAME$}   {:columns$} {:>6} {:>6} {:>10} {:>9}",
             "", "", "wait", "data", "octets", "rate"
         );
-        canvas.text(Ink::Note, &head)?;
+        canvas.text(Highlight::Note, &head)?;
         canvas.end_line()?;
         Ok(Self {
             canvas,
@@ -41,25 +41,26 @@ impl<C: Canvas> Timeline<C> {
     }
 
     pub(crate) fn lap(&mut self, lap: &ExchangeTime) -> io::Result<()> {
-        let (mark, ink) = match lap.status {
-            Some(status @ Status::Positive) => ('+', Ink::of(status)),
-            Some(status @ Status::Negative) => ('-', Ink::of(status)),
-            Some(status @ Status::Malformed) => ('?', Ink::of(status)),
-            None => ('!', Ink::Negative),
+        let (mark, highlight) = match lap.status {
+            Some(status @ Status::Positive) => ('+', Highlight::of(status)),
+            Some(status @ Status::Negative) => ('-', Highlight::of(status)),
+            Some(status @ Status::Malformed) => ('?', Highlight::of(status)),
+            None => ('!', Highlight::Negative),
         };
         let answered = lap.start_ms.saturating_add(lap.wait_ms);
         let over = answered.saturating_add(lap.transfer_ms);
         let first = self.column(lap.start_ms).min(self.columns - 1);
         let middle = self.edge(first, lap.start_ms, answered);
         let last = self.edge(middle, answered, over);
-        self.canvas.text(Ink::Plain, &name(&lap.name))?;
-        self.canvas.text(Ink::Plain, " ")?;
-        self.canvas.text(ink, &mark.to_string())?;
+        self.canvas.text(Highlight::Plain, &name(&lap.name))?;
+        self.canvas.text(Highlight::Plain, " ")?;
+        self.canvas.text(highlight, &mark.to_string())?;
         let blank = |columns: usize| " ".repeat(columns);
-        self.canvas.text(Ink::Plain, &blank(1 + first))?;
-        self.canvas.text(Ink::Odd, &".".repeat(middle - first))?;
+        self.canvas.text(Highlight::Plain, &blank(1 + first))?;
         self.canvas
-            .text(Ink::Positive, &"=".repeat(last - middle))?;
+            .text(Highlight::Odd, &".".repeat(middle - first))?;
+        self.canvas
+            .text(Highlight::Positive, &"=".repeat(last - middle))?;
         let rate = match lap.transfer_ms {
             0 => String::new(),
             ms => rate(lap.data_octets, ms),
@@ -71,13 +72,13 @@ impl<C: Canvas> Timeline<C> {
             milliseconds(lap.transfer_ms),
             figures::count(lap.octets),
         );
-        self.canvas.text(Ink::Plain, figures.trim_end())?;
+        self.canvas.text(Highlight::Plain, figures.trim_end())?;
         self.canvas.end_line()
     }
 
     pub(crate) fn finish(mut self, totals: &Totals) -> io::Result<C> {
         for line in lines(totals) {
-            self.canvas.text(Ink::Plain, &line)?;
+            self.canvas.text(Highlight::Plain, &line)?;
             self.canvas.end_line()?;
         }
         Ok(self.canvas)

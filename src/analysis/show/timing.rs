@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use crate::analysis::show::safe;
 use crate::base::escape;
-use crate::pop3::tracker::{LineEnd, Role, Sent, Side, Status};
+use crate::pop3::tracker::{LineEnd, Role, Sent, Side, Status, Step};
 use crate::reading::dialogue::{EventKind, TapeStep, WaitPhase};
 use crate::transcript::Piece;
 
@@ -147,12 +147,13 @@ impl Timing {
                     open.is_elided = true;
                 }
             }
-            TapeStep::Command(sent) => self.command(sent),
-            TapeStep::ReplyEnded(None, status) => {
-                self.greeting(0);
+            TapeStep::Step(Step::CommandSent(sent)) => self.command(sent),
+            TapeStep::Step(Step::ReplyEnded(sent, status)) => {
+                if sent.is_none() {
+                    self.greeting(0);
+                }
                 self.end(Some(*status), lap);
             }
-            TapeStep::ReplyEnded(Some(_), status) => self.end(Some(*status), lap),
             TapeStep::Abandoned => {
                 while !self.queue.is_empty() {
                     self.end(None, lap);
@@ -163,7 +164,7 @@ impl Timing {
                 let is_first = !self.has_rows && event.kind == EventKind::TlsStarted;
                 self.totals.has_tls_first |= is_first;
             }
-            TapeStep::DataStarted(_) | TapeStep::Other(_) => {}
+            TapeStep::Step(_) | TapeStep::Other(_) => {}
         }
     }
 

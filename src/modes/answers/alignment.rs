@@ -84,10 +84,8 @@ impl Alignment {
     }
 
     fn server_line(&mut self, role: Role, pieces: &[Piece]) {
-        let text = match pieces.first() {
-            Some(Piece::Octets(octets)) => octets.get(..START_MAX).unwrap_or(octets),
-            _ => b"",
-        };
+        let text = Piece::head(pieces);
+        let text = text.get(..START_MAX).unwrap_or(text);
         match role {
             Role::Status => self.line = text.to_vec(),
             Role::Unrequested => {

@@ -79,7 +79,7 @@ fn step_of<'a>(told: &TapeStep<'a>) -> Option<Step<'a>> {
         } => Step::Line {
             side: *side,
             role: *role,
-            octets: head(pieces),
+            octets: Piece::head(pieces),
             first: *first,
             end: *end,
         },
@@ -87,18 +87,9 @@ fn step_of<'a>(told: &TapeStep<'a>) -> Option<Step<'a>> {
             side: *side,
             octets,
         },
-        TapeStep::Command(sent) => Step::CommandSent(sent),
-        TapeStep::DataStarted(sent) => Step::DataStarted(sent),
-        TapeStep::ReplyEnded(sent, status) => Step::ReplyEnded(*sent, *status),
+        TapeStep::Step(step) => *step,
         _ => return None,
     })
-}
-
-fn head(pieces: &[Piece]) -> &[u8] {
-    match pieces.first() {
-        Some(Piece::Octets(octets)) => octets,
-        _ => b"",
-    }
 }
 
 #[derive(Default)]
@@ -150,19 +141,19 @@ impl SessionReading {
                 first: true,
                 ..
             } => self.server_line(*role, pieces),
-            TapeStep::Command(sent) => {
+            TapeStep::Step(Step::CommandSent(sent)) => {
                 self.sent_ms = self.now_ms;
                 if sent.verb() == "USER" && self.session.refused_ms.is_none() {
                     self.waited_ms = Some(0);
                 }
             }
-            TapeStep::DataStarted(sent) => self.start(sent),
+            TapeStep::Step(Step::DataStarted(sent)) => self.start(sent),
             TapeStep::Data {
                 side: Side::Server,
                 octets,
                 ..
             } => self.data(octets),
-            TapeStep::ReplyEnded(Some(sent), status) => self.end(sent, *status),
+            TapeStep::Step(Step::ReplyEnded(Some(sent), status)) => self.end(sent, *status),
             TapeStep::Event(event) => match event.kind {
                 EventKind::TlsStarted => self.state.tls_started(),
                 EventKind::TlsFailed => self.tls_failed(&event.text),
@@ -187,7 +178,7 @@ impl SessionReading {
     }
 
     fn server_line(&mut self, role: Role, pieces: &[Piece]) {
-        let text = head(pieces);
+        let text = Piece::head(pieces);
         let text = String::from_utf8_lossy(text.get(..LINE_MAX).unwrap_or(text)).into_owned();
         match role {
             Role::Greeting => self.session.greeting = Some(text),

@@ -46,8 +46,12 @@ impl Console {
         })?;
         let secrets = std::mem::take(&mut self.plan.secrets);
         self.plan = Plan { secrets, ..plan };
-        // The rules would name what the learner is to find.
-        shown(&self.shown).is_lenient = !course.lesson().diagnosis().is_empty();
+        let mut view = shown(&self.shown);
+        // Findings of the rules would give away the diagnosis.
+        view.is_lenient = !course.lesson().diagnosis().is_empty();
+        // Left on, `:hex` of the previous lesson would push this one's task off the screen.
+        view.is_hex = false;
+        drop(view);
         self.tell_task();
         self.open().map_err(|failure| {
             let error = Error::from(failure);
@@ -102,7 +106,7 @@ impl Console {
             }
         }
         drop(goals);
-        self.tell_own(":hint helps   :lesson shows this again   :skip moves on");
+        self.tell_own("`:hint` helps, `:lesson` shows this again, `:skip` moves on");
     }
 
     /// A line of the course's, wrapped.
@@ -118,11 +122,11 @@ impl Console {
             return;
         };
         let on = match number < count {
-            true => "Enter starts the next one",
-            false => "it was the last one; Enter leaves",
+            true => "press Enter for the next one",
+            false => "it was the last one, so Enter leaves",
         };
         self.tell_solved(&format!(
-            "lesson {number} is solved; {on}, or try more here"
+            "lesson {number} is solved: {on}, or try more here"
         ));
     }
 
@@ -254,7 +258,7 @@ impl Console {
             Action::Restart => return self.restart(),
             Action::Skip => return self.next_lesson(),
             Action::Next if self.is_lesson_solved() => return self.next_lesson(),
-            Action::Next => self.tell_own("not solved yet; `:skip` moves on anyway"),
+            Action::Next => self.tell_own("not solved yet; `:skip` moves on"),
             _ => self.diagnose(text),
         }
         AfterLine::Go
@@ -271,7 +275,7 @@ impl Console {
         course.hints = at + 1;
         self.tell_own(&format!("hint {} of {count}: {text}", at + 1));
         if at + 1 < count {
-            self.tell_own("(:hint for more)");
+            self.tell_own("(`:hint` again for more)");
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::spool::Spool;
 use super::{external_pager, pager, terminal};
-use crate::analysis::show::{Canvas, Ink};
+use crate::analysis::show::{Canvas, Highlight};
 
 /// As much is put into the spool at once.
 const BLOCK: usize = 64 * 1024;
@@ -31,17 +31,17 @@ pub(crate) fn page<T: Send>(
     has_colour: bool,
     write: impl FnOnce(&mut SpoolWriter<'_>) -> T + Send,
 ) -> io::Result<T> {
-    let (text, inks) = (Spool::new()?, Spool::new()?);
+    let (text, highlights) = (Spool::new()?, Spool::new()?);
     let is_left = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let writer = scope.spawn(|| {
             let mut lines = SpoolWriter {
                 text: &text,
-                inks: &inks,
+                highlights: &highlights,
                 is_left: &is_left,
                 held: Vec::with_capacity(BLOCK),
-                held_inks: Vec::new(),
-                ink: None,
+                held_highlights: Vec::new(),
+                highlight: None,
             };
             // Also when a panic ends this thread: the pager waits for the end of the text.
             let _end = SpoolEndGuard(&text);
@@ -52,7 +52,7 @@ pub(crate) fn page<T: Send>(
         });
         // So that the first picture is not an empty one.
         let _ = text.wait(0, PATIENCE);
-        let shown = show(&text, &inks, title, has_colour);
+        let shown = show(&text, &highlights, title, has_colour);
         is_left.store(true, Ordering::Relaxed);
         let written = writer
             .join()
@@ -70,42 +70,44 @@ impl Drop for SpoolEndGuard<'_> {
     }
 }
 
-fn show(text: &Spool, inks: &Spool, title: &str, has_colour: bool) -> io::Result<()> {
+fn show(text: &Spool, highlights: &Spool, title: &str, has_colour: bool) -> io::Result<()> {
     let program = std::env::var("PAGER").ok();
     let program = program.filter(|pager| !pager.trim().is_empty());
     if program.is_some_and(|program| external_pager::page(&program, text).is_ok()) {
         return Ok(());
     }
-    let ink = |line: u64| {
-        let mut ink = [0];
-        let read = inks.octets(line).read(&mut ink);
-        let ink = INKS.get(usize::from(ink[0])).filter(|_| read.is_ok());
-        ink.copied().unwrap_or(Ink::Plain)
+    let highlight = |line: u64| {
+        let mut highlight = [0];
+        let read = highlights.octets(line).read(&mut highlight);
+        let highlight = HIGHLIGHTS
+            .get(usize::from(highlight[0]))
+            .filter(|_| read.is_ok());
+        highlight.copied().unwrap_or(Highlight::Plain)
     };
-    pager::page_in_colour(text, title, has_colour, &ink, &|| false).map(drop)
+    pager::page_in_colour(text, title, has_colour, &highlight, &|| false).map(drop)
 }
 
-/// The inks by their octets in the file of inks, one for each line.
-const INKS: [Ink; 7] = [
-    Ink::Plain,
-    Ink::Client,
-    Ink::Positive,
-    Ink::Negative,
-    Ink::Odd,
-    Ink::Challenge,
-    Ink::Note,
+/// The highlights by their octets in the file of highlights, one for each line.
+const HIGHLIGHTS: [Highlight; 7] = [
+    Highlight::Plain,
+    Highlight::Client,
+    Highlight::Positive,
+    Highlight::Negative,
+    Highlight::Odd,
+    Highlight::Challenge,
+    Highlight::Note,
 ];
 
-/// Lines on their way into a spool, and the ink of each into another: in the text, colours would be octets of it.
+/// Lines on their way into a spool, and the highlight of each into another: in the text, colours would be octets of it.
 #[derive(Debug)]
 pub(crate) struct SpoolWriter<'a> {
     text: &'a Spool,
-    inks: &'a Spool,
+    highlights: &'a Spool,
     is_left: &'a AtomicBool,
     held: Vec<u8>,
-    held_inks: Vec<u8>,
-    /// Of the line that is coming: the ink that says what it is.
-    ink: Option<Ink>,
+    held_highlights: Vec<u8>,
+    /// Of the line that is coming: the highlight that says what it is.
+    highlight: Option<Highlight>,
 }
 
 impl SpoolWriter<'_> {
@@ -113,13 +115,13 @@ impl SpoolWriter<'_> {
         if self.is_left.load(Ordering::Relaxed) {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
-        // The ink of a line is there before the line.
+        // The highlight of a line is there before the line.
         let failures = [
-            self.inks.append(&self.held_inks),
+            self.highlights.append(&self.held_highlights),
             self.text.append(&self.held),
         ];
         self.held.clear();
-        self.held_inks.clear();
+        self.held_highlights.clear();
         match failures.into_iter().flatten().next() {
             Some(failure) => Err(failure),
             None => Ok(()),
@@ -128,14 +130,16 @@ impl SpoolWriter<'_> {
 }
 
 impl Canvas for SpoolWriter<'_> {
-    fn text(&mut self, ink: Ink, text: &str) -> io::Result<()> {
+    fn text(&mut self, highlight: Highlight, text: &str) -> io::Result<()> {
         self.held.extend_from_slice(text.as_bytes());
         // What is neither plain nor a note says what the line is; a time or a remark may be in any.
-        self.ink = match self.ink {
-            ink if text.trim_start().is_empty() => ink,
-            None => Some(ink),
-            Some(Ink::Note | Ink::Plain) if ink != Ink::Note => Some(ink),
-            ink => ink,
+        self.highlight = match self.highlight {
+            highlight if text.trim_start().is_empty() => highlight,
+            None => Some(highlight),
+            Some(Highlight::Note | Highlight::Plain) if highlight != Highlight::Note => {
+                Some(highlight)
+            }
+            highlight => highlight,
         };
         Ok(())
     }
@@ -143,9 +147,13 @@ impl Canvas for SpoolWriter<'_> {
     fn end_line(&mut self) -> io::Result<()> {
         // A bare LF would be shown: in a reply it is worth seeing.
         self.held.extend_from_slice(b"\r\n");
-        let ink = self.ink.take().unwrap_or(Ink::Plain);
-        let index = INKS.iter().position(|one| *one == ink).unwrap_or_default();
-        self.held_inks.push(u8::try_from(index).unwrap_or_default());
+        let highlight = self.highlight.take().unwrap_or(Highlight::Plain);
+        let index = HIGHLIGHTS
+            .iter()
+            .position(|one| *one == highlight)
+            .unwrap_or_default();
+        self.held_highlights
+            .push(u8::try_from(index).unwrap_or_default());
         if self.held.len() >= BLOCK {
             self.flush()?;
         }

@@ -16,7 +16,7 @@ pub(crate) use alternate::{lend, restore, take_back};
 
 use super::spool::{Direction, SearchResult, SearchTerm, Spool, SpoolProgress};
 use super::terminal;
-use crate::analysis::show::Ink;
+use crate::analysis::show::Highlight;
 use alternate::Alternate;
 use entry::{KeyEffect, PagerInput};
 use keys::KeyAction;
@@ -51,18 +51,18 @@ pub(crate) fn page(
     has_colour: bool,
     is_over: &dyn Fn() -> bool,
 ) -> io::Result<Leave> {
-    page_in_colour(spool, title, has_colour, &|_| Ink::Plain, is_over)
+    page_in_colour(spool, title, has_colour, &|_| Highlight::Plain, is_over)
 }
 
-/// The same for text in which each line has its ink; `ink` returns it for the number of a line,
-/// from 0.
+/// The same for text in which each line has its highlight; `highlight` returns it for the number of
+/// a line, from 0.
 ///
 /// Errors: those of [`page`].
 pub(crate) fn page_in_colour(
     spool: &Spool,
     title: &str,
     has_colour: bool,
-    ink: &dyn Fn(u64) -> Ink,
+    highlight: &dyn Fn(u64) -> Highlight,
     is_over: &dyn Fn() -> bool,
 ) -> io::Result<Leave> {
     terminal::watch();
@@ -71,7 +71,7 @@ pub(crate) fn page_in_colour(
         spool,
         title,
         has_colour,
-        ink,
+        highlight,
         is_over,
         size: (0, 0),
         top: RowPlace::default(),
@@ -93,7 +93,7 @@ struct Pager<'a> {
     spool: &'a Spool,
     title: &'a str,
     has_colour: bool,
-    ink: &'a dyn Fn(u64) -> Ink,
+    highlight: &'a dyn Fn(u64) -> Highlight,
     is_over: &'a dyn Fn() -> bool,
     /// Columns and rows of the screen; the last row is the status line.
     size: (usize, usize),
@@ -341,8 +341,8 @@ impl Pager<'_> {
                 .iter()
                 .map(|row| {
                     let margins = self.rows().margins(row.is_continuation);
-                    let ink = self.has_colour.then(|| (self.ink)(row.whole));
-                    frame::row(row, margins, ink)
+                    let highlight = self.has_colour.then(|| (self.highlight)(row.whole));
+                    frame::row(row, margins, highlight)
                 })
                 .collect(),
         };

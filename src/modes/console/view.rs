@@ -116,10 +116,8 @@ impl ReplyView {
 
     /// Shows what the base64 of a challenge says.
     fn challenge(&self, pieces: &[Piece]) {
-        let octets = match pieces.first() {
-            Some(Piece::Octets(octets)) => octets.get(1..).unwrap_or_default().trim_ascii(),
-            _ => b"",
-        };
+        let octets = Piece::head(pieces).get(1..).unwrap_or_default();
+        let octets = octets.trim_ascii();
         if let Ok(decoded) = STANDARD.decode(octets)
             && !decoded.is_empty()
         {

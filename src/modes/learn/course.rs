@@ -1,4 +1,4 @@
-//! A course that somebody takes: which lesson it is at, the server of that lesson, and how far the learner has come.
+//! A running course: the current lesson, its server, and the learner's progress.
 
 use super::Watched;
 use super::lesson::Lesson;
@@ -10,16 +10,22 @@ use crate::net::target::Target;
 use crate::servers::maildrop::Maildrop;
 use crate::servers::messages;
 
+/// A course that a learner is taking.
 pub(crate) struct Course {
     lessons: Vec<Lesson>,
     at: usize,
-    /// What was done before and since.
+    /// The lessons that are done, in this run and before it.
     pub(crate) progress: Progress,
+    /// The command line that resumes the course.
     pub(crate) call: String,
+    /// How many hints of this lesson have been shown.
     pub(crate) hints: usize,
-    pub(crate) told: Vec<bool>,
+    /// For each goal, whether the learner has seen that it is reached.
+    pub(crate) announced: Vec<bool>,
+    /// The goals of this lesson.
     pub(crate) watched: Watched,
     serving: Option<Server>,
+    /// The address of `serving`, once it has started.
     target: Option<Target>,
 }
 
@@ -31,9 +37,9 @@ impl std::fmt::Debug for Course {
     }
 }
 
-/// A server for a lesson with its own maildrop, and how to connect to it.
+/// Starts a server with a fresh maildrop for a lesson. Returns both, and a plan to connect to it.
 ///
-/// Errors: there is no such server.
+/// Errors: the server cannot listen.
 pub(super) fn server(
     lesson: &Lesson,
     args: SessionArgs,
@@ -58,7 +64,8 @@ pub(super) fn server(
 }
 
 impl Course {
-    /// A course at its lesson number `at`, from 0; None where there is none.
+    /// Returns a course at lesson `at`, counted from 0, or `None` if there is no such lesson.
+    #[must_use]
     pub(crate) fn new(
         lessons: Vec<Lesson>,
         at: usize,
@@ -72,45 +79,53 @@ impl Course {
             progress,
             call,
             hints: 0,
-            told: Vec::new(),
+            announced: Vec::new(),
             watched: Watched::new(goals, Maildrop::default()),
             serving: None,
             target: None,
         })
     }
 
-    /// Begins the lesson that it is at, on a server of its own.
+    /// Starts the current lesson from the beginning, on a fresh server.
+    ///
+    /// Errors: the server cannot listen.
     pub(crate) fn begin(&mut self, args: SessionArgs) -> Result<Plan, ListenError> {
         let lesson = self.lesson().clone();
-        // The ports of the one before are free first.
+        // Dropping the previous server first frees its ports.
         self.serving = None;
         let (serving, maildrop, plan) = server(&lesson, args)?;
         self.serving = Some(serving);
         self.target = Some(plan.target.clone());
         self.watched = Watched::new(lesson.begin(), maildrop);
         self.hints = 0;
-        self.told = vec![false; lesson.goals.len()];
+        self.announced = vec![false; lesson.goals.len()];
         Ok(plan)
     }
 
+    /// Returns the current lesson.
     #[must_use]
     #[expect(
         clippy::indexing_slicing,
-        reason = "`at` is the number of a lesson, and there is one"
+        reason = "`new` and `go_on` keep `at` within the lessons"
     )]
     pub(crate) fn lesson(&self) -> &Lesson {
         &self.lessons[self.at]
     }
 
+    /// Whether `target` is the server of the current lesson.
+    #[must_use]
     pub(crate) fn is_at(&self, target: &Target) -> bool {
         self.target.as_ref() == Some(target)
     }
 
-    /// Its number, from 1, and how many there are.
+    /// Returns the number of the current lesson, from 1, and the count of lessons.
+    #[must_use]
     pub(crate) fn number(&self) -> (usize, usize) {
         (self.at + 1, self.lessons.len())
     }
 
+    /// Returns how many lessons are done, and the count of lessons.
+    #[must_use]
     pub(crate) fn done(&self) -> (usize, usize) {
         let done = self
             .lessons
@@ -119,23 +134,25 @@ impl Course {
         (done.count(), self.lessons.len())
     }
 
-    /// Goes to the next lesson; false behind the last.
+    /// Goes to the next lesson. Returns false if this was the last.
     pub(crate) fn go_on(&mut self) -> bool {
         let has_next = self.at + 1 < self.lessons.len();
         self.at += usize::from(has_next);
         has_next
     }
 
+    /// Whether every goal of the current lesson is reached.
+    #[must_use]
     pub(crate) fn is_solved(&self) -> bool {
         self.watched.goals().are_reached()
     }
 
-    /// The goals that were reached since this was asked last.
+    /// Returns the texts of the goals that were reached since the last call.
     pub(crate) fn news(&mut self) -> Vec<String> {
         let goals = self.watched.goals();
         let mut news = Vec::new();
-        for ((goal, is_reached), told) in goals.all().zip(&mut self.told) {
-            if is_reached && !std::mem::replace(told, true) {
+        for ((goal, is_reached), announced) in goals.all().zip(&mut self.announced) {
+            if is_reached && !std::mem::replace(announced, true) {
                 news.push(goal.says.clone());
             }
         }

@@ -1,4 +1,5 @@
-//! A lesson as a file: a transcript whose head and prose are for the learner, and whose rows are the solution.
+//! A lesson as a file: a transcript whose head and prose are for the learner, and whose rows are
+//! the solution.
 
 use crate::analysis::goal::{Goal, Goals};
 use crate::analysis::lint;
@@ -9,47 +10,52 @@ use crate::transcript::Item;
 use crate::transcript::event::{Event, EventKind};
 use crate::transcript::text::Reader;
 
-/// The widest line of prose, in characters.
+/// The widest line of a task, in characters.
 pub(crate) const WIDEST: usize = 72;
 
-/// A lesson.
+/// A lesson, as read from its file.
 #[derive(Debug, Clone)]
 pub struct Lesson {
-    /// Its name: that of its file, without `.pop3`.
+    /// The name of its file, without `.pop3`.
     pub(crate) name: String,
-    /// What progress knows it by: the name of a lesson of the course that is built in, the whole path of another one.
+    /// Its key in the progress file: the name of a built-in lesson, the full path of any other.
     pub(crate) key: String,
+    /// The title that the learner sees.
     pub(crate) title: String,
+    /// The task, line by line.
     pub(crate) prose: Vec<String>,
+    /// What must happen in the session.
     pub(crate) goals: Vec<Goal>,
-    /// Help, from the least to the most.
+    /// The hints, from the smallest to the one that gives the answer.
     pub hints: Vec<String>,
-    /// Lines that poptalk sends before the learner begins.
+    /// Lines that poptalk sends before the learner types.
     pub(crate) ready: Vec<String>,
+    /// What the server of this lesson does wrong.
     pub(crate) faults: Vec<&'static Fault>,
-    /// TLS is on from the first octet.
+    /// Whether TLS is on from the first octet.
     pub(crate) is_tls: bool,
-    /// The file, for the solution in it.
+    /// The text of the whole file, which includes the solutions.
     pub(crate) text: String,
 }
 
-/// Why a file is no lesson.
+/// Why a file is not a lesson.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{name}:{row}: {what}{}", caret(*row, mark.as_ref()))]
 pub struct LessonError {
+    /// The name of the lesson, or the path of its file.
     pub(crate) name: String,
-    /// The row, from 1; that of the last one where something is missing.
+    /// The row, from 1. If something is missing, the last row.
     pub(crate) row: usize,
-    /// What is wrong, and what would be right.
+    /// What is wrong, and how to put it right.
     pub(crate) what: String,
-    /// The row's text, safe to show, and the place in it: characters before it, and how many are wrong.
+    /// The row's text, safe to show. The numbers are the characters before the mistake and in it.
     pub(crate) mark: Option<(String, usize, usize)>,
 }
 
-/// What is wrong in a row: octets before it, how many, and why.
+/// A mistake in a row: the octets before it, its length in octets, and what is wrong.
 struct Wrong(usize, usize, String);
 
-/// The row with a caret below the place.
+/// Returns the row with carets below the mistake, or nothing without a mark.
 fn caret(row: usize, mark: Option<&(String, usize, usize)>) -> String {
     let Some((line, before, width)) = mark else {
         return String::new();
@@ -68,7 +74,7 @@ impl LessonError {
         }
     }
 
-    /// What is wrong in a row of `text`, with a mark at the place.
+    /// Returns an error about a row of `text`, with a mark at the mistake.
     fn marked(name: &str, text: &str, row: usize, Wrong(at, width, what): Wrong) -> Self {
         let line = text.lines().nth(row.saturating_sub(1)).unwrap_or_default();
         let before = line.get(..at).map_or(0, |before| before.chars().count());
@@ -82,22 +88,23 @@ impl LessonError {
     }
 }
 
-/// The heads that a lesson may have, besides those of every transcript.
+/// The heads of a lesson, as an error lists them. Those of every transcript are allowed, too.
 const HEADS: &str = "lesson, goal, hint, ready, fault and tls";
 const HEAD_NAMES: [&str; 6] = ["lesson", "goal", "hint", "ready", "fault", "tls"];
 
+/// The most characters of a row that an error shows.
 const SHOWN: usize = 200;
 
 impl Lesson {
     /// Reads a lesson.
     ///
-    /// Errors: it is no transcript; a head is not known or its text wrong; title, task, goal or hint are missing; a line of the
-    /// task is wider than [`WIDEST`].
+    /// Errors: the text is not a transcript; a head is unknown or has a wrong text; the title,
+    /// task, goal, hint or solution is missing; a line of the task is wider than [`WIDEST`].
     pub fn parse(name: &str, text: &str) -> Result<Self, LessonError> {
         let error = |row, what| LessonError::new(name, row, what);
         let marked = |row, wrong| LessonError::marked(name, text, row, wrong);
         let mut lesson = Self::blank(name, text);
-        // The rows of the goals.
+        // The row of each goal, for errors that need the whole head.
         let mut goals = Vec::new();
         let mut has_rows = false;
         let mut items = Reader::new(text.as_bytes());
@@ -136,7 +143,7 @@ impl Lesson {
         }
     }
 
-    /// Takes an item; prose after the first row belongs to the solution.
+    /// Takes an item. Prose after the first row belongs to the solution, so it is not shown.
     fn item(&mut self, item: &Item, has_rows: bool) -> Result<(), Wrong> {
         match item {
             Item::Head { name, text } => self.head(name, text),
@@ -144,7 +151,8 @@ impl Lesson {
                 let line = line.strip_prefix(' ').unwrap_or(line);
                 let width = line.chars().count();
                 if width > WIDEST {
-                    let what = format!("{width} characters of prose; {WIDEST} have room");
+                    let what =
+                        format!("{width} characters in a line of the task; the limit is {WIDEST}");
                     return Err(Wrong("# ".len() + octets(line, WIDEST), width, what));
                 }
                 self.prose.push(safe(line));
@@ -155,20 +163,20 @@ impl Lesson {
         }
     }
 
-    /// What a lesson has to have and this one has not.
+    /// Names the first part that every lesson must have and this one lacks.
     fn missing(&self, has_rows: bool) -> Option<&'static str> {
         let parts = [
             (self.title.is_empty(), "title: `lesson: TEXT`"),
             (self.prose.is_empty(), "task: lines that begin with `#`"),
             (self.goals.is_empty(), "goal: `goal: STEP -- TEXT`"),
             (self.hints.is_empty(), "hint: `hint: TEXT`"),
-            (!has_rows, "solution: rows behind the task"),
+            (!has_rows, "solution: rows after the task"),
         ];
         let missing = parts.into_iter().find(|(is_missing, _)| *is_missing);
         missing.map(|(_, what)| what)
     }
 
-    /// Whether the server does what a goal wants to have named.
+    /// Checks that a goal asks for a diagnosis that some fault of this lesson can show.
     fn fits(&self, goal: &Goal) -> Result<(), Wrong> {
         let ids = goal.diagnosis();
         let finds =
@@ -179,7 +187,7 @@ impl Lesson {
         };
         let fault = fault::all().find(|fault| ids.iter().any(|id| finds(fault, id)));
         let add = fault.map_or(
-            "`poptalk serve --list-faults` names the faults, and the ids that find them".to_owned(),
+            "`poptalk serve --list-faults` lists the faults, and the ids that find them".to_owned(),
             |fault| format!("add `fault: {}`", fault.name),
         );
         let what = format!("no fault of this lesson shows `{first}`: {add}");
@@ -191,15 +199,15 @@ impl Lesson {
         let at = name.len() + ": ".len() + whole.len() - whole.trim_start().len();
         let wrong = |what: String| Wrong(at, text.len(), what);
         if text.is_empty() {
-            let what = format!("this {name} is empty; write text behind it, or leave the row out");
+            let what = format!("this {name} is empty; write text after it, or remove the row");
             return Err(Wrong(0, name.len() + 1, what));
         }
         match name {
             "lesson" => self.title = safe(text),
             "goal" => {
                 let mut goal = Goal::parse(text).map_err(|wrong| {
-                    let behind = text.get(wrong.at..).unwrap_or_default();
-                    let step = behind.split(" -- ").next().unwrap_or_default();
+                    let rest = text.get(wrong.at..).unwrap_or_default();
+                    let step = rest.split(" -- ").next().unwrap_or_default();
                     let step = step.split(" then ").next().unwrap_or_default();
                     Wrong(at + wrong.at, step.len(), wrong.what)
                 })?;
@@ -223,30 +231,33 @@ impl Lesson {
             "tls" if text == "yes" => self.is_tls = true,
             "tls" => {
                 let what =
-                    "only `yes` is known behind `tls:`; without the row the lesson begins in clear";
+                    "`tls:` takes only `yes`; without the row the lesson starts in cleartext";
                 return Err(wrong(what.to_owned()));
             }
             "server" | "started" | "tool" => {}
             _ => {
                 let meant = meant(name, HEAD_NAMES.iter().copied());
-                let what = format!("`{name}: {text}` is not known; {meant}{HEADS} are known");
+                let what = format!("unknown head `{name}: {text}`; {meant}a lesson has {HEADS}");
                 return Err(Wrong(0, name.len(), what));
             }
         }
         Ok(())
     }
 
+    /// Returns its goals, none of which is reached.
+    #[must_use]
     pub(crate) fn begin(&self) -> Goals {
         Goals::new(self.goals.clone())
     }
 
-    /// What the learner is to name, by any of these ids; none where that is no goal.
+    /// Returns the ids that the learner may name as the diagnosis; empty if no goal asks for one.
+    #[must_use]
     pub(crate) fn diagnosis(&self) -> &[String] {
         let mut ids = self.goals.iter().map(Goal::diagnosis);
         ids.find(|ids| !ids.is_empty()).unwrap_or_default()
     }
 
-    /// Its solutions, each with the row before its own: the first, and each after `* another way`.
+    /// Returns its solutions, each with the row before it: 0, then each `* another way`.
     pub(super) fn solutions(&self) -> Vec<(usize, Solution)> {
         let mut ways = vec![(0, vec![Vec::new()])];
         let mut items = Reader::new(self.text.as_bytes());
@@ -269,7 +280,7 @@ impl Lesson {
                 _ => {}
             }
         }
-        // Each session begins with a greeting.
+        // The greeting that opens each session comes from the live server instead.
         for session in ways.iter_mut().flat_map(|(_, way)| way) {
             session.drain(..session.len().min(1));
         }
@@ -277,30 +288,32 @@ impl Lesson {
     }
 }
 
-/// A solution: the rows and events of each session, after the greeting. Each but the first begins with `* connected`.
+/// A solution: the rows and events of each session, after its greeting. In the file, `* connected`
+/// starts each session but the first.
 pub(super) type Solution = Vec<Vec<Item>>;
 
-/// Whether an event begins another solution, on a server of its own.
+/// Whether an event starts another solution, on a fresh server.
 pub(super) fn is_another_way(event: &str) -> bool {
     matches!(Event::parse(event), Event::AnotherWay(_))
 }
 
+/// Explains why a line is not an item of a transcript.
 fn unknown(line: &str) -> String {
     let bare = line.trim().trim_end_matches(':');
     if HEAD_NAMES.contains(&bare) {
         let text = if bare == "tls" { "yes" } else { "TEXT" };
-        return format!("this {bare} is empty; write `{bare}: {text}`, or leave the row out");
+        return format!("this {bare} is empty; write `{bare}: {text}`, or remove the row");
     }
     let line = safe(line);
-    format!("`{line}` is no head, prose, row or event; a head is `name: TEXT`")
+    format!("`{line}` is not a head, prose, a row or an event; a head is `name: TEXT`")
 }
 
-/// How many octets the first characters of a line have.
+/// Returns how many octets the first `characters` of a line have.
 fn octets(line: &str, characters: usize) -> usize {
     line.chars().take(characters).map(char::len_utf8).sum()
 }
 
-/// Which of some names may have been meant, as the beginning of a hint; empty where none is near.
+/// Returns `did you mean ...? ` with the nearest of some names, or nothing if none is near.
 pub(crate) fn meant<'a>(unknown: &str, names: impl Iterator<Item = &'a str>) -> String {
     nearest(unknown, names).map_or(String::new(), |name| format!("did you mean `{name}`? "))
 }
@@ -309,11 +322,11 @@ fn no_id(id: &str) -> String {
     let rules = lint::rules().map(|rule| rule.id);
     let meant = meant(id, rules.chain(fault::all().map(|fault| fault.name)));
     format!(
-        "unknown id `{id}`; {meant}`poptalk lint --list` names those of rules, `poptalk serve --list-faults` those of faults"
+        "unknown id `{id}`; {meant}`poptalk lint --list` lists those of rules, `poptalk serve --list-faults` those of faults"
     )
 }
 
-/// A lesson may come from a stranger: its text is made safe for a terminal.
+/// Makes text safe for a terminal, because a lesson may come from a stranger.
 fn safe(text: &str) -> String {
     let mut safe = String::new();
     escape::escape(text.as_bytes(), &mut safe);
@@ -353,10 +366,10 @@ mod tests {
         assert!(wrong("hint: capa", "hint: ").contains("x:4: this hint is empty"));
         assert!(wrong("S: +OK {{..}}\nC: CAPA\n", "").contains("no solution"));
         assert!(wrong("+OK CAPA", "CAPA").contains("x:3: `CAPA` is no step"));
-        assert!(wrong("hint:", "hnit:").contains("`hnit: capa` is not known"));
+        assert!(wrong("hint:", "hnit:").contains("unknown head `hnit: capa`"));
         assert!(wrong("Type capa.", &"x".repeat(73)).contains("x:6: 73 characters"));
         assert!(wrong("hint:", "fault: nothing\nhint:").contains("no fault `nothing`"));
-        assert!(wrong("hint:", "tls: maybe\nhint:").contains("only `yes` is known"));
+        assert!(wrong("hint:", "tls: maybe\nhint:").contains("takes only `yes`"));
     }
 
     #[test]

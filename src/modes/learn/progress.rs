@@ -1,4 +1,5 @@
-//! Which lessons are done: a file in the state folder with one key a line: a name of the built-in course, or a path.
+//! Which lessons are done: the file `lessons` in the state folder, with one key a line. A key is
+//! the name of a built-in lesson, or the path of any other.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -6,6 +7,7 @@ use std::path::PathBuf;
 use crate::base::files;
 use crate::transcript::file;
 
+/// The lessons that the learner has solved.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Progress {
     path: Option<PathBuf>,
@@ -13,7 +15,8 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// Reads what was done before; nothing was where there is no file or no home folder.
+    /// Reads the file. Without one, or without a home folder, no lesson is done.
+    #[must_use]
     pub(crate) fn read() -> Self {
         let path = file::state_folder()
             .ok()
@@ -28,13 +31,15 @@ impl Progress {
         }
     }
 
+    /// Whether the lesson of this key is done.
+    #[must_use]
     pub(crate) fn has(&self, key: &str) -> bool {
         self.done.iter().any(|done| done == key)
     }
 
-    /// A lesson is done.
+    /// Records that a lesson is done.
     ///
-    /// Errors: the file can't be written; it counts for this run all the same.
+    /// Errors: the file cannot be written. The lesson still counts in this run.
     pub(crate) fn add(&mut self, key: &str) -> io::Result<()> {
         if self.has(key) {
             return Ok(());
@@ -53,15 +58,15 @@ impl Progress {
         writeln!(file, "{key}")
     }
 
-    /// Forgets some lessons; returns which of them were done.
+    /// Forgets the lessons whose keys `is_meant` accepts, and returns those that were done.
     ///
-    /// Errors: the file can't be written, and was left unchanged.
+    /// Errors: the file cannot be written. It is unchanged then.
     pub(crate) fn forget(&mut self, is_meant: impl Fn(&str) -> bool) -> io::Result<Vec<String>> {
         let (gone, kept): (Vec<_>, Vec<_>) =
             self.done.iter().cloned().partition(|key| is_meant(key));
         if let Some(path) = self.path.as_ref().filter(|_| !gone.is_empty()) {
             let lines: String = kept.iter().map(|key| format!("{key}\n")).collect();
-            // Whole or not at all: a full disk costs no progress.
+            // Rename a complete file into place, so that a full disk costs no progress.
             let new = path.with_extension("new");
             std::fs::write(&new, lines)?;
             std::fs::rename(&new, path)?;

@@ -1,4 +1,4 @@
-//! Proves a lesson: nothing solves it but what it asks for.
+//! Proves a lesson: its solutions solve it, and nothing less does.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -19,18 +19,21 @@ use crate::transcript::event::EventKind;
 use crate::transcript::text::{self, Reader};
 use crate::transcript::{Item, Piece, Row};
 
-/// How long each reply may take; a server of our own answers at once.
+/// The longest wait for a reply. The built-in server answers at once.
 const REPLY: Duration = Duration::from_secs(10);
 
+/// An attempt to solve a lesson.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ProofCase {
+    /// Nothing is done.
     Empty,
-    /// The words of the solution are typed where they have no effect.
+    /// The words of the solution are sent where they have no effect, as arguments of NOOP.
     Words,
+    /// The solution is played.
     Solution,
 }
 
-/// What is wrong with a lesson; empty where nothing is.
+/// Returns what is wrong with a lesson; empty if it is proved.
 #[must_use]
 pub fn complaints(lesson: &Lesson) -> Vec<String> {
     let mut complaints = Vec::new();
@@ -54,11 +57,9 @@ pub fn complaints(lesson: &Lesson) -> Vec<String> {
             is_refused = true;
         }
         match (attempt, goals.are_reached()) {
-            (ProofCase::Empty, true) => {
-                complaints.push("it is solved before anything is done".to_owned())
-            }
+            (ProofCase::Empty, true) => complaints.push("an empty session solves it".to_owned()),
             (ProofCase::Words, true) => {
-                complaints.push("it is solved by words that have no effect".to_owned());
+                complaints.push("commands without effect solve it".to_owned());
             }
             (ProofCase::Solution, false) => {
                 complaints.extend(departure(lesson, *from, &answers).filter(|_| !is_refused));
@@ -69,7 +70,7 @@ pub fn complaints(lesson: &Lesson) -> Vec<String> {
                         from => (*from, "this way"),
                     };
                     complaints.push(format!(
-                        "row {row}: {which} does not reach: {says}; `{step}` did not come"
+                        "row {row}: {which} does not reach `{says}`: `{step}` did not happen"
                     ));
                 }
             }
@@ -79,17 +80,17 @@ pub fn complaints(lesson: &Lesson) -> Vec<String> {
     complaints
 }
 
-/// The answers of each session, in order.
+/// The exchanges of each session, in order.
 type Answers = Vec<Vec<Exchange>>;
 
-/// The row of the head of this name with the number `at`, from 0.
+/// Returns the row of head number `at`, from 0, of those that start with `head`.
 fn row_of(lesson: &Lesson, head: &str, at: usize) -> usize {
     let rows = (1..).zip(lesson.text.lines());
     let mut rows = rows.filter(|(_, line)| line.starts_with(head));
     rows.nth(at).map_or(0, |(row, _)| row)
 }
 
-/// The status line of an answer, safe to show.
+/// Returns the status line of a reply, safe to show.
 fn answer(exchange: &Exchange) -> String {
     let mut text = String::new();
     let line = exchange.status_line.as_ref().map(Line::head);
@@ -100,7 +101,7 @@ fn answer(exchange: &Exchange) -> String {
     }
 }
 
-/// A line that is sent before the learner begins, and that the server refuses.
+/// Complains about a `ready` line that the server refuses.
 fn refused(lesson: &Lesson, answers: &Answers) -> Option<String> {
     let made = answers.first()?.iter().take(lesson.ready.len());
     let no = made.enumerate().find(|(_, exchange)| {
@@ -111,12 +112,12 @@ fn refused(lesson: &Lesson, answers: &Answers) -> Option<String> {
     let (at, exchange) = no?;
     let row = row_of(lesson, "ready: ", at);
     Some(format!(
-        "row {row}: what makes it ready is refused: {}",
+        "row {row}: the server refuses this `ready` line: {}",
         answer(exchange)
     ))
 }
 
-/// The first row of the solution that the server answers otherwise than the solution says.
+/// Complains about the first row of the solution that gets a reply of another kind.
 fn departure(lesson: &Lesson, from: usize, answers: &Answers) -> Option<String> {
     for (wanted, came) in expected(lesson, from).iter().zip(answers) {
         let mut came = came.iter().skip(lesson.ready.len());
@@ -134,12 +135,12 @@ fn departure(lesson: &Lesson, from: usize, answers: &Answers) -> Option<String> 
                 Some(other) => {
                     let (other, own) = (answer(other), answer(exchange));
                     return Some(format!(
-                        "row {row}, `{shown}`: the server answers {other}, the solution says {own}"
+                        "row {row}, `{shown}`: the server replies {other}, the solution says {own}"
                     ));
                 }
                 None => {
                     return Some(format!(
-                        "row {row}, `{shown}`: it was not sent, the session was over"
+                        "row {row}, `{shown}`: not sent, because the session was over"
                     ));
                 }
             }
@@ -148,7 +149,7 @@ fn departure(lesson: &Lesson, from: usize, answers: &Answers) -> Option<String> 
     None
 }
 
-/// The own exchanges of each session of the solution after row `from`, with their rows.
+/// Returns the exchanges of the solution after row `from`, session by session.
 fn expected(lesson: &Lesson, from: usize) -> Answers {
     let mut sessions = vec![Vec::new()];
     let mut dialogue = Dialogue::without_digests();
@@ -175,6 +176,7 @@ fn expected(lesson: &Lesson, from: usize) -> Answers {
     sessions
 }
 
+/// Keeps an exchange, unless it is only a greeting.
 fn keep(session: &mut Vec<Exchange>, part: Part) {
     if let Part::Exchange(exchange) = part
         && exchange.sent.is_some()
@@ -183,7 +185,7 @@ fn keep(session: &mut Vec<Exchange>, part: Part) {
     }
 }
 
-/// Plays an attempt at a server of the lesson, and judges what came.
+/// Plays an attempt against a fresh server of the lesson, and judges the goals.
 fn play(lesson: &Lesson, attempt: ProofCase, way: &Solution) -> Result<(Goals, Answers), String> {
     let plain = |error: std::io::Error| crate::base::io_error::plain(&error);
     let folder = tempfile::tempdir().map_err(plain)?;
@@ -228,7 +230,7 @@ fn play(lesson: &Lesson, attempt: ProofCase, way: &Solution) -> Result<(Goals, A
         }
         answers.push(session);
     }
-    // Who has only guessed has not looked.
+    // `Words` names nothing: its NOOPs are a look at the server, and the diagnosis would count.
     if attempt != ProofCase::Words
         && let Some(id) = lesson.diagnosis().first()
     {
@@ -237,7 +239,7 @@ fn play(lesson: &Lesson, attempt: ProofCase, way: &Solution) -> Result<(Goals, A
     Ok((goals, answers))
 }
 
-/// A session of an attempt, as a transcript to be played.
+/// Returns a session of an attempt as a transcript to play.
 fn script(lesson: &Lesson, attempt: ProofCase, session: Vec<Item>) -> String {
     let mut script = String::from("S: +OK {{..}}\n");
     for line in &lesson.ready {
@@ -252,7 +254,7 @@ fn script(lesson: &Lesson, attempt: ProofCase, session: Vec<Item>) -> String {
         match (attempt, item) {
             (ProofCase::Solution, item) => print(&item),
             (ProofCase::Words, Item::Row(mut row)) if row.side == Side::Client => {
-                // What is computed from a challenge that never came can't be said.
+                // A hole for a response needs a challenge, which NOOP does not get.
                 row.pieces.retain(|piece| matches!(piece, Piece::Octets(_)));
                 row.pieces.insert(0, Piece::Octets(b"NOOP ".to_vec()));
                 let answer = vec![Piece::Octets(b"+OK".to_vec())];

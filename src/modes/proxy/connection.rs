@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use mio::{Events, Poll};
 
-use super::leg::{Came, Leg, LegStream};
+use super::leg::{Leg, LegStream, ReadOutcome};
 use super::log::RelayLog;
 use super::stls::{self, Capabilities};
 use super::{CLIENT, ProxyShared, RelayOutcome, SERVER};
@@ -227,19 +227,19 @@ impl<'a> ProxiedConnection<'a> {
         let room = HELD_MAX.saturating_sub(self.held.len());
         let mut buffer = std::mem::take(&mut self.buffer);
         let came = self.client.read(buffer.get_mut(..room).unwrap_or_default());
-        if let Came::Octets(count) = came {
+        if let ReadOutcome::Octets(count) = came {
             self.held
                 .extend_from_slice(buffer.get(..count).unwrap_or_default());
         }
         self.buffer = buffer;
         match came {
-            Came::Octets(_) => Ok(true),
-            Came::Nothing => Ok(false),
-            Came::End => {
+            ReadOutcome::Octets(_) => Ok(true),
+            ReadOutcome::Nothing => Ok(false),
+            ReadOutcome::End => {
                 self.ended.get_or_insert(RelayOutcome::ClosedByClient);
                 Ok(true)
             }
-            Came::Broken(_) => Err(self.client_gone()),
+            ReadOutcome::Broken(_) => Err(self.client_gone()),
         }
     }
 
@@ -250,15 +250,15 @@ impl<'a> ProxiedConnection<'a> {
         let mut buffer = std::mem::take(&mut self.buffer);
         let came = self.server.read(&mut buffer);
         let result = match came {
-            Came::Octets(count) => self
+            ReadOutcome::Octets(count) => self
                 .take_server(buffer.get(..count).unwrap_or_default())
                 .map(|()| true),
-            Came::Nothing => Ok(false),
-            Came::End => {
+            ReadOutcome::Nothing => Ok(false),
+            ReadOutcome::End => {
                 self.ended.get_or_insert(RelayOutcome::ClosedByServer);
                 self.release().map(|()| true)
             }
-            Came::Broken(why) => {
+            ReadOutcome::Broken(why) => {
                 self.ended.get_or_insert(RelayOutcome::Lost(why));
                 self.release().map(|()| true)
             }
@@ -472,8 +472,8 @@ impl<'a> ProxiedConnection<'a> {
             let mut count = 0;
             while !self.client.has_ended && count < MOST_LEFT_OVER {
                 match self.client.read(&mut self.buffer) {
-                    Came::Octets(more) => count += more,
-                    Came::Nothing if matches!(self.wait_until(deadline), Ok(true)) => {}
+                    ReadOutcome::Octets(more) => count += more,
+                    ReadOutcome::Nothing if matches!(self.wait_until(deadline), Ok(true)) => {}
                     _ => break,
                 }
             }

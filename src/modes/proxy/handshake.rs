@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use mio::{Interest, Token};
 
 use super::connection::ProxiedConnection;
-use super::leg::{Came, LegStream};
+use super::leg::{LegStream, ReadOutcome};
 use super::{RelayOutcome, SERVER};
 use crate::base::io_error::plain;
 use crate::base::service::Service;
@@ -116,16 +116,18 @@ impl ProxiedConnection<'_> {
             // Fails at once where the server is gone; reading reports it then.
             let _ = self.server.send();
             match self.server.read(&mut buffer) {
-                Came::Octets(count) => {
+                ReadOutcome::Octets(count) => {
                     line.extend_from_slice(buffer.get(..count).unwrap_or_default())
                 }
-                Came::Nothing => {
+                ReadOutcome::Nothing => {
                     if !self.wait_until(deadline)? {
                         return Err(self.refuse(format!("timed out waiting for {what}")));
                     }
                 }
-                Came::End => return Err(self.refuse(format!("closed instead of sending {what}"))),
-                Came::Broken(why) => return Err(self.refuse(why)),
+                ReadOutcome::End => {
+                    return Err(self.refuse(format!("closed instead of sending {what}")));
+                }
+                ReadOutcome::Broken(why) => return Err(self.refuse(why)),
             }
             if let Some(lf) = memchr::memchr(b'\n', &line) {
                 break lf + 1;

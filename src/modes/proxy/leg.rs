@@ -23,7 +23,7 @@ pub(super) enum LegStream {
     None,
 }
 
-pub(super) enum Came {
+pub(super) enum ReadOutcome {
     Octets(usize),
     Nothing,
     End,
@@ -43,7 +43,7 @@ pub(super) struct Leg {
     out: Vec<u8>,
     sent: usize,
     /// The end or fault after what was read last. The system reports a reset only once.
-    ending: Option<Came>,
+    ending: Option<ReadOutcome>,
 }
 
 impl Leg {
@@ -161,7 +161,7 @@ impl Leg {
 
     /// Reads until `buffer` is full or nothing more has come. An end or a fault after octets is
     /// reported by the next read.
-    pub(super) fn read(&mut self, buffer: &mut [u8]) -> Came {
+    pub(super) fn read(&mut self, buffer: &mut [u8]) -> ReadOutcome {
         if let Some(came) = self.ending.take() {
             self.has_ended = true;
             return came;
@@ -181,34 +181,34 @@ impl Leg {
                 Ok(more) if more > 0 => count += more,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.is_readable = false,
-                Ok(_) => return self.end(count, Came::End),
+                Ok(_) => return self.end(count, ReadOutcome::End),
                 Err(error) => {
                     // OpenSSL's words for a TCP connection that ends without close_notify; most clients of POP3 do so.
                     let is_end = error.kind() == ErrorKind::UnexpectedEof
                         || error.to_string().contains("unexpected eof");
                     let came = match is_end {
-                        true => Came::End,
-                        false => Came::Broken(plain(&error)),
+                        true => ReadOutcome::End,
+                        false => ReadOutcome::Broken(plain(&error)),
                     };
                     return self.end(count, came);
                 }
             }
         }
         if count > 0 {
-            Came::Octets(count)
+            ReadOutcome::Octets(count)
         } else {
-            Came::Nothing
+            ReadOutcome::Nothing
         }
     }
 
     /// The other end sends no more; after octets, the next read reports it.
-    fn end(&mut self, count: usize, came: Came) -> Came {
+    fn end(&mut self, count: usize, came: ReadOutcome) -> ReadOutcome {
         if count == 0 {
             self.has_ended = true;
             return came;
         }
         self.ending = Some(came);
-        Came::Octets(count)
+        ReadOutcome::Octets(count)
     }
 
     /// Says that we send no more: close_notify (RFC 8314 §3.4), then the end of our half of the TCP connection.

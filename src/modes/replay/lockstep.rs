@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::spare;
+use super::unsent;
 use super::{Departure, Limit, Options, Replay, ReplayError, cue};
 use crate::base::exit::Exit;
 use crate::modes::answers::hear;
@@ -49,7 +49,7 @@ impl Replay<'_> {
         let mut awaited = None;
         let mut injection = Injection::default();
         while let Some(cue) = cue(&mut self.player, self.path)? {
-            self.in_hand = spare::label(&cue.action).map(|label| (cue.row, label));
+            self.in_hand = unsent::label(&cue.action).map(|label| (cue.row, label));
             let answers = (cue.answers, cue.lines);
             let waits_for_nothing = awaited.replace(answers) == Some(answers);
             if waits_for_nothing && self.can_join(&cue, &injection) {
@@ -237,12 +237,12 @@ impl Replay<'_> {
         if is_response {
             return !now.is_owed;
         }
-        if cue.is_logged_in && now.state == State::Authorization && !spare::is_login(pieces) {
+        if cue.is_logged_in && now.state == State::Authorization && !unsent::is_login(pieces) {
             let label = self.in_hand.take().map(|(_, label)| label);
             self.unsent.extend(label);
             return true;
         }
-        spare::is_spared(pieces, &hear(&self.heard))
+        unsent::would_only_fail(pieces, &hear(&self.heard))
     }
 
     /// Reads on inside TLS for a while: a reply to what was injected must not be taken for the

@@ -10,6 +10,7 @@ use crate::base::escape;
 use crate::base::say::shown;
 use crate::base::style::{Paint, Style};
 
+/// How findings are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Format {
     /// For people
@@ -60,6 +61,7 @@ pub(crate) struct Judged {
     pub(crate) note: Option<String>,
     /// What was judged: the name of a file, or of several; none where the probe was not played.
     pub(crate) files: Vec<String>,
+    /// The findings, in the order of the file.
     pub(crate) findings: Vec<Finding>,
     /// It was played, and what it is for could not be tested.
     #[serde(skip)]
@@ -70,6 +72,7 @@ pub(crate) struct Judged {
     /// The worst level of what an earlier entry reports.
     #[serde(skip)]
     pub(crate) repeated: Option<Level>,
+    /// Findings that were counted and not kept.
     #[serde(skip_serializing_if = "is_zero")]
     pub(crate) beyond: u64,
 }
@@ -79,15 +82,19 @@ fn is_zero(count: &u64) -> bool {
     *count == 0
 }
 
+/// What comes of judging, in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Verdict {
+    /// Nothing was found.
     Pass,
+    /// Only what is worth knowing.
     Info,
     /// It breaks a SHOULD.
     NonStrict,
     /// It breaks a MUST, it can cause harm, or two recordings differ.
     Fail,
+    /// It was not played.
     Skipped,
 }
 
@@ -101,6 +108,8 @@ impl Verdict {
         Self::Skipped,
     ];
 
+    /// Its name, as in every format.
+    #[must_use]
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Pass => "pass",
@@ -114,6 +123,7 @@ impl Verdict {
 
 impl Judged {
     /// The verdict: what the worst finding makes it.
+    #[must_use]
     pub(crate) fn verdict(&self) -> Verdict {
         let own = self.findings.iter().map(|finding| finding.level).max();
         match own.max(self.repeated) {
@@ -146,6 +156,8 @@ impl Judged {
 }
 
 /// Findings for people, one paragraph each: file and row, level, id, message, how often; the row as evidence, hint, source.
+///
+/// Errors: `out` can't be written.
 pub(crate) fn text(out: &mut dyn Write, judged: &Judged, style: Style) -> io::Result<()> {
     let file = judged.files.first().map_or("", String::as_str);
     for finding in &judged.findings {
@@ -186,6 +198,7 @@ pub(crate) fn text(out: &mut dyn Write, judged: &Judged, style: Style) -> io::Re
 }
 
 /// The same with each finding once, where it was found first, and a list of where else it was found.
+#[must_use]
 pub(crate) fn grouped(judged: &[Judged]) -> Vec<Judged> {
     let mut grouped: Vec<Judged> = Vec::new();
     for one in judged {
@@ -220,6 +233,8 @@ pub(crate) fn grouped(judged: &[Judged]) -> Vec<Judged> {
 }
 
 /// Everything judged as one JSON object, `{"judged": [...]}`, and a line end. `no_login`: why a login that was wanted failed.
+///
+/// Errors: `out` can't be written.
 pub(crate) fn json(
     out: &mut dyn Write,
     judged: &[Judged],
@@ -258,6 +273,8 @@ pub(crate) fn json(
 
 /// Everything judged as JUnit XML: a suite for what was judged, a failed case for each finding, one case that passes where there is
 /// none, and one that is skipped, with the reason, for a probe that was not played.
+///
+/// Errors: `out` can't be written.
 pub(crate) fn junit(out: &mut dyn Write, judged: &[Judged]) -> io::Result<()> {
     let mut xml: Xml<'_> = quick_xml::Writer::new_with_indent(&mut *out, b' ', 2);
     xml.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
@@ -347,6 +364,9 @@ fn details(finding: &Finding) -> String {
     details.join("; ")
 }
 
+/// Everything judged as a page of HTML.
+///
+/// Errors: `out` can't be written.
 pub(crate) fn html(out: &mut dyn Write, judged: &[Judged]) -> io::Result<()> {
     let title = |one: &Judged| {
         let why = one.skipped.clone();

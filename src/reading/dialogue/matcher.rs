@@ -61,27 +61,11 @@ pub(crate) fn fits(old: &[Piece], new: &[Piece]) -> bool {
     }
     match (has_hole(old), has_hole(new)) {
         (false, false) => false,
-        (true, _) => Matcher::new(old).fits(&flat(new)),
-        (false, true) => Matcher::new(new).fits(&flat(old)),
+        (true, _) => Matcher::new(old).fits(&Piece::named(new)),
+        (false, true) => Matcher::new(new).fits(&Piece::named(old)),
     }
 }
 
 fn has_hole(pieces: &[Piece]) -> bool {
     pieces.iter().any(|piece| matches!(piece, Piece::Hole(_)))
-}
-
-/// The octets of pieces, a hole as its name in braces.
-pub(crate) fn flat(pieces: &[Piece]) -> Vec<u8> {
-    let mut flat = Vec::new();
-    for piece in pieces {
-        match piece {
-            Piece::Octets(octets) => flat.extend_from_slice(octets),
-            Piece::Hole(hole) => {
-                flat.extend_from_slice(b"{{");
-                flat.extend_from_slice(hole.name().as_bytes());
-                flat.extend_from_slice(b"}}");
-            }
-        }
-    }
-    flat
 }

@@ -11,7 +11,7 @@ use crate::pop3::tracker::{LineEnd, Role, Sent, Side, Status, Step};
 use crate::reading::steps::{OctetOrigin, Passed, PieceOf, pieces, push_octets};
 use crate::transcript::{Hole, Piece};
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Pairing {
     now_ms: u64,
     has_digests: bool,
@@ -88,24 +88,8 @@ impl OpenExchange {
 impl Pairing {
     pub(super) fn new(has_digests: bool) -> Self {
         Self {
-            now_ms: 0,
             has_digests,
-            client_line: None,
-            server_line: None,
-            queue: VecDeque::new(),
-            uncounted: 0,
-            pending: None,
-            is_owed: false,
-            is_lost: false,
-            is_in_gap: false,
-            greeting: None,
-            first_reply: None,
-            begins_anywhere: false,
-            reply: None,
-            is_uploading: false,
-            upload: None,
-            uploaded: None,
-            injected: None,
+            ..Self::default()
         }
     }
 
@@ -224,9 +208,9 @@ impl Pairing {
                 );
             }
             Step::CommandSent(sent) => self.command_sent(sent, emit),
-            Step::DataStarted(sent) => {
+            Step::DataStarted(_) => {
                 self.reply = Some(Measuring::new(Side::Server, self.has_digests));
-                emit(Passing::DataStarted(sent));
+                emit(Passing::Step(step));
             }
             Step::ReplyEnded(None, status) => match self.greeting.take() {
                 Some(line) if !self.queue.is_empty() => {
@@ -236,7 +220,7 @@ impl Pairing {
             },
             Step::ReplyEnded(Some(sent), status) => self.reply_ended(sent, status, emit),
             Step::Challenged => self.is_owed = true,
-            Step::StateChanged(state) => emit(Passing::State(state)),
+            Step::StateChanged(_) => emit(Passing::Step(step)),
             Step::TlsAgreed => {}
             Step::NoGreeting => self.no_greeting(),
             Step::TerminatorMissing => {
@@ -248,7 +232,7 @@ impl Pairing {
             Step::OutOfStep => self.out_of_step(emit),
             Step::InStep => {
                 self.is_lost = false;
-                emit(Passing::InStep);
+                emit(Passing::Step(step));
             }
         }
     }
@@ -353,7 +337,7 @@ impl Pairing {
         for open in waiting.filter(|open| open.status_line.is_none()) {
             open.is_torn = true;
         }
-        emit(Passing::OutOfStep);
+        emit(Passing::Step(Step::OutOfStep));
     }
 
     /// The client's line does not continue: its rest is missing from the recording.

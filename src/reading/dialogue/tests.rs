@@ -38,7 +38,10 @@ fn short(part: &Part) -> String {
             text
         }
         Part::Unrequested(line) => {
-            format!("{row} unrequested {}", flat(&line.pieces).escape_ascii())
+            format!(
+                "{row} unrequested {}",
+                Piece::named(&line.pieces).escape_ascii()
+            )
         }
         Part::Injected(data) => format!("{row} injected {}", data.octets),
         Part::Event(event) => format!("{row} {:?}", event.kind),
@@ -234,7 +237,7 @@ fn a_line_longer_than_is_kept_is_measured_whole() {
     };
     let line = exchange.status_line.as_ref().unwrap();
     assert_eq!(line.octets, 20_007);
-    assert_eq!(flat(&line.pieces).len(), LINE_KEPT);
+    assert_eq!(Piece::named(&line.pieces).len(), LINE_KEPT);
     assert!(!line.is_whole());
 }
 

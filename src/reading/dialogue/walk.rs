@@ -84,12 +84,8 @@ pub enum TapeStep<'a> {
         /// Where and when.
         moment: Moment,
     },
-    /// A command is complete and waits for its reply.
-    Command(&'a Sent),
-    /// The status line of a multi-line reply has come; data follows.
-    DataStarted(&'a Sent),
-    /// The reply to this command is complete; None: it was the greeting.
-    ReplyEnded(Option<&'a Sent>, Status),
+    /// What the tracker says of a command: that it is complete, that data of its reply starts, or that its reply is complete.
+    Step(Step<'a>),
     /// What was awaited will not come: it timed out, the connection has ended, or TLS began.
     Abandoned,
     /// Something other than octets.
@@ -333,9 +329,9 @@ fn told(step: Step<'_>, origin: OctetOrigin, emit: &mut dyn FnMut(TapeStep<'_>))
                 emit(TapeStep::Hole { side, hole, moment });
             }
         }),
-        Step::CommandSent(sent) => emit(TapeStep::Command(sent)),
-        Step::DataStarted(sent) => emit(TapeStep::DataStarted(sent)),
-        Step::ReplyEnded(sent, status) => emit(TapeStep::ReplyEnded(sent, status)),
+        Step::CommandSent(_) | Step::DataStarted(_) | Step::ReplyEnded(..) => {
+            emit(TapeStep::Step(step));
+        }
         Step::TlsAgreed
         | Step::Challenged
         | Step::StateChanged(_)

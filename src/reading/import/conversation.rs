@@ -26,17 +26,18 @@ pub(super) struct Conversation {
     /// What came before the capture is still to be written as holes.
     lacks_start: bool,
     has_gap: bool,
-    torn: Torn,
+    line_origin: LineOrigin,
     /// The sides of which fragments were left out.
     headless: [bool; 2],
 }
 
-/// Whether the client's next octets may be the rest of a line whose start is not in the capture: it may be a secret.
+/// The start of the line that the client's next octets belong to. Where it is not in the capture, they may be the rest of a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Torn {
-    No,
+enum LineOrigin {
+    /// It is in the capture.
+    Seen,
     /// The capture begins here: a line that is a command is whole.
-    Start,
+    BeforeCapture,
     /// Octets before it were lost. After login a line that is a command is whole, and holds no secret.
     Lost,
 }
@@ -73,7 +74,11 @@ impl Conversation {
             has_begun: false,
             lacks_start: !has_start,
             has_gap: !has_start,
-            torn: if has_start { Torn::No } else { Torn::Start },
+            line_origin: if has_start {
+                LineOrigin::Seen
+            } else {
+                LineOrigin::BeforeCapture
+            },
             headless: [false; 2],
         }
     }
@@ -167,7 +172,7 @@ impl Conversation {
         }
         self.talk.hole(side);
         if side == Side::Client {
-            self.torn = Torn::Lost;
+            self.line_origin = LineOrigin::Lost;
         }
     }
 
@@ -185,24 +190,24 @@ impl Conversation {
         if side == Side::Server && is_agreed {
             self.talk.event(&Event::injected(octets.len()));
         }
-        if side == Side::Client && self.torn != Torn::No {
-            return self.torn(octets);
+        if side == Side::Client && self.line_origin != LineOrigin::Seen {
+            return self.rest_of_line(octets);
         }
         self.talk.octets(side, octets);
     }
 
     /// Octets of the client that may be the rest of a line.
-    fn torn(&mut self, octets: &[u8]) {
+    fn rest_of_line(&mut self, octets: &[u8]) {
         let end = memchr::memchr(b'\n', octets).map(|lf| lf + 1);
         let (rest, behind) = octets.split_at(end.unwrap_or(octets.len()));
         let is_after_login =
             self.talk.state() == State::Transaction && !self.talk.expects_response();
-        let is_whole =
-            (self.torn == Torn::Start || is_after_login) && Command::of_line(rest).is_some();
-        self.torn = match end {
-            Some(_) => Torn::No,
-            None if is_whole => Torn::No,
-            None => return self.torn = Torn::Lost,
+        let is_whole = (self.line_origin == LineOrigin::BeforeCapture || is_after_login)
+            && Command::of_line(rest).is_some();
+        self.line_origin = match end {
+            Some(_) => LineOrigin::Seen,
+            None if is_whole => LineOrigin::Seen,
+            None => return self.line_origin = LineOrigin::Lost,
         };
         if is_whole {
             self.talk.octets(Side::Client, rest);

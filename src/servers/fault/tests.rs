@@ -256,6 +256,7 @@ fn each_fault_has_its_transcript() {
     let there = std::fs::read_dir(folder()).unwrap();
     let there: BTreeSet<String> = there
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.ends_with(".pop3"))
         .collect();
     assert_eq!(there, names);
 }

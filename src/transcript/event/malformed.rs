@@ -1,8 +1,7 @@
 //! What is recorded of a malformed secret. It gives nothing that helps to guess the secret: no
 //! octet, no length.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use crate::pop3::sasl::is_base64;
 
 /// A secret that the client sent, or what it sent in the secret's place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -170,13 +169,11 @@ impl Malformed {
     }
 }
 
-/// Whether a text is base64 (RFC 4648 §4), padding included.
-fn is_base64(text: &[u8]) -> bool {
-    STANDARD.decode(text).is_ok()
-}
-
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+
     use super::*;
 
     #[test]

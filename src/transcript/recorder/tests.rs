@@ -1,5 +1,7 @@
 //! What the file holds is what the wire held, and it is there before anybody sees it.
 
+mod leaks;
+
 use std::sync::{Arc, Mutex};
 
 use proptest::prelude::*;
@@ -11,14 +13,14 @@ use crate::transcript::event::{Event, Party};
 
 /// A file that can be looked into.
 #[derive(Clone, Default)]
-pub(super) struct Paper(Arc<Mutex<Vec<u8>>>);
+struct Paper(Arc<Mutex<Vec<u8>>>);
 
 impl Paper {
     fn octets(&self) -> Vec<u8> {
         self.0.lock().unwrap().clone()
     }
 
-    pub(super) fn text(&self) -> String {
+    fn text(&self) -> String {
         String::from_utf8(self.octets()).unwrap()
     }
 
@@ -49,7 +51,7 @@ fn recorder() -> (Recorder, Paper) {
 }
 
 /// Feeds a conversation; `C` and `S` in front of each text.
-pub(super) fn play(recorder: &mut Recorder, talk: &[&str]) {
+fn play(recorder: &mut Recorder, talk: &[&str]) {
     for (now, text) in (0..).zip(talk) {
         let side = if text.starts_with('C') {
             Side::Client

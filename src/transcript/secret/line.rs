@@ -27,28 +27,12 @@ pub(super) fn with_holes(octets: &[u8], mut found: Vec<SecretFound>) -> Vec<Piec
 
 /// The pieces with open octets before them.
 pub(super) fn joined(open: &[u8], behind: Vec<Piece>) -> Vec<Piece> {
-    let mut pieces = vec![Piece::Octets(open.to_vec())];
-    for piece in behind {
-        match (pieces.last_mut(), piece) {
-            (Some(Piece::Octets(before)), Piece::Octets(octets)) => before.extend(octets),
-            (_, piece) => pieces.push(piece),
-        }
-    }
-    pieces.retain(|piece| !matches!(piece, Piece::Octets(octets) if octets.is_empty()));
-    pieces
+    Piece::joined(std::iter::once(Piece::Octets(open.to_vec())).chain(behind))
 }
 
-pub(crate) fn named(pieces: Vec<Piece>) -> String {
-    let mut text = Vec::new();
-    for piece in pieces {
-        match piece {
-            Piece::Octets(octets) => text.extend_from_slice(&octets),
-            Piece::Hole(hole) => {
-                text.extend_from_slice(format!("{{{{{}}}}}", hole.name()).as_bytes());
-            }
-        }
-    }
-    String::from_utf8_lossy(&text).into_owned()
+/// The text of pieces, in which a hole shows its name.
+pub(crate) fn named(pieces: &[Piece]) -> String {
+    String::from_utf8_lossy(&Piece::named(pieces)).into_owned()
 }
 
 /// What represents a hole where only octets will do: in no verb, no name and no base64, and too

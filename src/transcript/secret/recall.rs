@@ -37,7 +37,7 @@ impl Recall {
     /// Returns a text with holes in place of the secrets, for a note on the screen.
     pub(crate) fn hide(&self, text: &str) -> String {
         let found = self.with(|values| values.found(text.as_bytes()));
-        named(with_holes(text.as_bytes(), found))
+        named(&with_holes(text.as_bytes(), found))
     }
 
     #[cfg(test)]
@@ -107,7 +107,7 @@ mod tests {
         assert_eq!(recall.place(b"x anders77"), Some(2));
         let mut hider = Hider::sharing(false, &secrets);
         let told = hider.hide_server(b"+OK geheim99 anders77", true);
-        assert_eq!(named(told), "+OK {{password}} {{password}}");
+        assert_eq!(named(&told), "+OK {{password}} {{password}}");
     }
 
     #[test]

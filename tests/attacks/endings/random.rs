@@ -253,7 +253,7 @@ fn a_console_whose_terminal_is_closed_at_any_moment_ends_and_leaves_whole_transc
 fn a_program_that_is_ended_at_any_moment_leaves_whole_transcripts_and_nothing_else() {
     let rounds = match std::env::var_os("POPTALK_MATRIX") {
         Some(_) => 20,
-        None => 2,
+        None => 3,
     };
     let mut dice = Dice::default();
     let programs = [

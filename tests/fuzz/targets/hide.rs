@@ -114,7 +114,16 @@ fn secret(octets: &[u8], knife: &mut Knife) {
                 };
                 let octets = octets.to_ascii_lowercase();
                 let bare = bare.to_ascii_lowercase();
-                let is_there = octets.windows(bare.len()).any(|window| window == bare);
+                // A short word of letters only stays inside a longer one.
+                let is_word = bare.len() < 8 && bare.iter().all(u8::is_ascii_alphabetic);
+                let is_letter = |at: Option<usize>| {
+                    at.and_then(|at| octets.get(at)).is_some_and(u8::is_ascii_alphabetic)
+                };
+                let mut windows = octets.windows(bare.len()).enumerate();
+                let is_there = windows.any(|(at, window)| {
+                    let is_inside = is_letter(at.checked_sub(1)) || is_letter(Some(at + bare.len()));
+                    window == bare && !(is_word && is_inside)
+                });
                 // What the client and the server say in any case.
                 let is_ours = row.side == Side::Client
                     && lines.iter().any(|line| {

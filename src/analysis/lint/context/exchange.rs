@@ -3,34 +3,34 @@
 use super::super::words::{digest, field, number, two_numbers};
 use super::super::{ExchangeSeen, predicates, rfc1939_states, rfc5034};
 use super::{
-    Context, Fetched, HEADERS_MAX, HUGE_LINES, Last, MESSAGES_MAX, MessageFacts, NAMES_MAX, NOBODY,
-    Utf8,
+    Context, Counts, Fetched, HEADERS_MAX, HUGE_LINES, Last, MESSAGES_MAX, MessageFacts, NAMES_MAX,
+    NOBODY, Utf8,
 };
 use crate::pop3::command::{Command, Effect, States};
+use crate::pop3::session::Phase;
 use crate::pop3::tracker::{Sent, Status, Step};
 
 /// Whether this command leaves the session in TRANSACTION, where alone it is allowed.
 fn is_after_login(ended: &ExchangeSeen<'_>) -> bool {
-    let row = ended.exchange.sent.as_ref().and_then(Sent::command);
-    row.is_some_and(|row| row.effect == Effect::Nothing && row.states == States::TRANSACTION)
+    ended.is(|row| row.effect == Effect::Nothing && row.states == States::TRANSACTION)
 }
 
 impl Context {
     /// An exchange of which something is missing: whether its reply was positive is not known.
     pub(in crate::analysis::lint) fn torn(&mut self, ended: &ExchangeSeen<'_>) {
-        let first_reply = self.first_reply.take();
+        let first_reply = self.recording.first_reply.take();
         if ended.exchange.is_greeting {
             self.session.is_greeted = true;
         } else if ended.exchange.sent.is_some() {
-            self.waiting.pop();
+            self.commands.waiting.pop();
         }
-        self.parting = None;
+        self.farewell.parting = None;
         self.last = None;
         if !is_after_login(ended) {
             self.any_rows();
         }
         // Where a reply is missing, the first line was a greeting.
-        self.first_reply = match ended.exchange.has_no_greeting {
+        self.recording.first_reply = match ended.exchange.has_no_greeting {
             true => Some(ended.place()),
             false => first_reply.filter(|_| ended.exchange.status.is_some()),
         };
@@ -38,27 +38,27 @@ impl Context {
 
     pub(in crate::analysis::lint) fn exchange(&mut self, ended: &ExchangeSeen<'_>) {
         let exchange = ended.exchange;
-        self.is_answered_in_message = predicates::is_answered_inside(ended, self);
+        let holds_next_reply = predicates::is_answered_inside(ended, self);
         if rfc5034::is_ok_as_challenge(ended, self) {
             // Whether the server takes the client for logged in is not known from here on.
-            (self.is_explained, self.session.state) = (true, None);
+            (self.recording.is_explained, self.session.state) = (true, None);
         } else if predicates::is_foreign_greeting(exchange) {
-            self.is_explained = true;
+            self.recording.is_explained = true;
         }
         if exchange.is_greeting {
             self.session.is_greeted = true;
-            self.greeting = ended.text().map(<[u8]>::to_vec);
-            self.is_turned_away = exchange.status.is_some() && !ended.is_ok();
+            self.greeting.text = ended.text().map(<[u8]>::to_vec);
+            self.greeting.is_refusal = exchange.status.is_some() && !ended.is_ok();
         } else {
             self.session.is_greeted |= exchange.has_no_greeting;
-            self.waiting.pop();
+            self.commands.waiting.pop();
             if let Some(status) = exchange.status {
-                self.is_out_of_step = status == Status::Malformed;
+                self.recording.is_out_of_step = status == Status::Malformed;
             }
         }
-        self.parting = None;
-        self.users += u64::from(ended.verb == "USER");
-        self.refusals += u64::from(ended.is_err());
+        self.farewell.parting = None;
+        self.login.users += u64::from(ended.verb == "USER");
+        self.refusals.count += u64::from(ended.is_err());
         let has_status = exchange.status.is_some();
         self.last = Some(Last {
             verb: ended.verb,
@@ -72,7 +72,8 @@ impl Context {
             is_garbled: ended.is_garbled(),
             is_echo: predicates::is_echo(exchange.sent.as_ref(), ended.status),
             lines: exchange.data.as_ref().map(|data| data.lines),
-            row: self.place.row,
+            row: self.now.place.row,
+            holds_next_reply,
         });
         if !has_status {
             return;
@@ -90,24 +91,22 @@ impl Context {
     }
 
     fn refused(&mut self, ended: &ExchangeSeen<'_>) {
-        self.is_apop_refused |= ended.verb == "APOP";
-        let is_new = !self.missing_logins.contains(&ended.verb);
-        if is_new && rfc1939_states::is_missing_login(ended, self) {
-            self.missing_logins.push(ended.verb);
+        if rfc1939_states::is_missing_login(ended, self) {
+            self.login.missing.insert(ended.verb);
         }
+        let refusals = &mut self.refusals;
+        refusals.verbs.insert(ended.verb);
         match ended.verb {
-            "STLS" => self.is_stls_refused = true,
-            "" if !ended.exchange.is_greeting => self.refused_unknown += u64::from(ended.is_err()),
+            "" if !ended.exchange.is_greeting => refusals.unknown += u64::from(ended.is_err()),
             "AUTH" if ended.has_initial_response() && ended.is_err() => {
-                self.refused_with_initial.extend(ended.mechanism());
-                self.refused_with_initial.truncate(32);
+                refusals.with_initial.extend(ended.mechanism());
+                refusals.with_initial.truncate(32);
             }
             _ => {}
         }
         let is_lower = ended.command.iter().any(u8::is_ascii_lowercase);
-        let seen = &mut self.refused_in_lower;
-        if is_lower && ended.is_err() && !ended.has_arguments() && !seen.contains(&ended.verb) {
-            seen.push(ended.verb);
+        if is_lower && ended.is_err() && !ended.has_arguments() {
+            refusals.in_lower.insert(ended.verb);
         }
     }
 
@@ -120,13 +119,13 @@ impl Context {
                 self.session.announce(lines);
             }
             "AUTH" if !ended.has_arguments() && ended.is_complete() => {
-                self.auth_listed = std::mem::take(&mut self.listing.capabilities);
+                self.login.auth_listed = std::mem::take(&mut self.listing.capabilities);
             }
             "USER" => {
                 let is_nobody = ended.name() == Some(digest(NOBODY.as_bytes()));
-                self.takes_nobody |= self.has_user() && is_nobody;
-                if self.accepted_names.len() < NAMES_MAX {
-                    self.accepted_names.extend(ended.name());
+                self.login.takes_nobody |= self.has_user() && is_nobody;
+                if self.login.names.len() < NAMES_MAX {
+                    self.login.names.extend(ended.name());
                 }
             }
             "UTF8" => self.utf8 = Utf8::On,
@@ -137,8 +136,8 @@ impl Context {
                 let numbers = ended.text().and_then(two_numbers);
                 if let Some((count, octets, _)) = numbers.filter(|_| self.session.marked.is_empty())
                 {
-                    self.stat.get_or_insert((count, octets));
-                    self.count.get_or_insert(count);
+                    self.counts.stat.get_or_insert((count, octets));
+                    self.counts.messages.get_or_insert(count);
                 }
             }
             "LIST" if !ended.has_arguments() => self.listed_all(ended),
@@ -151,18 +150,17 @@ impl Context {
             "UIDL" if !ended.has_arguments() => self.unique_all(ended),
             _ if ended.is(Command::fetches_message) => self.fetched(ended),
             "LAST" => {
-                self.last_number = ended.text().and_then(|text| number(field(text).0));
-                self.is_only_top_since = true;
+                self.maildrop.last_number = ended.text().and_then(|text| number(field(text).0));
             }
             _ => {}
         }
         if ended.is(|row| row.effect == Effect::Reset) {
-            if !self.has_login() {
+            if self.session.phase() != Phase::Login {
                 // What was marked before is not known.
-                (self.stat, self.count, self.listed, self.unique) = (None, None, None, None);
+                self.counts = Counts::default();
             }
-            self.highest_retrieved = 0;
-            self.was_reset |= !self.session.marked.is_empty();
+            self.maildrop.highest_retrieved = 0;
+            self.maildrop.was_reset |= !self.session.marked.is_empty();
         }
     }
 
@@ -185,7 +183,7 @@ impl Context {
 
     fn listed_all(&mut self, ended: &ExchangeSeen<'_>) {
         let is_whole = ended.is_complete() && !self.listing.is_odd && !self.listing.has_holes;
-        self.is_partial |= !is_whole;
+        self.maildrop.is_partial |= !is_whole;
         if ended.lacks_terminator() {
             return;
         }
@@ -199,8 +197,8 @@ impl Context {
             self.message(*message, |known| known.size = Some(*size));
         }
         if is_whole && self.session.marked.is_empty() {
-            self.listed = Some((listing.lines, listing.sum));
-            self.count.get_or_insert(listing.lines);
+            self.counts.listed = Some((listing.lines, listing.sum));
+            self.counts.messages.get_or_insert(listing.lines);
         }
     }
 
@@ -210,22 +208,24 @@ impl Context {
             return;
         }
         let listing = std::mem::take(&mut self.listing);
-        self.twins.clear();
+        self.maildrop.twins.clear();
         for (message, id) in &listing.numbers {
             self.message(*message, |known| known.unique_id = Some(*id));
             let last = listing.unique_ids.get(id).copied();
             if let Some(last) = last.filter(|last| last != message) {
-                self.twins.insert(*message, last);
-                self.twins.insert(last, *message);
+                self.maildrop.twins.insert(*message, last);
+                self.maildrop.twins.insert(last, *message);
             }
         }
         if is_whole && self.session.marked.is_empty() {
-            self.unique = Some(listing.lines);
+            self.counts.unique = Some(listing.lines);
         }
     }
 
     fn fetched(&mut self, ended: &ExchangeSeen<'_>) {
-        self.is_only_top_since &= ended.verb != "RETR";
+        if ended.verb == "RETR" {
+            self.maildrop.last_number = None;
+        }
         if let Some(message) = ended.number().filter(|_| ended.verb == "TOP") {
             let lines = ended.arguments().nth(1).and_then(number);
             let is_usual = lines.is_some_and(|lines| lines < HUGE_LINES);
@@ -245,15 +245,17 @@ impl Context {
             ends_blank: body.ends_blank,
             header: body.header_digest,
         };
-        self.headers.retain(|(number, _)| *number != message);
-        if self.headers.len() >= HEADERS_MAX {
-            self.headers.pop_front();
+        self.maildrop
+            .headers
+            .retain(|(number, _)| *number != message);
+        if self.maildrop.headers.len() >= HEADERS_MAX {
+            self.maildrop.headers.pop_front();
         }
         let lines = body.header_lines.iter().map(|(digest, _)| *digest);
-        self.headers.push_back((message, lines.collect()));
+        self.maildrop.headers.push_back((message, lines.collect()));
         let is_top = ended.verb == "TOP";
         if !is_top {
-            self.highest_retrieved = self.highest_retrieved.max(message);
+            self.maildrop.highest_retrieved = self.maildrop.highest_retrieved.max(message);
         }
         self.message(message, |known| {
             if is_top {
@@ -265,8 +267,9 @@ impl Context {
     }
 
     fn message(&mut self, message: u64, change: impl FnOnce(&mut MessageFacts)) {
-        if self.messages.len() < MESSAGES_MAX || self.messages.contains_key(&message) {
-            change(self.messages.entry(message).or_default());
+        let messages = &mut self.maildrop.messages;
+        if messages.len() < MESSAGES_MAX || messages.contains_key(&message) {
+            change(messages.entry(message).or_default());
         }
     }
 }

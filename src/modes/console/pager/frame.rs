@@ -7,7 +7,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::keys::KEYS;
 use super::rows::{MARK, ScreenRow};
-use crate::analysis::show::Ink;
+use crate::analysis::show::Highlight;
 use crate::base::escape;
 use crate::base::plural::counted;
 use crate::modes::console::spool::SpoolProgress;
@@ -15,20 +15,24 @@ use crate::modes::console::spool::SpoolProgress;
 /// What is at the right of the status line while there is nothing else to say.
 const HINT: &str = "q back  / search  h keys";
 
-/// One row; `margins` are the columns of the mark before it, and those for its octets. `ink` says
-/// what its line is; there is none without colours.
-pub(super) fn row(row: &ScreenRow, margins: (usize, usize), ink: Option<Ink>) -> String {
+/// One row; `margins` are the columns of the mark before it, and those for its octets. `highlight` says what its line is; there is
+/// none without colours.
+pub(super) fn row(
+    row: &ScreenRow,
+    margins: (usize, usize),
+    highlight: Option<Highlight>,
+) -> String {
     let (indent, width) = margins;
     let mut text = String::new();
     if row.is_continuation && indent > 0 {
-        if ink.is_some() {
+        if highlight.is_some() {
             text += &format!("{}{MARK}{}", Attribute::Dim, Attribute::NormalIntensity);
         } else {
             text += MARK;
         }
     }
-    let codes = ink.and_then(Ink::codes);
-    let painted = ink.map_or(0..0, |ink| painted(row, ink));
+    let codes = highlight.and_then(Highlight::codes);
+    let painted = highlight.map_or(0..0, |highlight| painted(row, highlight));
     let mut column = 0;
     let mut show = |octets: Range<usize>, text: &mut String| {
         let edges = [
@@ -58,22 +62,22 @@ pub(super) fn row(row: &ScreenRow, margins: (usize, usize), ink: Option<Ink>) ->
     text
 }
 
-/// Where the ink of a line of a transcript shows in a row of it.
-fn painted(row: &ScreenRow, ink: Ink) -> Range<usize> {
+/// Where the highlight of a line of a transcript shows in a row of it.
+fn painted(row: &ScreenRow, highlight: Highlight) -> Range<usize> {
     let end = row.octets.len();
     let behind = |mark: &[u8]| {
         let at = memchr::memmem::find(&row.octets, mark);
         at.map_or(end, |at| at + mark.len())
     };
-    match ink {
-        Ink::Plain => 0..0,
-        Ink::Note => 0..end,
-        Ink::Client | Ink::Challenge if row.is_continuation => 0..end,
-        Ink::Client => behind(b"C: ")..end,
-        Ink::Challenge => behind(b"S: ")..end,
+    match highlight {
+        Highlight::Plain => 0..0,
+        Highlight::Note => 0..end,
+        Highlight::Client | Highlight::Challenge if row.is_continuation => 0..end,
+        Highlight::Client => behind(b"C: ")..end,
+        Highlight::Challenge => behind(b"S: ")..end,
         // Of a status line the indicator.
-        Ink::Positive | Ink::Negative | Ink::Odd if row.is_continuation => 0..0,
-        Ink::Positive | Ink::Negative | Ink::Odd => {
+        Highlight::Positive | Highlight::Negative | Highlight::Odd if row.is_continuation => 0..0,
+        Highlight::Positive | Highlight::Negative | Highlight::Odd => {
             let from = behind(b"S: ");
             let word = row.octets.get(from..).unwrap_or_default();
             from..memchr::memchr(b' ', word).map_or(end, |at| from + at)
@@ -227,35 +231,41 @@ mod tests {
     }
 
     #[test]
-    fn the_ink_of_a_line_shows_where_it_belongs() {
-        let shown = |octets: &[u8], ink| row(&a_row(octets, false), (0, 80), Some(ink));
+    fn the_highlight_of_a_line_shows_where_it_belongs() {
+        let shown = |octets: &[u8], highlight| row(&a_row(octets, false), (0, 80), Some(highlight));
         assert_eq!(
-            shown(b"S: +OK S: x", Ink::Positive),
+            shown(b"S: +OK S: x", Highlight::Positive),
             "S: \x1b[32m+OK\x1b[39m S: x"
         );
         assert_eq!(
-            shown(b"  9 ms  S: -ERR", Ink::Negative),
+            shown(b"  9 ms  S: -ERR", Highlight::Negative),
             "  9 ms  S: \x1b[31m-ERR\x1b[39m"
         );
-        assert_eq!(shown(b"S: +OK", Ink::Plain), "S: +OK");
-        assert_eq!(shown(b"C: QUIT", Ink::Client), "C: \x1b[1mQUIT\x1b[22m");
-        assert_eq!(shown(b"  * closed", Ink::Note), "\x1b[2m  * closed\x1b[22m");
-        assert_eq!(shown(b"C:", Ink::Client), "C:");
+        assert_eq!(shown(b"S: +OK", Highlight::Plain), "S: +OK");
+        assert_eq!(
+            shown(b"C: QUIT", Highlight::Client),
+            "C: \x1b[1mQUIT\x1b[22m"
+        );
+        assert_eq!(
+            shown(b"  * closed", Highlight::Note),
+            "\x1b[2m  * closed\x1b[22m"
+        );
+        assert_eq!(shown(b"C:", Highlight::Client), "C:");
         let mut found = a_row(b"S: +OK", false);
         found.matches.push(4..6);
-        let text = row(&found, (0, 80), Some(Ink::Positive));
+        let text = row(&found, (0, 80), Some(Highlight::Positive));
         let wanted = "S: \x1b[32m+\x1b[39m\x1b[7m\x1b[32mOK\x1b[39m\x1b[27m";
         assert_eq!(text, wanted);
         let goes_on = a_row(b"+OK", true);
-        assert!(!row(&goes_on, (0, 80), Some(Ink::Positive)).contains("32m"));
+        assert!(!row(&goes_on, (0, 80), Some(Highlight::Positive)).contains("32m"));
     }
 
     #[test]
     fn a_continuation_is_marked_without_colour_too() {
         let goes_on = a_row(b"goes on", true);
         assert_eq!(row(&goes_on, (2, 78), None), "↳ goes on");
-        assert!(row(&goes_on, (2, 78), Some(Ink::Plain)).contains("\x1b[2m↳ \x1b[22mgoes"));
-        assert_eq!(row(&goes_on, (0, 12), Some(Ink::Plain)), "goes on");
+        assert!(row(&goes_on, (2, 78), Some(Highlight::Plain)).contains("\x1b[2m↳ \x1b[22mgoes"));
+        assert_eq!(row(&goes_on, (0, 12), Some(Highlight::Plain)), "goes on");
     }
 
     #[test]

@@ -3,7 +3,6 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::tests::{Paper, play};
 use super::*;
 use crate::transcript::secret::Secrets;
 

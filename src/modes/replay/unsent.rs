@@ -78,7 +78,9 @@ pub(super) fn label(action: &CueAction) -> Option<String> {
     else {
         return None;
     };
-    let line = String::from_utf8_lossy(first(pieces)).trim().to_owned();
+    let line = String::from_utf8_lossy(Piece::head(pieces))
+        .trim()
+        .to_owned();
     let is_long = line.chars().count() > LABEL_MAX;
     match line.as_str() {
         "QUIT" => None,
@@ -91,13 +93,13 @@ pub(super) fn label(action: &CueAction) -> Option<String> {
 
 /// Whether a line belongs to a login, or ends the session.
 pub(super) fn is_login(pieces: &[Piece]) -> bool {
-    let verb = Words::of(first(pieces)).next().unwrap_or_default();
+    let verb = Words::of(Piece::head(pieces)).next().unwrap_or_default();
     [&b"USER"[..], b"PASS", b"APOP", b"AUTH", b"CAPA", b"QUIT"].contains(&verb)
 }
 
 /// Whether a command would only cost an error: CAPA where it was refused, and a message beyond the last one.
-pub(super) fn is_spared(pieces: &[Piece], heard: &ServerAnswers) -> bool {
-    let line = first(pieces);
+pub(super) fn would_only_fail(pieces: &[Piece], heard: &ServerAnswers) -> bool {
+    let line = Piece::head(pieces);
     let mut words = Words::of(line);
     if words.next() == Some(b"CAPA") {
         return heard.session.is_capa_refused;
@@ -108,11 +110,4 @@ pub(super) fn is_spared(pieces: &[Piece], heard: &ServerAnswers) -> bool {
     let is_read = |row: &Command| row.lists_messages() || row.fetches_message();
     Command::of_line(line).is_some_and(is_read)
         && number.is_some_and(|number| !heard.session.has_message(number))
-}
-
-fn first(pieces: &[Piece]) -> &[u8] {
-    match pieces.first() {
-        Some(Piece::Octets(octets)) => octets,
-        _ => b"",
-    }
 }
