@@ -3,7 +3,8 @@
 /// The most typing errors at which a word is still taken for another.
 const NEAR: usize = 2;
 
-/// Returns the name that was meant by a word that is none of them, in any case: the one with the fewest typing errors, two at most.
+/// Returns the name that an unknown word probably means, in any case: the one with the fewest
+/// typing errors, two at most.
 pub(crate) fn nearest<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_ascii_lowercase();
     let errors = |name: &&str| typing_errors(word.as_bytes(), name.to_ascii_lowercase().as_bytes());

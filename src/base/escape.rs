@@ -15,7 +15,8 @@ use std::ops::Range;
 
 use unicode_width::UnicodeWidthChar;
 
-/// As much is looked at once, so that cutting a long line into rows looks at each octet a few times only.
+/// How much is looked at in one go, so that cutting a long line into rows looks at each octet a few
+/// times only.
 const WINDOW: usize = 512;
 
 /// Where a tab goes: the next column that is a multiple of this.
@@ -31,7 +32,7 @@ pub fn escape(octets: &[u8], out: &mut String) {
 
 /// Like [`escape`] for octets that start in column `columns.start`; no tab goes beyond `columns.end`.
 ///
-/// Returns the column behind them.
+/// Returns the column after them.
 pub fn escape_within(octets: &[u8], columns: Range<usize>, out: &mut String) -> usize {
     let mut pieces = Pieces::new(octets, columns);
     while let Some(piece) = pieces.next() {
@@ -48,8 +49,8 @@ pub fn escape_within(octets: &[u8], columns: Range<usize>, out: &mut String) -> 
     pieces.column
 }
 
-/// How many of the octets of a line fill a row of `width` columns at most; at least what one character takes, so that a
-/// line is always used up. A character is not cut, nor is what stands for it.
+/// How many of the octets of a line fill a row of `width` columns at most; at least what one
+/// character takes, so that a line is always used up. A character is not cut, nor is its escape.
 #[must_use]
 pub fn fit(octets: &[u8], width: usize) -> usize {
     let mut pieces = Pieces::new(octets, 0..width);
@@ -204,7 +205,7 @@ impl<'a> Pieces<'a> {
                 let invalid = match error.error_len() {
                     Some(invalid) => invalid,
                     None if behind.is_empty() => seen.len() - valid,
-                    // A character that goes on behind the window.
+                    // A character that continues after the window.
                     None => 0,
                 };
                 (str::from_utf8(seen.get(..valid)?).ok()?, invalid)
@@ -241,8 +242,9 @@ fn plain(octets: &[u8]) -> usize {
     whole + rest.iter().take_while(|octet| is_plain(octet)).count()
 }
 
-/// Characters that no one sees, that change how others are shown, or that are none: line separators, bidi controls, joiners, fillers,
-/// annotations, tags, the two that XML forbids. Combining characters are seen, and variation selectors do no harm.
+/// Characters that are invisible, that change how others are shown, or that are not characters:
+/// line separators, bidi controls, joiners, fillers, annotations, tags, the two that XML forbids.
+/// Combining characters are seen, and variation selectors do no harm.
 const HIDDEN: &[(char, char)] = &[
     ('\u{80}', '\u{9f}'),
     ('\u{ad}', '\u{ad}'),

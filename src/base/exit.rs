@@ -5,7 +5,7 @@ use std::process::ExitCode;
 /// How the program ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Exit {
-    /// All well.
+    /// Success.
     Well = 0,
     /// The server refused, or did not answer as POP3 does: anything but `+OK`.
     Refused = 1,
@@ -34,14 +34,14 @@ impl Exit {
     #[must_use]
     pub fn says(self) -> &'static str {
         match self {
-            Self::Well => "all well",
+            Self::Well => "success",
             Self::Refused => {
-                "the server refused, or is not POP3; of what judges: findings, differences, or a lesson that is not proved"
+                "refused by the server, or not POP3; when judging: findings, differences, or a lesson that fails"
             }
-            Self::Usage => "the command line or a file is wrong, or something can't be written",
-            Self::NoConnection => "no connection, or it was lost",
+            Self::Usage => "wrong usage, an unusable file, or output that can't be written",
+            Self::NoConnection => "no connection, or the connection was lost",
             Self::Tls => "TLS failed",
-            Self::TimedOut => "a reply did not come in time",
+            Self::TimedOut => "timed out waiting for a reply",
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Counts, sizes and durations as people read them.
 
-/// Returns a count with its thousands apart: `2,000,207`.
+/// Returns a count with grouped thousands: `2,000,207`.
 pub(crate) fn count(count: u64) -> String {
     let digits = count.to_string();
     let mut grouped = String::new();
@@ -27,7 +27,7 @@ pub(crate) fn size(octets: u64) -> String {
 
 /// Reads a number of octets: digits, and K, M, G or T for KiB, MiB, GiB or TiB.
 ///
-/// Errors: it is not such a number, or none above zero.
+/// Errors: it is not such a number, or not above zero.
 pub(crate) fn read_size(text: &str) -> Result<u64, &'static str> {
     let of_letter = |letter: char| {
         let letter = letter.to_ascii_uppercase();

@@ -1,4 +1,5 @@
-//! Files and folders as poptalk makes them: for their owner alone, and never over what is there.
+//! Files and folders as poptalk creates them: readable by their owner only, and never overwriting
+//! anything.
 
 use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
@@ -19,7 +20,8 @@ pub(crate) fn is_folder(path: &Path) -> bool {
     ends_in_slash || path.is_dir()
 }
 
-/// Returns the file that a path for output stands for: `name` in it if it is a folder ([`is_folder`]), or else the path itself.
+/// Returns the file that a path for output means: `name` in it if it is a folder ([`is_folder`]),
+/// or else the path itself.
 pub(crate) fn file_at(path: &Path, name: impl AsRef<OsStr>) -> PathBuf {
     match is_folder(path) {
         true => path.join(name.as_ref()),
@@ -29,7 +31,7 @@ pub(crate) fn file_at(path: &Path, name: impl AsRef<OsStr>) -> PathBuf {
 
 /// Says that a file is where a folder is wanted: at this path, or above it.
 ///
-/// Errors: that it is so.
+/// Errors: if it is so.
 pub(crate) fn expect_no_file(folder: &Path) -> io::Result<()> {
     // Without a slash at the end, which a file can't have.
     let folder: PathBuf = folder.components().collect();

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-/// Whether a host, as a person names it, is this machine.
+/// Whether a host, as the user typed it, is this machine.
 pub(crate) fn is_loopback(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost")
         || host

@@ -1,7 +1,7 @@
 //! Percent-encoding (RFC 3986 §2.1), undone.
 
-/// Octets without percent-encoding, and where each of them stands in `octets`; one place more tells where they end. A `%` without two
-/// hexadecimal digits behind it stays.
+/// Octets without percent-encoding, and the place of each in `octets`; one more place says where
+/// they end. A `%` that two hexadecimal digits do not follow stays.
 pub(crate) fn decode(octets: &[u8]) -> (Vec<u8>, Vec<usize>) {
     let mut decoded = Vec::with_capacity(octets.len());
     let mut places = Vec::with_capacity(octets.len() + 1);

@@ -22,7 +22,8 @@ pub(crate) enum Links {
 
 /// Opens a file to read it; never waits for the other end of a FIFO.
 ///
-/// Errors: it can't be opened, is no regular file, or is a link where none may be. What is checked is the file that was opened.
+/// Errors: it can't be opened, is not a regular file, or is a link where links are refused. What is
+/// checked is the file that was opened.
 pub(crate) fn open(path: &Path, links: Links) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true);
@@ -65,7 +66,7 @@ fn regular(file: File) -> io::Result<File> {
     }
 }
 
-/// A folder that is open: its files are found in it also when its path leads elsewhere meanwhile.
+/// An open folder: its files are found in it even if its path leads elsewhere in the meantime.
 ///
 /// The methods take a file by its path; only the last part of it counts.
 #[derive(Debug)]
@@ -79,7 +80,7 @@ pub(crate) struct OpenFolder {
 impl OpenFolder {
     /// Opens a folder.
     ///
-    /// Errors: it can't be opened, is no folder, or is a link to one.
+    /// Errors: it can't be opened, is not a folder, or is a link to one.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         use rustix::fs::{Mode, OFlags};
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;

@@ -41,7 +41,7 @@ impl Twice {
         let mut copy = tempfile::tempfile()?;
         let count = io::copy(&mut input.take(most.saturating_add(1)), &mut copy)?;
         if count > most {
-            let what = format!("it does not end within {most} octets; write it to a file first");
+            let what = format!("it has more than {most} octets; write it to a file first");
             return Err(io::Error::other(what));
         }
         Ok(Self::of(copy))
@@ -56,7 +56,7 @@ impl Twice {
     }
 }
 
-/// A reader with a place of its own in a file that others read, too.
+/// A reader with a place of its own in a shared file.
 #[derive(Debug)]
 pub(crate) struct RereadReader {
     file: Arc<Mutex<File>>,

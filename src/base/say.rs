@@ -33,7 +33,7 @@ pub(crate) fn note(what: &str) {
     stdio::say(&format!("poptalk: {}\n", shown(what)));
 }
 
-/// A question; the answer is typed behind it.
+/// A question; the answer is typed after it.
 pub(crate) fn question(what: &str) {
     stdio::say(&shown(what));
 }
@@ -46,7 +46,7 @@ pub(crate) fn own(text: &str) {
 /// How a program ends that has printed what it was asked for, and would end with `exit`. A reader that has enough is no
 /// failure; a disk that is full is.
 pub(crate) fn written(result: &std::io::Result<()>, exit: Exit) -> Exit {
-    // What waits for the end of a line is to arrive as well.
+    // What is buffered until the end of a line must arrive too.
     let flushed = stdio::output().flush();
     match result.as_ref().err().or(flushed.as_ref().err()) {
         Some(failure) if failure.kind() != std::io::ErrorKind::BrokenPipe => {

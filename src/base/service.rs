@@ -89,7 +89,7 @@ const SERVICES: &[Service] = &[
     ),
 ];
 
-/// What greets with three digits and is none of the above.
+/// Other greetings of three digits.
 const REPLY_CODES: Service = service("a server of SMTP, FTP, NNTP or the like, not POP3", &[]);
 
 impl Service {

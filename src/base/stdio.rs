@@ -50,7 +50,7 @@ pub(crate) fn say(text: &str) {
     let _ = io::stderr().lock().write_all(text.as_bytes());
 }
 
-/// A write that is going on until it is dropped.
+/// A write, in progress until it is dropped.
 struct Writing;
 
 impl Writing {
@@ -66,8 +66,8 @@ impl Drop for Writing {
     }
 }
 
-/// Returns a number that stays the same for as long as the same write of [`print()`] or [`say()`] waits for its reader; None when
-/// none is going on.
+/// Returns a number that stays the same for as long as the same write of [`print()`] or [`say()`]
+/// waits for its reader; None when none is in progress.
 pub(crate) fn waiting() -> Option<u64> {
     let done = DONE.load(Ordering::SeqCst);
     (BEGUN.load(Ordering::SeqCst) > done).then_some(done)
@@ -89,7 +89,8 @@ pub(crate) fn progress() -> ProgressDrawTarget {
     }
 }
 
-/// Whether the reader of standard output is known to have gone, without a write. False where the system does not say.
+/// Whether the reader of standard output is known to have gone, without a write. False where the
+/// system does not report it.
 pub(crate) fn has_lost_reader() -> bool {
     imp::has_lost_reader()
 }

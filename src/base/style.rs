@@ -4,7 +4,7 @@ use owo_colors::{OwoColorize, Stream};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum ColorChoice {
-    /// On a terminal that has them, unless NO_COLOR is set.
+    /// On a terminal with colours, unless NO_COLOR is set.
     #[default]
     Auto,
     Always,
@@ -19,7 +19,7 @@ pub(crate) enum Paint {
     Challenge,
     Warning,
     Note,
-    /// A word that is another one in the other recording.
+    /// A word that differs in the other recording.
     Changed,
     Prompt,
 }
@@ -58,7 +58,7 @@ impl Style {
             Paint::Challenge => text.cyan().to_string(),
             Paint::Warning => text.yellow().to_string(),
             Paint::Note => text.dimmed().to_string(),
-            // Seen on white, and without colours, too.
+            // Visible on white, and without colours.
             Paint::Changed => text.yellow().underline().to_string(),
             Paint::Prompt => text.bold().to_string(),
         }

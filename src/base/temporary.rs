@@ -36,7 +36,7 @@ impl TemporaryFolder {
 }
 
 impl Drop for TemporaryFolder {
-    /// Waits for the signal to end the program: that its files are gone must not look like an error of its own.
+    /// Waits for the signal to end the program: its missing files must not look like an error.
     fn drop(&mut self) {
         while self.is_ending.load(Ordering::SeqCst) {
             thread::sleep(Duration::from_millis(10));
@@ -56,7 +56,7 @@ mod signals {
     use signal_hook::low_level::emulate_default_handler;
     use tempfile::TempDir;
 
-    /// How often a folder is removed into which a file is written meanwhile.
+    /// How often to try to remove a folder into which files are still written.
     const TRIES: usize = 10;
 
     /// From here on the signals wait for [`watch`].
@@ -68,13 +68,13 @@ mod signals {
         Ok(signals)
     }
 
-    /// Whether the program was started to go on after HUP, as by `nohup`: a handler would undo that.
+    /// Whether the program was started to survive HUP, as by `nohup`: a handler would undo that.
     fn is_hangup_ignored() -> bool {
         let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
         let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
         match ignored.map(|mask| u64::from_str_radix(mask.trim(), 16)) {
             Some(Ok(mask)) => mask & 1 << (SIGHUP - 1) != 0,
-            // Elsewhere it is not told. `nohup` takes standard input off the terminal.
+            // Elsewhere this is unknown. `nohup` takes standard input off the terminal.
             _ => !io::stdin().is_terminal(),
         }
     }

@@ -32,7 +32,7 @@ use crate::net::target;
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   poptalk check mail.example.org           without a login
-  poptalk check mail.example.org -u alice  with one; it asks for the password
+  poptalk check mail.example.org -u alice  with a login; asks for the password
   poptalk check mail.example.org --fail-on security --format json";
 
 /// The most logins of each kind that `--samples` takes.
@@ -42,12 +42,12 @@ const SAMPLES_MAX: u8 = 50;
 const REPLY: Duration = Duration::from_secs(15);
 
 /// What `--max-size` limits here.
-const MAX_SIZE_HELP: &str = "Take no more than this of one session, and four times as much in all: octets, or with K, M or G [default: 64M]";
+const MAX_SIZE_HELP: &str = "Limit what a session receives, and four times that in all: octets, or with K, M or G [default: 64M]";
 
 /// The arguments of `check`.
 #[derive(Debug, clap::Args)]
 #[command(
-    mut_arg("user", |arg| arg.help("Log in as this user for the probes that need it; they read, and delete nothing")),
+    mut_arg("user", |arg| arg.help("Log in as USER for the probes that need it (they read, and delete nothing)")),
     mut_arg("timeout", |arg| arg.help("Seconds to wait for a connection and for each reply [default: 15]")),
     mut_arg("max_size", |arg| arg.help(MAX_SIZE_HELP)),
 )]
@@ -56,7 +56,7 @@ pub(crate) struct CheckArgs {
     #[arg(value_name = "HOST", required_unless_present = "list")]
     host: Option<String>,
 
-    /// TLS from the first octet, as on port 995
+    /// Use TLS from the first octet, as on port 995
     #[arg(long)]
     tls: bool,
 
@@ -66,22 +66,22 @@ pub(crate) struct CheckArgs {
     #[command(flatten)]
     credentials: CredentialArgs,
 
-    /// Send the password without TLS: where the server has none, and in the probes apop and stls-late
+    /// Send the password without TLS if the server has none, and in the probes apop and stls-late
     #[arg(long)]
     allow_plaintext: bool,
 
-    /// Fail N more logins of each kind, no such user and wrong password, in random order, and compare how long they take
+    /// Compare how long N logins with an unknown user and N with a wrong password take
     #[arg(long, alias = "timing", value_name = "N", requires = "user", value_parser = read_samples)]
     samples: Option<u8>,
 
     #[command(flatten)]
     rules: RuleArgs,
 
-    /// Name the probes and the rules, and connect to nothing
+    /// List the probes and the rules without connecting
     #[arg(long)]
     list: bool,
 
-    /// Tell of findings of level info as well
+    /// Also report findings of level info
     #[arg(long)]
     strict: bool,
 
@@ -95,7 +95,7 @@ pub(crate) struct CheckArgs {
     #[command(flatten)]
     limits: LimitArgs,
 
-    /// Stop after so many seconds, in the middle of a probe, too
+    /// Stop after this many seconds, even in the middle of a probe
     #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "60")]
     time_limit: Duration,
 
@@ -155,9 +155,9 @@ pub(crate) fn run(mut args: CheckArgs) -> Result<Exit, Error> {
         .as_deref()
         .is_some_and(|text| text.contains(['\r', '\n']))
     {
-        let what = "the password has a CR or LF inside, and that would end the line";
+        let what = "the password contains CR or LF, which would end the line";
         return Err(Error::usage(what)
-            .with_hint("give one that fits into a line; poptalk takes the first line of a file"));
+            .with_hint("give a password of one line; from a file, poptalk takes the first line"));
     }
     let is_here = is_loopback(&plan.target.host);
     let most = args.limits.max_size.unwrap_or(OCTETS_MAX);
@@ -206,16 +206,16 @@ fn password(args: &CheckArgs, plan: &Plan) -> Result<Option<String>, PasswordErr
     Ok(Some(String::from_utf8_lossy(&found).into_owned()))
 }
 
-/// What the rules over several sessions are told under, in place of a probe.
+/// What the rules over several sessions are reported under, in place of a probe.
 const SEVERAL: &str = "several-sessions";
 
-/// As good as for ever.
+/// Practically indefinitely.
 const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// The probes whose refusals are timed: no such user, and a wrong password.
 const TIMED: [&str; 2] = ["unknown-user", "wrong-password"];
 
-/// These, `count` times each, in random order: so a server that grows slow tells nothing.
+/// These, `count` times each, in random order: so a server that grows slow proves nothing.
 fn timed(count: u8) -> Vec<&'static Probe> {
     let probes = TIMED.iter().filter_map(|name| check::probe(name));
     let mut all: Vec<(u64, &Probe)> = probes
@@ -238,7 +238,7 @@ struct CheckRun {
     findings: Vec<(&'static str, Finding)>,
     /// Why the server can't be asked anything.
     exit: Option<Exit>,
-    /// Not all could be judged: what a caller is told, unless something was found.
+    /// Not everything could be judged: the exit code, unless something was found.
     gap: Option<Exit>,
     /// Why the login did not come about.
     no_login: Option<String>,
@@ -267,11 +267,11 @@ impl CheckRun {
             false => "",
         };
         say::note(&format!(
-            "failed logins on purpose: {failing} at most{more}"
+            "this will cause at most {failing} failed logins{more}"
         ));
         if has_user {
             say::note(
-                "fetches up to 10 messages: a server that keeps flags marks them as read; deletes none",
+                "this fetches up to 10 messages, which a server with flags marks as read, and deletes none",
             );
         }
         let timed = args.samples.map(timed).unwrap_or_default();
@@ -288,13 +288,13 @@ impl CheckRun {
             if check.octets_left == 0 {
                 run.gap = Some(Exit::TimedOut);
                 let most = figures::size(octets_of_a_run(check.most));
-                run.skip(probe, format!("more than {most} came in all"));
+                run.skip(probe, format!("the server sent more than {most} in all"));
                 continue;
             }
             check.is_silent = run.sessions.are_silent();
             if check.is_silent && probe.need() != Need::Silence {
                 run.gap = Some(Exit::TimedOut);
-                run.skip(probe, "the server does not greet".to_owned());
+                run.skip(probe, "the server sends no greeting".to_owned());
                 continue;
             }
             if is_told {
@@ -385,7 +385,8 @@ impl CheckRun {
             self.add(probe.name, finding);
         }
         let file = played.log.display().to_string();
-        // What a server says unasked for is no greeting of it, and a server without one is not compared.
+        // An unsolicited line of a server is not its greeting, and a server without one is not
+        // compared.
         if probe.need() != Need::Silence {
             self.sessions.push(probe.name, played.session, file);
         }
@@ -402,7 +403,7 @@ impl CheckRun {
         });
     }
 
-    /// Keeps a finding for people, who are told of each rule once.
+    /// Keeps a finding for people, who see each rule once.
     fn add(&mut self, probe: &'static str, finding: &Finding) {
         if !self
             .findings

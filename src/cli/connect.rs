@@ -36,31 +36,32 @@ const LOOK_UP_WAIT: Duration = Duration::from_secs(15);
 fn port(text: &str) -> Result<u16, String> {
     let port = text.parse().ok().filter(|port| *port > 0);
     port.ok_or_else(|| {
-        "a port is a number from 1 to 65535; behind a host nothing else is taken".to_owned()
+        "a port is a number from 1 to 65535; only a port may follow the host".to_owned()
     })
 }
 
 /// The arguments of `connect`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ConnectArgs {
-    /// HOST, HOST:PORT, or a URL: pop3://[USER@]HOST, pop3s://[USER@]HOST; without it the server of -u NAME@DOMAIN is looked up in DNS
+    /// HOST, HOST:PORT, pop3://[USER@]HOST or pop3s://[USER@]HOST; if omitted, DNS names the server
+    /// of -u NAME@DOMAIN
     // Not there beside another subcommand either.
     #[arg(value_name = "HOST", required_unless_present = "user")]
     host: Option<String>,
 
-    /// The port [default: 110, or 995 with --tls]
+    /// Port [default: 110, or 995 with --tls]
     #[arg(value_name = "PORT", value_parser = port)]
     port: Option<u16>,
 
     #[command(flatten)]
     start: TlsStartArgs,
 
-    /// Connect through a proxy: socks5://[USER@]HOST:PORT or http://[USER@]HOST:PORT; its password comes from the variable
+    /// Connect through socks5://[USER@]HOST:PORT or http://[USER@]HOST:PORT; its password is in
     /// POPTALK_PROXY_PASSWORD
     #[arg(long, value_name = "URL")]
     proxy: Option<String>,
 
-    /// The DNS server for the look-up without HOST [default: those of the system]
+    /// DNS server to look up the HOST [default: those of the system]
     #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = dns::server, conflicts_with = "host")]
     dns: Option<SocketAddr>,
 

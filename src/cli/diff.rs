@@ -22,11 +22,11 @@ Examples:
 /// The arguments of `diff`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct DiffArgs {
-    /// The transcript with what is expected; its holes stand for anything
+    /// Transcript with what is expected; its holes match anything
     #[arg(value_name = "A")]
     old: PathBuf,
 
-    /// The transcript to compare with it
+    /// Transcript to compare with it
     #[arg(value_name = "B")]
     new: PathBuf,
 
@@ -36,7 +36,7 @@ pub(crate) struct DiffArgs {
     #[command(flatten)]
     report: FormatArgs,
 
-    /// Print both sides side by side, as on a terminal of 160 columns and more
+    /// Print both side by side, as on terminals of 160 columns and more
     #[arg(long)]
     side_by_side: bool,
 }
@@ -62,7 +62,7 @@ pub(crate) fn run(args: &DiffArgs) -> Result<Exit, Error> {
         Ok(summary) => {
             if args.comparison.map_uidl && summary.mapped.is_none() {
                 say::note(
-                    "not both recordings have UIDL: message numbers are compared as they are",
+                    "UIDL is missing in one of the recordings: comparing message numbers as they are",
                 );
             }
             let exit = match summary.different {
@@ -92,7 +92,7 @@ fn people(
     out: &mut dyn Write,
 ) -> Comparison {
     let mut printer = DifferencePrinter::for_stdout(out, args.side_by_side);
-    // When nobody reads any more, the exit code is still to be found.
+    // When no one reads any longer, the exit code is still to be found.
     let summary = diff::compare(old, new, options, &mut |told| _ = printer.emit(&told))?;
     let _ = printer.fold();
     Ok(summary)

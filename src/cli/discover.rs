@@ -37,7 +37,7 @@ pub(super) struct DomainServers {
     pub(super) is_stls: bool,
 }
 
-/// Looks for the servers, and tells what was found and what it is worth.
+/// Looks for the servers, and reports what was found and what it is worth.
 ///
 /// Returns None when the person does not want it.
 pub(super) fn find(search: &Search<'_>) -> Result<Option<DomainServers>, Error> {
@@ -47,10 +47,8 @@ pub(super) fn find(search: &Search<'_>) -> Result<Option<DomainServers>, Error> 
     let servers = match search.dns {
         Some(server) => vec![server],
         None if search.proxy.is_some() => {
-            return Err(
-                Error::usage("the look-up of the server would go around the proxy")
-                    .with_hint("give HOST, or --dns ADDRESS: that one is asked through the proxy"),
-            );
+            return Err(Error::usage("looking up the server would bypass the proxy")
+                .with_hint("give HOST, or --dns ADDRESS, which is asked through the proxy"));
         }
         None => dns::servers()?,
     };
@@ -88,8 +86,7 @@ pub(super) fn find(search: &Search<'_>) -> Result<Option<DomainServers>, Error> 
         .with_exit(Exit::NoConnection))
 }
 
-const HINT: &str =
-    "give HOST; the mail provider tells its name, and it is often `pop.DOMAIN` or `mail.DOMAIN`";
+const HINT: &str = "give HOST: ask the mail provider for it, or try `pop.DOMAIN` or `mail.DOMAIN`";
 
 fn way(service: SrvService) -> &'static str {
     match service {
@@ -98,7 +95,7 @@ fn way(service: SrvService) -> &'static str {
     }
 }
 
-/// Tells what was found, and asks where the domain can't vouch for it.
+/// Reports what was found, and asks where the domain can't vouch for it.
 fn choose(
     search: &Search<'_>,
     service: SrvService,
@@ -116,12 +113,12 @@ fn choose(
     let name = service.name(domain);
     let why = match (targets.len(), service) {
         (1, SrvService::Pop3s) => "TLS from the first octet".to_owned(),
-        (1, SrvService::Pop3) => "in clear at first, STLS follows".to_owned(),
+        (1, SrvService::Pop3) => "cleartext at first, then STLS".to_owned(),
         (count, SrvService::Pop3s) => {
             format!("TLS from the first octet; the first of {count} by priority and weight")
         }
         (count, SrvService::Pop3) => {
-            format!("in clear at first, STLS follows; the first of {count} by priority and weight")
+            format!("cleartext at first, then STLS; the first of {count} by priority and weight")
         }
     };
     say::note(&format!("{target}, by {name} SRV: {why}"));
@@ -139,7 +136,7 @@ fn choose(
             }
             names.extend(targets.iter().map(|target| target.host.clone()));
         }
-        // Nobody is there to be asked: only the domain's own word counts.
+        // There is no one to ask: only the domain's own word counts.
         Some(_) => names.extend(
             targets
                 .iter()
@@ -171,7 +168,7 @@ fn choose(
 /// RFC 6186 §6: a server outside the domain is to be confirmed.
 fn may_leave(outside: &Target, domain: &str) -> bool {
     say::warning(&format!(
-        "`{}` is outside `{domain}`, and anybody may have put it into DNS that is not signed",
+        "`{}` is outside `{domain}`, and an attacker may have put it into DNS, which is not signed",
         outside.host
     ));
     say::question(&format!("connect to `{}`? [y/N] ", outside.host));

@@ -17,11 +17,12 @@ Examples:
 /// The arguments of `explain`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ExplainArgs {
-    /// The command that was answered
+    /// Command that was answered
     #[arg(long, value_name = "VERB")]
     to: Option<String>,
 
-    /// A reply line, or a word: a command, a capability, a response code, a mechanism, a server's name
+    /// Reply line, or a word: a command, a capability, a response code, a mechanism, a server's
+    /// name
     #[arg(
         value_name = "TEXT",
         required = true,
@@ -31,7 +32,7 @@ pub(crate) struct ExplainArgs {
     text: Vec<String>,
 }
 
-/// Prints the explanation; the exit code tells whether there was one.
+/// Prints the explanation; the exit code says whether there was one.
 pub(crate) fn run(args: &ExplainArgs) -> Result<Exit, Error> {
     let context = ExplainContext {
         verb: args.to.as_ref().map(|verb| verb.to_ascii_uppercase()),

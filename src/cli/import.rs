@@ -33,7 +33,7 @@ Examples:
 const AUTO: &str = "auto";
 
 /// Where the transcripts go.
-const OUTPUT_HELP: &str = "Write to the new file OUT, or to new files in the folder OUT/, instead of standard output; several connections give several files";
+const OUTPUT_HELP: &str = "Write to OUT (a new file, or a folder OUT/ for several connections) instead of standard output";
 
 /// The arguments of `import`.
 #[derive(Debug, clap::Args)]
@@ -43,22 +43,22 @@ pub(crate) struct ImportArgs {
     #[arg(value_name = "FORMAT", value_parser = format, help = format_help())]
     format: Chosen,
 
-    /// The recordings; `-` is the standard input. Of a rawlog both NAME.in and NAME.out
+    /// Recordings; `-` is standard input; for a rawlog, NAME.in and NAME.out
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
 
     #[command(flatten)]
     place: OutputArgs,
 
-    /// In a capture: a server's port, besides 110; may be given many times
+    /// In a capture: a server's port, in addition to 110 (repeatable)
     #[arg(long = "port", value_name = "PORT")]
     ports: Vec<u16>,
 
-    /// With lines: what the client's lines look like, with a group around what was sent
+    /// With lines: pattern of the client's lines, with a group around what was sent
     #[arg(long, value_name = "REGEX")]
     client: Option<String>,
 
-    /// With lines: what the server's lines look like, likewise
+    /// With lines: pattern of the server's lines, likewise
     #[arg(long, value_name = "REGEX")]
     server: Option<String>,
 
@@ -68,7 +68,7 @@ pub(crate) struct ImportArgs {
 
 fn format_help() -> String {
     format!(
-        "What made the recording: {}; or auto",
+        "Format of the recording: {}; or auto",
         Format::names().join(", ")
     )
 }
@@ -83,7 +83,7 @@ fn format(text: &str) -> Result<Chosen, String> {
     }
     Format::from_str(&text.replace('-', "_"), true)
         .map(|format| Chosen(Some(format)))
-        .map_err(|_| format!("not one of {AUTO}, {}", Format::names().join(", ")))
+        .map_err(|_| format!("expected one of {AUTO}, {}", Format::names().join(", ")))
 }
 
 const LINES_HINT: &str = "poptalk import lines --client '^> (.*)$' --server '^< (.*)$' FILE";
@@ -141,10 +141,8 @@ fn recognize(sources: &[Source<'_>]) -> Result<Format, Error> {
             return Err(unknown(source));
         };
         if all.is_some_and(|all| all != format) {
-            let what = format!("{}: another format than the file before it", source.name);
-            return Err(
-                Error::usage(what).with_hint("import the files of each format by themselves")
-            );
+            let what = format!("{}: not the same format as the file before it", source.name);
+            return Err(Error::usage(what).with_hint("import the files of each format separately"));
         }
         all = Some(format);
     }
@@ -159,7 +157,7 @@ fn unknown(source: &Source<'_>) -> Error {
             return Error::usage(what).with_hint(service.hint);
         }
         None => format!(
-            "{}: none of the formats that are known: {}",
+            "{}: unknown format, not one of {}",
             source.name,
             Format::names().join(", ")
         ),
@@ -224,7 +222,10 @@ fn unpacked(name: &str, octets: Vec<u8>) -> Result<Vec<u8>, Error> {
 fn write(args: &ImportArgs, made: &[ImportedTranscript]) -> Result<Exit, Error> {
     let Some(output) = &args.place.output else {
         let [made] = made else {
-            let what = format!("{} connections, and one standard output", made.len());
+            let what = format!(
+                "{} connections do not fit into one standard output",
+                made.len()
+            );
             let hint = "give a folder for the transcripts: -o FOLDER/";
             return Err(Error::usage(what).with_hint(hint));
         };

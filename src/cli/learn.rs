@@ -23,22 +23,22 @@ pub(crate) const EXAMPLES: &str = "\
 Examples:
   poptalk learn                 the first lesson that is not done
   poptalk learn --list          all of them, and what is done
-  poptalk learn 6               lesson 6; its name does it too
+  poptalk learn 6               lesson 6; its name also works
   poptalk learn FOLDER          the lessons of a class, *.pop3
   poptalk learn --check FOLDER  prove that each can be solved";
 
 /// The arguments of `learn`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct LearnArgs {
-    /// A lesson's number or name, a file, or a folder of files
+    /// Number or name of a lesson, a file, or a folder of files
     #[arg(value_name = "LESSON")]
     lesson: Option<PathBuf>,
 
-    /// Name the lessons, and say which are done
+    /// List the lessons and show which are done
     #[arg(long, conflicts_with_all = ["check", "reset"])]
     list: bool,
 
-    /// Prove each lesson: its solution solves it, nothing else does
+    /// Prove that the solution of each lesson solves it, and nothing else
     #[arg(long, conflicts_with = "reset")]
     check: bool,
 
@@ -58,11 +58,11 @@ pub(crate) struct LearnArgs {
 
 /// Teaches, lists or proves.
 ///
-/// Errors: there is no such lesson, nobody is there to learn, or a file can't be written.
+/// Errors: there is no such lesson, no one is there to learn, or a file can't be written.
 pub(crate) fn run(args: LearnArgs) -> Result<Exit, Error> {
     let mut progress = Progress::read();
     let found = find(args.lesson.as_deref())?;
-    // A file that is wrong takes nothing from the others.
+    // A broken file does not affect the others.
     for error in found.wrong.iter().filter(|_| !args.reset) {
         error.say();
     }
@@ -93,7 +93,7 @@ pub(crate) fn run(args: LearnArgs) -> Result<Exit, Error> {
         return Ok(Exit::Usage);
     }
     if !io::stdin().is_terminal() {
-        return Err(Error::usage("lessons are for a person at a terminal")
+        return Err(Error::usage("lessons need a terminal")
             .with_hint("`poptalk practice` takes a script, on the same server"));
     }
     let first_open = lessons.iter().position(|lesson| !progress.has(&lesson.key));
@@ -133,7 +133,7 @@ struct Found {
     wrong: Vec<Error>,
     /// The folder, as progress knows it.
     folder: Option<PathBuf>,
-    /// The command line that goes on with these.
+    /// The command line that continues with these.
     call: String,
 }
 
@@ -170,7 +170,7 @@ fn find(wanted: Option<&Path>) -> Result<Found, Error> {
         }
         return match found.lessons.is_empty() && found.wrong.is_empty() {
             true => Err(
-                Error::usage(format!("{}: no lesson in it", wanted.display()))
+                Error::usage(format!("{}: contains no lesson", wanted.display()))
                     .with_hint("lessons are files whose names end in .pop3"),
             ),
             false => Ok(found),
@@ -213,19 +213,17 @@ fn named(name: &str, lessons: &[Lesson]) -> Result<usize, Error> {
             format!("did you mean `{}`? ", bare(one))
         });
     }
-    let hint =
-        format!("{near}`poptalk learn --list` names them; a file or a folder of files does it too");
-    Err(Error::usage(format!("there is no lesson `{name}`")).with_hint(hint))
+    let hint = format!("{near}`poptalk learn --list` lists them; a file or a folder also works");
+    Err(Error::usage(format!("unknown lesson `{name}`")).with_hint(hint))
 }
 
 fn built_in() -> Result<Vec<Lesson>, Error> {
     let lessons = LESSONS.iter().map(|(name, text)| Lesson::parse(name, text));
     let lessons: Result<_, _> = lessons.collect();
-    lessons
-        .map_err(|error| Error::usage(error.to_string()).with_hint("this is a defect of poptalk"))
+    lessons.map_err(|error| Error::usage(error.to_string()).with_hint("this is a bug in poptalk"))
 }
 
-/// Forgets what is done of the lessons that are meant, and tells what that was.
+/// Forgets what is done of the lessons that are meant, and reports what that was.
 fn reset(found: &Found, progress: &mut Progress) -> Result<Exit, Error> {
     let one = found.at.and_then(|at| found.lessons.get(at));
     let is_meant = |key: &str| match (one, &found.folder) {
@@ -235,7 +233,7 @@ fn reset(found: &Found, progress: &mut Progress) -> Result<Exit, Error> {
     };
     let forgotten = progress
         .forget(is_meant)
-        .map_err(|error| Error::about("the progress can't be written", &error))?;
+        .map_err(|error| Error::about("can't write the progress", &error))?;
     let names = forgotten
         .iter()
         .filter_map(|key| Path::new(key).file_name());
@@ -244,12 +242,8 @@ fn reset(found: &Found, progress: &mut Progress) -> Result<Exit, Error> {
         .collect();
     let text = match names.as_slice() {
         [] => "nothing to forget: none of these lessons was done".to_owned(),
-        [name] => format!("forgotten that it was done: {name}"),
-        names => format!(
-            "forgotten that these {} were done: {}",
-            names.len(),
-            names.join(", ")
-        ),
+        [name] => format!("no longer done: {name}"),
+        names => format!("no longer done ({}): {}", names.len(), names.join(", ")),
     };
     let printed = writeln!(stdio::output(), "{text}");
     Ok(say::written(&printed, Exit::Well))
@@ -269,7 +263,7 @@ fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
 
 fn read(path: &Path) -> Result<Lesson, Error> {
     let hint =
-        "the chapter `Lessons, and how to write one` of GUIDE.md tells how a lesson is written";
+        "the chapter `Lessons, and how to write one` of GUIDE.md explains how to write a lesson";
     let failed = |what: String| Error::usage(what).with_hint(hint);
     let text = std::fs::read_to_string(path)
         .map_err(|error| failed(format!("{}: {}", path.display(), plain(&error))))?;
@@ -326,7 +320,7 @@ fn check(lessons: &[Lesson]) -> Exit {
         }
     }
     if !is_proved {
-        let hint = "hint: `poptalk learn FILE` plays a lesson by hand; mend the goal, or the rows of the solution, and check again";
+        let hint = "hint: `poptalk learn FILE` plays a lesson by hand; fix the goal, or the rows of the solution, and check again";
         told = told.and_then(|()| writeln!(out, "{hint}"));
     }
     say::written(&told, exit)

@@ -30,7 +30,7 @@ const CHUNK: usize = 256 * 1024;
 #[derive(Debug, clap::Args)]
 #[command(mut_arg("fail_on", |arg| arg.default_value("should")))]
 pub(crate) struct LintArgs {
-    /// The transcripts to judge
+    /// Transcripts to judge
     #[arg(value_name = "FILE", required_unless_present = "list")]
     files: Vec<PathBuf>,
 
@@ -40,7 +40,7 @@ pub(crate) struct LintArgs {
     #[command(flatten)]
     rules: RuleArgs,
 
-    /// Name every rule: id, level, source, what it says
+    /// List every rule: id, level, source, requirement
     #[arg(long)]
     list: bool,
 }
@@ -69,7 +69,7 @@ pub(crate) fn run(args: &LintArgs) -> Result<Exit, Error> {
                 });
                 if args.report.format == Format::Text {
                     let style = Style::new(ColorChoice::Auto, Stream::Stdout);
-                    // When nobody reads any more, the exit code is still to be found.
+                    // When no one reads any longer, the exit code is still to be found.
                     let _ = findings::text(&mut out, &judged, style);
                 } else {
                     all.push(judged);

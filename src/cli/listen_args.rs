@@ -33,7 +33,7 @@ const UNREAD: Duration = Duration::from_secs(1);
 /// What a server of ours does wrong.
 #[derive(Debug, clap::Args)]
 pub(super) struct FaultArgs {
-    /// Do this wrong on purpose; may be given many times (`poptalk serve --list-faults` names them)
+    /// Misbehave in this way (repeatable; `poptalk serve --list-faults` lists them)
     #[arg(long = "fault", value_name = "NAME", value_parser = fault)]
     pub(super) chosen: Vec<&'static Fault>,
 }
@@ -41,19 +41,19 @@ pub(super) struct FaultArgs {
 /// Where a server of ours listens, and how clients come to trust it.
 #[derive(Debug, clap::Args)]
 pub(super) struct ListenArgs {
-    /// Where to listen for cleartext and STLS; port 0 takes a free one
+    /// Listen here for cleartext and STLS; port 0 picks a free one
     #[arg(long, alias = "port", value_name = "[ADDR:]PORT", value_parser = listen, default_value = "127.0.0.1:11110")]
     pub(super) listen: SocketAddr,
 
-    /// Where to listen for TLS from the first octet
+    /// Listen here for TLS from the first octet
     #[arg(long, value_name = "[ADDR:]PORT", value_parser = listen)]
     pub(super) tls_listen: Option<SocketAddr>,
 
-    /// Refuse more connections than this at the same time
+    /// Accept at most N connections at the same time
     #[arg(long, value_name = "N", default_value_t = MOST_CONNECTIONS, value_parser = connections)]
     pub(super) connections: usize,
 
-    /// Write the certificate that clients see to this file, so that they can trust it
+    /// Write the certificate that clients see to FILE, for them to trust
     #[arg(long, value_name = "FILE")]
     cert_out: Option<PathBuf>,
 }
@@ -81,10 +81,10 @@ fn fault(name: &str) -> Result<&'static Fault, String> {
         return Ok(fault);
     }
     let meant = nearest(name, fault::all().map(|fault| fault.name)).map_or_else(
-        || "`poptalk serve --list-faults` names them all".to_owned(),
+        || "`poptalk serve --list-faults` lists them all".to_owned(),
         |meant| format!("did you mean `{meant}`?"),
     );
-    Err(format!("there is no such fault; {meant}"))
+    Err(format!("unknown fault; {meant}"))
 }
 
 /// Reads where to listen: ADDR:PORT; or PORT or :PORT, which is this machine alone.
@@ -114,7 +114,8 @@ pub(super) fn interrupt() -> Result<Arc<AtomicBool>, Error> {
     Ok(is_interrupted)
 }
 
-/// Sets a flag at an interrupt, from now on. To be called when all files are open: a FIFO among them can wait for ever.
+/// Sets a flag at an interrupt, from now on. To be called when all files are open: a FIFO among
+/// them can wait indefinitely.
 pub(super) fn catch(is_interrupted: &Arc<AtomicBool>) -> Result<(), Error> {
     for signal in [SIGINT, SIGTERM] {
         signal_hook::flag::register(signal, Arc::clone(is_interrupted))
@@ -128,8 +129,9 @@ pub(super) fn catch(is_interrupted: &Arc<AtomicBool>) -> Result<(), Error> {
     Ok(())
 }
 
-/// Ends the program after an interrupt when nobody reads what it prints: a full pipe would hold it for ever. What was recorded is
-/// in the transcripts already, only their last events are missing.
+/// Ends the program after an interrupt when no one reads what it prints: a full pipe would hold it
+/// indefinitely. What was recorded is in the transcripts already, only their last events are
+/// missing.
 fn end_unread(is_interrupted: &AtomicBool) {
     let mut waiting = (None, Instant::now());
     loop {
@@ -150,7 +152,7 @@ fn end_unread(is_interrupted: &AtomicBool) {
 fn connections(text: &str) -> Result<usize, &'static str> {
     match text.parse() {
         Ok(count @ 1..=10_000) => Ok(count),
-        _ => Err("a number from 1 to 10000"),
+        _ => Err("expected a number from 1 to 10000"),
     }
 }
 
@@ -186,7 +188,7 @@ pub(super) fn announce(server: &Server, what: &str) -> io::Result<()> {
     print(&format!("ready {address}{tls} {what}"))
 }
 
-/// Whether the program is to end: it was interrupted, or nobody reads what it prints.
+/// Whether the program is to end: it was interrupted, or no one reads what it prints.
 pub(super) fn is_over(is_interrupted: &AtomicBool) -> bool {
     is_interrupted.load(Ordering::SeqCst) || stdio::has_lost_reader()
 }
@@ -196,15 +198,14 @@ fn tell_reach(addresses: [Option<SocketAddr>; 2]) {
     for address in addresses.into_iter().flatten() {
         if !address.ip().to_canonical().is_loopback() {
             say::warning(&format!(
-                "listening on {address}, not for this machine alone: whoever reaches that port can connect, and all that is \
-                 in clear can be read on the way"
+                "listening on {address}, not only for this machine: anyone who can reach that port can connect, and cleartext can be read on the network path"
             ));
         }
     }
 }
 
-/// Prints where the server listens and what it is, and a line for each connection, until the program is to end or nobody reads
-/// the lines; returns the exit code.
+/// Prints where the server listens and what it is, and a line for each connection, until the
+/// program is to end or no one reads the lines; returns the exit code.
 pub(super) fn emit(
     server: Server,
     what: &str,
@@ -220,14 +221,14 @@ pub(super) fn emit(
         }
     }
     let is_whole = server.stop();
-    // What was open is told as well.
+    // Connections that were open are also reported.
     for event in events {
         printed = printed.and_then(|()| print(&event.to_string()));
     }
     say::written(&printed, recorded(is_whole))
 }
 
-/// How a server ends whose transcripts are whole, or not: why was told.
+/// The exit code of a server, by whether its transcripts are whole; the reason was reported.
 pub(super) fn recorded(is_whole: bool) -> Exit {
     if is_whole { Exit::Well } else { Exit::Usage }
 }

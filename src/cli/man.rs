@@ -15,17 +15,17 @@ use crate::base::stdio;
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   poptalk man | man -l -                     read the page of poptalk
-  poptalk man replay | man -l -              that of a subcommand
+  poptalk man replay | man -l -              read the page of a subcommand
   poptalk man --dir ~/.local/share/man/man1  write them all";
 
 /// The arguments of `man`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ManArgs {
-    /// The page of this subcommand
+    /// Subcommand to print the page of
     #[arg(value_name = "SUBCOMMAND", conflicts_with = "dir")]
     subcommand: Option<String>,
 
-    /// Write all pages into this folder: poptalk.1, poptalk-replay.1, ...
+    /// Write all pages to FOLDER: poptalk.1, poptalk-replay.1, ...
     #[arg(long, value_name = "FOLDER")]
     dir: Option<PathBuf>,
 }
@@ -43,8 +43,8 @@ pub(crate) fn run(args: &ManArgs, command: clap::Command) -> Result<Exit, Error>
     };
     let Some(page) = page else {
         let name = args.subcommand.as_deref().unwrap_or_default();
-        return Err(Error::usage(format!("there is no subcommand `{name}`"))
-            .with_hint("poptalk --help names them all"));
+        return Err(Error::usage(format!("unknown subcommand `{name}`"))
+            .with_hint("poptalk --help lists them all"));
     };
     let mut out = stdio::output();
     let result = Man::new(page).render(&mut out).and_then(|()| out.flush());

@@ -35,12 +35,12 @@ use crate::base::say;
 use crate::base::stdio;
 use crate::base::style::{ColorChoice, Style};
 
-/// What stands under the first screen of help.
-const EXAMPLES: &str = "  poptalk practice                           try it without any server
+/// What follows the first screen of help.
+const EXAMPLES: &str = "  poptalk practice                           try it without a server
   poptalk --tls mail.example.org             options: poptalk connect -h
   poptalk -c capa -c quit mail.example.org   two commands, then leave
 Manual: poptalk man | man -l -   Shells: poptalk completions bash, zsh, ...
-Exit: 0 well, 1 refused or found, 2 usage, 3 connection, 4 TLS, 5 time-out";
+Exit: 0 success, 1 refused or found, 2 usage, 3 connection, 4 TLS, 5 time-out";
 
 /// A raw console for POP3: type it by hand, see every octet, keep the transcript
 #[derive(Debug, Parser)]
@@ -64,7 +64,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum CliCommand {
-    /// Open the console on a server, or play a script at it
+    /// Open the console on a server, or run a script
     #[command(after_help = connect::EXAMPLES)]
     Connect(Later<connect::ConnectArgs>),
     /// Open the console on the built-in practice server
@@ -73,16 +73,16 @@ enum CliCommand {
     /// Learn POP3 by typing it: lessons in the console
     #[command(after_help = learn::EXAMPLES)]
     Learn(Later<learn::LearnArgs>),
-    /// Be a server: the practice maildrop on a port
+    /// Run the practice server on a port
     #[command(after_help = serve::EXAMPLES)]
     Serve(Later<serve::ServeArgs>),
-    /// Stand between a mail client and a server, and record
+    /// Record what passes between a mail client and a server
     #[command(after_help = proxy::EXAMPLES)]
     Proxy(Later<proxy::ProxyArgs>),
-    /// Play the client's side of transcripts again, and compare
+    /// Replay the client's side of transcripts and compare the replies
     #[command(after_help = replay::EXAMPLES)]
     Replay(Later<replay::ReplayArgs>),
-    /// Show a transcript as on the screen, or take the messages out of it
+    /// Show a transcript as on the screen, or extract its messages
     #[command(after_help = show::EXAMPLES)]
     Show(Later<show::ShowArgs>),
     /// Compare two transcripts, exchange by exchange
@@ -94,16 +94,16 @@ enum CliCommand {
     /// Judge transcripts by the rules of the RFCs
     #[command(after_help = lint::EXAMPLES)]
     Lint(Later<lint::LintArgs>),
-    /// Make transcripts of recordings that other programs made
+    /// Convert recordings of other programs to transcripts
     #[command(after_help = import::EXAMPLES)]
     Import(Later<import::ImportArgs>),
     /// Hide secrets, message data and names in a transcript
     #[command(after_help = redact::EXAMPLES)]
     Redact(Later<redact::RedactArgs>),
-    /// Say what a reply, a response code, a capability or a command means
+    /// Explain a reply, a response code, a capability or a command
     #[command(after_help = explain::EXAMPLES)]
     Explain(Later<explain::ExplainArgs>),
-    /// Print what a shell needs to complete poptalk's arguments
+    /// Print a completion script for a shell
     #[command(hide = true, after_help = completions::EXAMPLES)]
     Completions(Later<completions::CompletionsArgs>),
     /// Print the manual pages
@@ -163,8 +163,8 @@ fn meant(host: &str) -> Option<String> {
     nearest(host, names).map(str::to_owned)
 }
 
-/// Prints the help that was asked for, or what is wrong with the arguments. It holds words of whoever made the command line:
-/// what could drive a terminal is made visible in them first.
+/// Prints the help that was asked for, or what is wrong with the arguments. It holds words of the
+/// command line's author: what could drive a terminal is made visible in them first.
 fn refuse(error: &clap::Error) -> ExitCode {
     let given: Vec<OsString> = std::env::args_os().collect();
     let safe: Vec<OsString> = given.iter().map(|word| safe_word(word)).collect();

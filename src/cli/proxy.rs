@@ -29,8 +29,8 @@ Examples:
 /// The arguments of `proxy`.
 #[derive(Debug, clap::Args)]
 #[command(
-    mut_arg("tls", |arg| arg.help("TLS with the server from the first octet, as on port 995")),
-    mut_arg("stls", |arg| arg.help("Send STLS to the server before the mail client is greeted")),
+    mut_arg("tls", |arg| arg.help("Use TLS to the server from the first octet, as on port 995")),
+    mut_arg("stls", |arg| arg.help("Send STLS to the server before greeting the mail client")),
 )]
 pub(crate) struct ProxyArgs {
     /// The server: HOST, HOST:PORT, or a pop3:// or pop3s:// URL
@@ -40,11 +40,11 @@ pub(crate) struct ProxyArgs {
     #[command(flatten)]
     ports: ListenArgs,
 
-    /// A certificate for mail clients in PEM form, instead of a self-signed one
+    /// Use this certificate (PEM) for mail clients instead of a self-signed one
     #[arg(long, value_name = "FILE", requires = "listen_key")]
     listen_cert: Option<PathBuf>,
 
-    /// The key of --listen-cert in PEM form
+    /// Key of --listen-cert (PEM)
     #[arg(long, value_name = "FILE", requires = "listen_cert")]
     listen_key: Option<PathBuf>,
 
@@ -70,23 +70,23 @@ pub(crate) struct ProxyArgs {
     #[arg(short, long)]
     verbose: bool,
 
-    /// Close a connection on which nothing has moved for this time [default: 1800]
+    /// Close a connection after this many idle seconds [default: 1800]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     timeout: Option<Duration>,
 
-    /// Close a connection on which more than this has passed: octets, or with K, M or G [default: 4G]
+    /// Limit what passes on a connection: octets, or with K, M or G [default: 4G]
     #[arg(long, value_name = "SIZE", value_parser = read_size)]
     max_size: Option<u64>,
 }
 
-/// Stands in between until an interrupt.
+/// Relays until an interrupt.
 ///
 /// Errors: a file or a folder that was given is not usable, or there is no proxy.
 pub(crate) fn run(args: ProxyArgs) -> Result<Exit, Error> {
     let named = target::parse(&args.host, None, args.start.tls)?;
     if named.user.is_some() {
         let what = "a user in the URL: the clients of the proxy log in, not the proxy";
-        return Err(Error::usage(what).with_hint("leave USER@ out"));
+        return Err(Error::usage(what).with_hint("omit USER@"));
     }
     let target = named.target;
     args.start.check(&target)?;
@@ -95,7 +95,7 @@ pub(crate) fn run(args: ProxyArgs) -> Result<Exit, Error> {
         ("--listen-key", args.listen_key.as_ref()),
     )?;
     let server_tls = args.tls_args.settings();
-    // A mistake in these files is told now, and not to a mail client.
+    // A mistake in these files is reported now, and not to a mail client.
     let usable = || -> Result<(), tls::TlsError> {
         server_tls.ca.as_deref().map(tls::read_ca).transpose()?;
         if let Some((certificate, key)) = &server_tls.own_certificate {
@@ -106,7 +106,7 @@ pub(crate) fn run(args: ProxyArgs) -> Result<Exit, Error> {
     usable().map_err(|error| Error::usage(error.what).with_hint("give a file in PEM form"))?;
     let (log, place) = log_place(&args.folder, args.no_log.no_log)?;
     if args.secrets.keep_secrets {
-        say::warning("--keep-secrets: passwords are written in clear, and shown with -v");
+        say::warning("--keep-secrets: passwords are written in cleartext, and shown with -v");
     }
     let shown_target = target.to_string();
     let options = ProxyOptions {

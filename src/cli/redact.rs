@@ -33,21 +33,21 @@ const BLOCK: usize = 64 * 1024;
 /// The arguments of `redact`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct RedactArgs {
-    /// The transcript; `-` is the standard input
+    /// Transcript; `-` is standard input
     #[arg(value_name = "FILE")]
     file: PathBuf,
 
     #[command(flatten)]
     place: OutputArgs,
 
-    /// Hide what stands on the lines of this file too, wherever it comes
+    /// Also hide each line of this file, wherever it appears
     #[arg(long, value_name = "FILE")]
     secret_file: Option<PathBuf>,
 
     #[command(flatten)]
     data: BodiesArgs,
 
-    /// Replace user names, and mail addresses in status lines, by user-1 and so on
+    /// Replace user names, and mail addresses in status lines, with user-1, ...
     #[arg(long)]
     names: bool,
 }
@@ -72,7 +72,7 @@ fn redact(args: &RedactArgs) -> Result<(), Error> {
     };
     let unread = |error: io::Error| {
         let hint = match error.kind() {
-            io::ErrorKind::FileTooLarge => "write it into a file, and give that",
+            io::ErrorKind::FileTooLarge => "write it to a file, and give that",
             _ => "give a transcript that can be read",
         };
         Error::about(args.file.display(), &error).with_hint(hint)
@@ -136,7 +136,7 @@ fn collect(mut redactor: Redactor, input: &File) -> Hider {
     redactor.into_hider()
 }
 
-/// A terminal: what a recording of a stranger holds besides rows must not drive it. Whole lines are written to it.
+/// A terminal: a stranger's recording must not drive it. Whole lines are written to it.
 pub(super) struct Safe<W>(pub(super) W);
 
 impl<W: Write> Write for Safe<W> {
@@ -168,7 +168,7 @@ fn remember(hider: &mut Hider, path: &Path) -> Result<(), Error> {
     }
     if hider.take_short() {
         say::warning(
-            "a secret of less than four octets can't be hidden wherever it comes; it was passed over",
+            "a secret shorter than four octets can't be hidden everywhere; it was skipped",
         );
     }
     Ok(())
@@ -199,7 +199,7 @@ fn copy(
     failure.map_or(Ok(()), Err)
 }
 
-/// Writes a block; false when nobody reads any more.
+/// Writes a block; false when no one reads any longer.
 fn write(args: &RedactArgs, output: &mut dyn Write, out: &mut Vec<u8>) -> Result<bool, Error> {
     let result = output.write_all(out).and_then(|()| output.flush());
     out.clear();

@@ -36,10 +36,10 @@ use crate::servers::Account;
 /// What stands under the help.
 pub(crate) const EXAMPLES: &str = "\
 Examples:
-  poptalk replay recording.pop3           at the server that it names
+  poptalk replay recording.pop3           on the server that it names
   poptalk replay recording.pop3 --to localhost:1110
   poptalk replay tests/*.pop3 --to practice -j 4 --format junit
-  poptalk replay recording.pop3 --update  take over what the server says now";
+  poptalk replay recording.pop3 --update  record the server's new replies in it";
 
 /// What the head of a transcript calls the practice server.
 const PRACTICE: &str = "practice";
@@ -47,23 +47,23 @@ const PRACTICE: &str = "practice";
 /// The arguments of `replay`.
 #[derive(Debug, clap::Args)]
 #[command(
-    mut_arg("user", |arg| arg.help("The name that logs in, where the recording hides it")),
+    mut_arg("user", |arg| arg.help("User name to log in with, where the recording hides it")),
     mut_arg("timeout", |arg| arg.help("Seconds to wait for a connection, and for each reply [default: 15, and 60]")),
 )]
 pub(crate) struct ReplayArgs {
-    /// The transcripts to play
+    /// Transcripts to play
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
 
-    /// The server to play at: HOST, HOST:PORT, a URL, or `practice` [default: the recorded one]
+    /// Server to play on: HOST, HOST:PORT, a URL, or `practice` [default: the recorded one]
     #[arg(long, value_name = "HOST")]
     to: Option<String>,
 
-    /// TLS from the first octet, whatever was recorded
+    /// Use TLS from the first octet, whatever was recorded
     #[arg(long, conflicts_with = "clear")]
     tls: bool,
 
-    /// No TLS at the start, whatever was recorded
+    /// Start without TLS, whatever was recorded
     #[arg(long)]
     clear: bool,
 
@@ -73,19 +73,19 @@ pub(crate) struct ReplayArgs {
     #[command(flatten)]
     credentials: CredentialArgs,
 
-    /// What to send for the hole `{{NAME}}`
+    /// Send VALUE for the hole `{{NAME}}`
     #[arg(long, value_name = "NAME=VALUE", value_parser = value)]
     set: Vec<(String, String)>,
 
-    /// Send each hole as its name in braces, for a server that takes anything, such as `poptalk serve FILE`
+    /// Send each hole as its name in braces, for servers such as `poptalk serve FILE`
     #[arg(long)]
     send_names: bool,
 
-    /// Play commands that change the maildrop also at a server that is not this machine
+    /// Allow commands that change the maildrop on a server other than this machine
     #[arg(long)]
     allow_changes: bool,
 
-    /// Go on where the conversation leaves the recording
+    /// Continue after the server's replies diverge from the recording
     #[arg(long)]
     keep_going: bool,
 
@@ -93,19 +93,19 @@ pub(crate) struct ReplayArgs {
     #[arg(long)]
     timing: bool,
 
-    /// With --timing: so many times faster
+    /// With --timing: play this many times faster
     #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = factor, requires = "timing")]
     speed: f64,
 
-    /// With --timing: no pause is longer
+    /// With --timing: limit each pause
     #[arg(long, value_name = "SECONDS", value_parser = seconds, requires = "timing")]
     max_pause: Option<Duration>,
 
-    /// How many files are played at the same time
+    /// Play this many files at the same time
     #[arg(short = 'j', long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
     jobs: u16,
 
-    /// Rewrite each file with what came now; its holes, prose and head stay
+    /// Rewrite each file with the new replies, keeping holes, prose and head
     #[arg(long)]
     update: bool,
 
@@ -129,18 +129,18 @@ pub(crate) struct ReplayArgs {
 }
 
 fn value(text: &str) -> Result<(String, String), &'static str> {
-    let (name, value) = text.split_once('=').ok_or("not NAME=VALUE")?;
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
     if value.contains(['\r', '\n']) {
-        return Err("a value stands within a line: it can't hold CR or LF");
+        return Err("a value is part of a line: it can't contain CR or LF");
     }
     Ok((name.to_owned(), value.to_owned()))
 }
 
 fn factor(text: &str) -> Result<f64, &'static str> {
-    let factor: f64 = text.parse().map_err(|_| "not a number")?;
+    let factor: f64 = text.parse().map_err(|_| "expected a number")?;
     match factor.is_finite() && factor > 0.0 {
         true => Ok(factor),
-        false => Err("not a number above zero"),
+        false => Err("expected a number above zero"),
     }
 }
 
@@ -164,7 +164,7 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<Exit, Error> {
         && let Some(job) = jobs.iter().find(|job| job.leg.is_some())
     {
         let what = format!(
-            "{} was recorded by a proxy, and can't be updated",
+            "{} was recorded by a proxy and can't be updated",
             job.file.display()
         );
         return Err(Error::usage(what).with_hint("replay it without --update"));
@@ -305,11 +305,11 @@ fn play(args: &ReplayArgs, job: &Job<'_>, progress: &mut dyn FnMut(u64)) -> Resu
         && !is_loopback(&target.host)
     {
         let what = format!(
-            "row {row} of {}: `{verb}` changes the maildrop, or may, and {} is not this machine",
+            "row {row} of {}: `{verb}` changes or may change the maildrop, and {} is not this machine",
             file.display(),
             target.host
         );
-        return Err(Error::usage(what).with_hint("--allow-changes plays it all the same"));
+        return Err(Error::usage(what).with_hint("--allow-changes plays it anyway"));
     }
     let plan = Plan {
         server: if serving.is_some() {
@@ -339,7 +339,7 @@ fn play(args: &ReplayArgs, job: &Job<'_>, progress: &mut dyn FnMut(u64)) -> Resu
         }),
         values,
         sends_names: args.send_names,
-        // The practice server's is told to everybody, so nobody needs to be asked.
+        // The practice server's password is public, so there is no prompt.
         password: serving.is_some().then(|| Account::practice().password),
         ..Options::default()
     };
@@ -359,7 +359,7 @@ fn judge(args: &ReplayArgs, job: &Job<'_>, played: &Played) -> Done {
     let file = job.file;
     if played.limit == Some(Limit::Octets) {
         let most = figures::size(args.limits.max_size.unwrap_or(MAX_SIZE));
-        let what = format!("{}: more than {most} came from the server", file.display());
+        let what = format!("{}: the server sent more than {most}", file.display());
         Error::usage(what).with_hint(report::MORE_HINT).say();
     }
     let mut done = Done {
@@ -384,7 +384,9 @@ fn judge(args: &ReplayArgs, job: &Job<'_>, played: &Played) -> Done {
             Ok(false) => {}
             Err(why) => {
                 let what = format!("{}: {why}", file.display());
-                Error::usage(what).with_hint("it is as it was").say();
+                Error::usage(what)
+                    .with_hint("the file was left unchanged")
+                    .say();
                 done.exit = Exit::Usage;
             }
         }
@@ -416,7 +418,7 @@ fn compare(
     let end = match played.failure {
         _ if done.is_alike => "",
         Some(Exit::NoConnection) => "; the connection was lost",
-        Some(Exit::TimedOut) => "; a reply did not come in time",
+        Some(Exit::TimedOut) => "; timed out waiting for a reply",
         Some(Exit::Tls) => "; TLS failed",
         _ => "",
     };
@@ -479,7 +481,7 @@ fn differences(
 fn verdict(played: &Played, summary: &DiffSummary) -> String {
     match (&played.departure, summary.different) {
         (Some(departure), _) => format!(
-            "left the recording at row {}: {} was recorded, {} came",
+            "diverged from the recording at row {}: {} was recorded, {} was received",
             departure.row,
             departure.recorded.start(),
             departure.live.start()

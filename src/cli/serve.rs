@@ -39,31 +39,31 @@ const LONGEST_AUTOLOGOUT: u64 = 366 * 24 * 60 * 60;
 
 /// The arguments of `serve`.
 #[derive(Debug, clap::Args)]
-#[command(mut_arg("log", |arg| arg.help("Write a transcript of each visit into this folder")))]
+#[command(mut_arg("log", |arg| arg.help("Write a transcript of each visit to this folder")))]
 pub(crate) struct ServeArgs {
-    /// Play the server's side of this transcript, and expect the client's, in place of the practice maildrop
+    /// Play the server's side of this transcript and expect the client's, instead of practice mail
     file: Option<PathBuf>,
 
-    /// With FILE: wait before each line as long as the recorded server did
+    /// With FILE: keep the recorded server's pauses
     #[arg(long, requires = "file")]
     timing: bool,
 
-    /// With FILE: answer by command, in whatever order the client asks
+    /// With FILE: answer recorded commands in any order
     #[arg(long, alias = "loose", requires = "file", conflicts_with = "timing")]
     any_order: bool,
 
     #[command(flatten)]
     faults: FaultArgs,
 
-    /// Name every fault: what it does, and which rules find it
+    /// List every fault, what it does, and which rules find it
     #[arg(long)]
     list_faults: bool,
 
-    /// Serve the messages of this Maildir or mbox file; nothing in it is changed
+    /// Serve the messages of this Maildir or mbox file, without changing it
     #[arg(long, value_name = "PATH", conflicts_with = "file")]
     mailbox: Option<PathBuf>,
 
-    /// With --mailbox: remove from it what clients delete
+    /// With --mailbox: delete from it what clients delete
     #[arg(long, requires = "mailbox")]
     allow_delete: bool,
 
@@ -73,45 +73,45 @@ pub(crate) struct ServeArgs {
     #[command(flatten)]
     data: BodiesArgs,
 
-    /// Write no more than this into all transcripts of --log together: octets, or with K, M or G [default: 4G]
+    /// Limit the transcripts of --log in all: octets, or with K, M or G [default: 4G]
     #[arg(long, value_name = "SIZE", value_parser = read_size, requires = "log")]
     max_size: Option<u64>,
 
     #[command(flatten)]
     ports: ListenArgs,
 
-    /// The name to log in with
+    /// User name to log in with
     #[arg(long, value_name = "NAME", default_value = "alice", value_parser = name)]
     user: String,
 
-    /// The password to log in with; it is shown, as everything here is for practice
+    /// Password to log in with; shown, since it is for practice
     #[arg(long, value_name = "PASSWORD", default_value = "wonderland", value_parser = password)]
     password: String,
 
-    /// Close a connection after this time without a command
+    /// Close a connection after this many seconds without a command
     #[arg(long, value_name = "SECONDS", default_value_t = AUTOLOGOUT.as_secs(),
           value_parser = clap::value_parser!(u64).range(1..=LONGEST_AUTOLOGOUT))]
     autologout: u64,
 
-    /// Hold the reply to a wrong name or password back for this time
+    /// Delay the reply to a failed login by this many seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 1,
           value_parser = clap::value_parser!(u64).range(..=60))]
     login_pause: u64,
 
-    /// Close a connection after this number of failed logins
+    /// Close a connection after N failed logins
     #[arg(long, value_name = "N", default_value_t = 10,
           value_parser = clap::value_parser!(u32).range(1..))]
     login_tries: u32,
 
-    /// A certificate for TLS in PEM form, instead of a self-signed one
+    /// Use this certificate (PEM) instead of a self-signed one
     #[arg(long, value_name = "FILE", requires = "key")]
     cert: Option<PathBuf>,
 
-    /// The key of --cert in PEM form
+    /// Key of --cert (PEM)
     #[arg(long, value_name = "FILE", requires = "cert")]
     key: Option<PathBuf>,
 
-    /// Ask clients for a certificate that this authority (PEM form) has issued, for AUTH EXTERNAL
+    /// Request client certificates from this authority (PEM), for AUTH EXTERNAL
     #[arg(long, value_name = "FILE")]
     client_ca: Option<PathBuf>,
 }
@@ -119,12 +119,12 @@ pub(crate) struct ServeArgs {
 /// A name that USER and APOP can carry: RFC 1939 §3 separates arguments by a space.
 fn name(text: &str) -> Result<String, &'static str> {
     if text.is_empty() || !text.bytes().all(|octet| matches!(octet, b'!'..=b'~')) {
-        return Err("a name has visible ASCII characters only, and at least one");
+        return Err("a name consists of one or more visible ASCII characters");
     }
     Ok(text.to_owned())
 }
 
-/// A password that PASS can carry: all that stands on the line.
+/// A password that PASS can carry: all that is on the line.
 fn password(text: &str) -> Result<String, &'static str> {
     if text.contains(char::is_control) || text.len() > 200 {
         return Err("a password has at most 200 octets and no control characters");
@@ -169,7 +169,7 @@ pub(crate) fn run(args: ServeArgs) -> Result<Exit, Error> {
         bodies: args.data.bodies,
         max_size: args.max_size.unwrap_or(MAX_SIZE),
         account: Account {
-            // Who gives a name or password of their own wants no others beside it.
+            // A name or password that was given is the only one.
             is_practice: (&args.user, &args.password) == (&practice.user, &practice.password),
             user: args.user,
             password: args.password,
@@ -184,7 +184,7 @@ pub(crate) fn run(args: ServeArgs) -> Result<Exit, Error> {
     };
     if args.mailbox.is_some() && options.account.is_practice {
         say::warning(
-            "everybody knows this name and password: who can connect can read that mail; --password gives another",
+            "this name and password are public: anyone who can connect can read that mail; --password sets a different one",
         );
     }
     let Account { user, password, .. } = options.account.clone();
@@ -209,7 +209,7 @@ fn mailbox(path: &Path, may_delete: bool) -> Result<Maildrop, Error> {
             .with_hint("name a Maildir, a folder with `cur` and `new` in it, or an mbox file")
     })?;
     Maildrop::kept_in(Arc::new(mailbox))
-        .map_err(|StoreFailure| failed("no messages of it can be served"))
+        .map_err(|StoreFailure| failed("none of its messages can be served"))
 }
 
 /// One line a fault.
@@ -227,7 +227,7 @@ fn list_faults() -> Exit {
     say::written(&result.and_then(|()| out.flush()), Exit::Well)
 }
 
-/// Reads the whole of a transcript once, so that a mistake in it is told now and not to a client.
+/// Reads the whole transcript once, so that a mistake in it is reported now and not to a client.
 fn recording(path: &Path, is_timed: bool, is_loose: bool) -> Result<ServedRecording, Error> {
     // It is read again for each client.
     let file = regular::open(path, Links::Follow).map_err(|error| {

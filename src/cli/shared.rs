@@ -19,7 +19,7 @@ const ALIGNMENT_MAX: Duration = Duration::from_secs(2);
 /// When TLS begins.
 #[derive(Debug, clap::Args)]
 pub(super) struct TlsStartArgs {
-    /// TLS from the first octet, as on port 995
+    /// Use TLS from the first octet, as on port 995
     #[arg(long, group = "security")]
     pub(super) tls: bool,
 
@@ -34,7 +34,7 @@ impl TlsStartArgs {
         match self.stls && target.is_tls {
             true => Err(
                 Error::usage("--stls on a port where TLS is on from the first octet")
-                    .with_hint("leave --stls out"),
+                    .with_hint("omit --stls"),
             ),
             false => Ok(()),
         }
@@ -44,7 +44,7 @@ impl TlsStartArgs {
 /// Where the transcripts of several sessions go.
 #[derive(Debug, clap::Args)]
 pub(super) struct LogFolderArgs {
-    /// Write the transcripts to new files in this folder [default: the state folder]
+    /// Write transcripts to new files in FOLDER [default: the state folder]
     #[arg(long, value_name = "FOLDER")]
     pub(super) log: Option<PathBuf>,
 }
@@ -79,7 +79,7 @@ impl LogFolderArgs {
 /// Where one result goes.
 #[derive(Debug, clap::Args)]
 pub(super) struct OutputArgs {
-    /// Write to the new file OUT, or to a new file in the folder OUT/, instead of standard output
+    /// Write to OUT (a new file, or a folder OUT/) instead of standard output
     #[arg(short, long, value_name = "OUT")]
     pub(super) output: Option<PathBuf>,
 }
@@ -87,7 +87,7 @@ pub(super) struct OutputArgs {
 /// How a report is printed.
 #[derive(Debug, clap::Args)]
 pub(super) struct FormatArgs {
-    /// How to print
+    /// Output format
     #[arg(long, value_enum, default_value_t)]
     pub(super) format: Format,
 }
@@ -95,11 +95,11 @@ pub(super) struct FormatArgs {
 /// Which rules judge, and which findings are a failure.
 #[derive(Debug, clap::Args)]
 pub(super) struct RuleArgs {
-    /// Judge by this rule only; may be given many times
+    /// Apply only this rule (repeatable)
     #[arg(long, value_name = "ID")]
     only: Vec<String>,
 
-    /// End with 1 for findings of this level and above
+    /// Exit with 1 if there are findings at or above this level
     #[arg(long, value_enum, value_name = "LEVEL", default_value = "must")]
     fail_on: Level,
 }
@@ -133,10 +133,8 @@ impl RuleArgs {
         let near = ids.iter().max_by_key(likeness);
         let near = near.filter(|id| likeness(id) > 2);
         let meant = near.map_or(String::new(), |id| format!("did you mean `{id}`? "));
-        Err(
-            Error::usage(format!("--only: there is no rule `{unknown}`"))
-                .with_hint(format!("{meant}`{lists}` names every rule")),
-        )
+        Err(Error::usage(format!("--only: unknown rule `{unknown}`"))
+            .with_hint(format!("{meant}`{lists}` lists every rule")))
     }
 }
 
@@ -147,7 +145,7 @@ pub(super) struct ComparisonArgs {
     #[arg(long, value_enum, default_value_t)]
     level: diff::Level,
 
-    /// Match messages by their unique-ids instead of their numbers, where both recordings have UIDL
+    /// Match messages by unique-id instead of number, if both recordings have UIDL
     #[arg(long)]
     pub(super) map_uidl: bool,
 }

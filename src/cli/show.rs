@@ -34,7 +34,7 @@ mod folder;
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   poptalk show recording.pop3                   as on the screen
-  poptalk show recording.pop3 --messages mails  one file a message
+  poptalk show recording.pop3 --messages mails  one file per message
   poptalk show recording.pop3 --timeline        where the time went
   poptalk show recording.pop3 --html page.html  one page for a bug report";
 
@@ -47,27 +47,27 @@ pub(crate) struct ShowArgs {
     /// The transcript
     file: PathBuf,
 
-    /// Also the milliseconds since the line before
+    /// Show the milliseconds since the previous line
     #[arg(long)]
     times: bool,
 
-    /// Take the messages out: each RETR, un-stuffed, into a file in this folder
+    /// Save each fetched message, unstuffed, to a file in FOLDER
     #[arg(long, value_name = "FOLDER", group = "what")]
     messages: Option<PathBuf>,
 
-    /// Draw where the time went: a line an exchange, with bars for the wait and the transfer
+    /// Draw the time of each exchange: bars for the wait and the transfer
     #[arg(long, group = "what")]
     timeline: bool,
 
-    /// Write a page of its own into this file, or into the folder FILE/, with what the rules find
+    /// Write a page with the rules' findings to FILE (or a folder FILE/)
     #[arg(long, value_name = "FILE", group = "what")]
     html: Option<PathBuf>,
 
-    /// Write a picture of a terminal with the start of the session into this file, or into the folder FILE/
+    /// Write a picture of the session's start to FILE (or a folder FILE/)
     #[arg(long, value_name = "FILE", group = "what")]
     svg: Option<PathBuf>,
 
-    /// With --svg: how many rows it has at most
+    /// With --svg: draw at most COUNT rows
     #[arg(long, value_name = "COUNT", default_value_t = 40, requires = "svg")]
     rows: usize,
 
@@ -195,7 +195,7 @@ fn screen(args: &ShowArgs, source: &mut ShowInput) -> Result<(), Trouble> {
     let mut out = BufWriter::with_capacity(BLOCK, stdio::output());
     let canvas = Terminal::new(&mut out, style.has_colour());
     let shown = on_canvas(canvas, options(args), source).map(drop);
-    // What stands before an error is shown, too.
+    // What comes before an error is shown, too.
     out.flush().map_err(Trouble::Stdout).and(shown)
 }
 
@@ -217,7 +217,7 @@ fn paged(args: &ShowArgs, source: &mut ShowInput) -> Result<(), Trouble> {
         on_canvas(lines, options(args), source).map(drop)
     });
     match shown.map_err(Trouble::Stdout)? {
-        // The pager was left, or told that there is no room.
+        // The pager was left, or has reported that there is no room.
         Err(Trouble::Stdout(_)) | Ok(()) => Ok(()),
         Err(trouble) => Err(trouble),
     }
@@ -314,7 +314,7 @@ fn messages(source: &mut ShowInput, path: &Path) -> Result<(), Trouble> {
     out.flush().map_err(Trouble::Stdout)?;
     let mut said = format!("{} in {}", counted(whole, "message"), path.display());
     if cut > 0 {
-        said.push_str(&format!(", and {cut} not whole: *.cut.eml"));
+        said.push_str(&format!(", and {cut} incomplete: *.cut.eml"));
     }
     say::note(&said);
     read

@@ -20,10 +20,7 @@ impl ValueEnum for ColorChoice {
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
         match self {
-            Self::Auto => value(
-                "auto",
-                "On a terminal that has them, unless NO_COLOR is set",
-            ),
+            Self::Auto => value("auto", "On a terminal with colours, unless NO_COLOR is set"),
             Self::Always => value("always", "Always"),
             Self::Never => value("never", "Never"),
         }
@@ -39,8 +36,7 @@ impl ValueEnum for diff::Level {
         match self {
             Self::Status => value(
                 "status",
-                "The commands (verb in any case, and arguments that are no secret), `+OK` or `-ERR` of each reply, whether it \
-                 came whole, lines that nobody asked for, TLS, time-outs",
+                "Commands (verb in any case, arguments that are not secret), `+OK` or `-ERR` of each reply, whether it is complete, unsolicited lines, TLS, time-outs",
             ),
             Self::Fields => value(
                 "fields",
@@ -49,13 +45,11 @@ impl ValueEnum for diff::Level {
             ),
             Self::Text => value(
                 "text",
-                "Also the text of status lines, greeting and listings as it stands; not the timestamp of the greeting, SASL, \
-                 line ends",
+                "Also the exact text of status lines, greeting and listings; not the greeting's timestamp, SASL, line ends",
             ),
             Self::Octets => value(
                 "octets",
-                "Every octet of both sides, line ends and dot-stuffing included; only holes, times and the text of events are \
-                 left out",
+                "Every octet of both sides, line ends and dot-stuffing included; all but holes, times and the text of events",
             ),
         }
     }
@@ -70,10 +64,10 @@ impl ValueEnum for finding::Level {
     fn to_possible_value(&self) -> Option<PossibleValue> {
         let help = match self {
             Self::Info => "Worth knowing",
-            Self::Difference => "Two recordings are not the same here",
-            Self::Should => "Against a SHOULD",
-            Self::Must => "Against a MUST",
-            Self::Security => "It can harm somebody",
+            Self::Difference => "The recordings differ here",
+            Self::Should => "Breaks a SHOULD",
+            Self::Must => "Breaks a MUST",
+            Self::Security => "Can cause harm",
         };
         value(self.name(), help)
     }
@@ -86,12 +80,12 @@ impl ValueEnum for findings::Format {
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
         match self {
-            Self::Text => value("text", "For people"),
+            Self::Text => value("text", "Text for people"),
             Self::Json => value("json", "One JSON object"),
             Self::Junit => value("junit", "JUnit XML, for build servers"),
             Self::Html => value(
                 "html",
-                "A page for a bug report: one file that fetches nothing and runs nothing",
+                "A page for a bug report: one file, without scripts or external content",
             ),
         }
     }

@@ -1,4 +1,5 @@
-//! What the server has told so far, for whoever sends lines without a person: scripts, replays.
+//! What the server has answered so far, for modes that send lines without a person: scripts,
+//! replays.
 
 mod alignment;
 
@@ -17,7 +18,7 @@ pub(crate) struct ServerAnswers {
     pub(crate) session: SessionState,
     /// The `tls-server-end-point` of the connection (RFC 5929 §4).
     pub(crate) binding: Option<Vec<u8>>,
-    /// Its answers, oldest first, where somebody takes them.
+    /// Its answers, oldest first, where they are used.
     pub(crate) answers: VecDeque<Answer>,
     pub(crate) alignment: Alignment,
     pub(crate) log_failure: Option<String>,
@@ -55,7 +56,7 @@ impl ServerAnswers {
     }
 }
 
-/// What was heard, for one thread at a time.
+/// The answers, for one thread at a time.
 pub(crate) fn hear(heard: &Mutex<ServerAnswers>) -> MutexGuard<'_, ServerAnswers> {
     // Nothing is left half done under the mutex.
     heard.lock().unwrap_or_else(PoisonError::into_inner)

@@ -55,14 +55,15 @@ use view::{Mode, ReplyView, SharedShown, shown};
 /// How often Ctrl-C and the keyboard are looked at while a reply is awaited.
 const POLL_EVERY: Duration = Duration::from_millis(100);
 
-/// After so much silence a line that was typed ahead gets the prompt back.
+/// After this much silence, a line that was typed ahead gets the prompt back.
 const SILENCE: Duration = Duration::from_secs(2);
 
 pub(crate) fn run(plan: Plan) -> Exit {
     hold(plan, None)
 }
 
-/// Holds the sessions of a course, whose server each lesson begins anew; of the plan only the options count.
+/// Holds the sessions of a course, whose server each lesson restarts; of the plan only the options
+/// count.
 pub(crate) fn teach(plan: Plan, course: Course) -> Exit {
     hold(plan, Some(course))
 }
@@ -89,7 +90,7 @@ fn hold(plan: Plan, course: Option<Course>) -> Exit {
     };
     let _quiet = Quiet::start();
     let again = Arc::clone(&screen);
-    terminal::on_return(move || again.note(Paint::Note, "here again"));
+    terminal::on_return(move || again.note(Paint::Note, "resumed"));
     let mut console = Console {
         plan,
         screen,
@@ -128,7 +129,7 @@ struct Console {
     wants_tls: bool,
     /// Ctrl-C was pressed once during the reply that is coming.
     has_stopped_showing: bool,
-    /// What was typed behind the key that left the pager: it is meant for the prompt.
+    /// What was typed after the key that left the pager: it is meant for the prompt.
     typed_ahead: String,
     course: Option<Course>,
 }
@@ -190,7 +191,7 @@ impl Console {
         if matches!(self.keyboard, Keyboard::Plain(_)) {
             self.screen.note(
                 Paint::Warning,
-                "what is typed is shown here: use :pass for a password",
+                "this terminal echoes what you type; use :pass to enter a password",
             );
         }
         if self.course.is_some() {
@@ -215,7 +216,7 @@ impl Console {
             Input::Damaged(_) => {
                 self.screen.note(
                     Paint::Warning,
-                    "not sent: this line lost an octet that is not UTF-8",
+                    "not sent: the line contained an invalid UTF-8 octet",
                 );
                 self.screen.note(
                     Paint::Note,
@@ -250,7 +251,7 @@ impl Console {
                 let word = String::from_utf8_lossy(word);
                 let word = know(&self.knowledge).recall.hide(&word);
                 let text = format!(
-                    "no command `:{word}`; {meant}`:help` lists them, `::{word}` sends it to the server"
+                    "unknown command `:{word}`; {meant}`:help` lists the commands, `::{word}` sends it to the server"
                 );
                 self.screen.note(Paint::Warning, &text);
             }
@@ -262,7 +263,7 @@ impl Console {
         AfterLine::Go
     }
 
-    /// Connects as planned, and tells where the transcript is.
+    /// Connects as planned, and reports where the transcript is.
     fn open(&mut self) -> Result<(), Failure> {
         let style = self.screen.style();
         let has_pager = self.has_pager();
@@ -292,7 +293,7 @@ impl Console {
                     screen.print(&format!("{}\n", style.paint(Paint::Note, line)));
                 }
                 if is_keeping {
-                    screen.note(Paint::Warning, "secrets are kept in clear, on the screen and in the transcript (--keep-secrets)");
+                    screen.note(Paint::Warning, "secrets are kept in cleartext, on the screen and in the transcript (--keep-secrets)");
                 }
                 path = found;
             }
@@ -371,7 +372,7 @@ impl Console {
             });
             if wants_pager() {
                 self.page();
-                // Most often the rest is a moment away; the prompt need not tell of it.
+                // Most often the rest is a moment away; the prompt need not mention it.
                 if let Some(connection) = &self.connection {
                     connection.wait(POLL_EVERY, is_idle);
                 }
@@ -408,7 +409,7 @@ impl Console {
         if is_long {
             self.screen.note(
                 Paint::Note,
-                "not shown any more; the rest is read and recorded. Ctrl-C again closes",
+                "display stopped; the rest is still recorded. Press Ctrl-C again to disconnect",
             );
         }
         self.tell_awaited(now);

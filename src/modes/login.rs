@@ -1,5 +1,5 @@
-//! `:login`, `:auth`, `:apop` and `--login`: logs in, and shows how each line is made before it goes out. The console and
-//! scripts differ only in how they ask and tell.
+//! `:login`, `:auth`, `:apop` and `--login`: logs in, and shows how each line is made before it
+//! goes out. The console and scripts differ only in how they ask and report.
 
 mod attempts;
 mod error;
@@ -28,16 +28,18 @@ pub(crate) enum Method {
     Apop,
 }
 
-/// Who holds the conversation in which a login takes place.
+/// The conversation in which a login takes place.
 pub(crate) trait LoginHost {
-    /// Sends a line and waits for its answer; on the screen it stands as `shown_as`. False when nothing more may be sent.
+    /// Sends a line and waits for its answer; the screen shows it as `shown_as`. False when nothing
+    /// more may be sent.
     fn say(&mut self, shown_as: &str, line: &[u8]) -> bool;
-    /// Sends CAPA and waits. RFC 2449 is optional: a refusal is no reason to stop. False when nothing more may be sent.
+    /// Sends CAPA and waits. RFC 2449 is optional: a refusal is not a reason to stop. False when
+    /// nothing more may be sent.
     fn ask_capabilities(&mut self) -> bool {
         self.say("CAPA", b"CAPA")
     }
     fn note(&self, text: &str);
-    /// How things are; None without a connection.
+    /// The current state; None without a connection.
     fn standing(&self) -> Option<Snapshot>;
     fn target(&self) -> Target;
     fn session(&self) -> SessionState;
@@ -45,7 +47,7 @@ pub(crate) trait LoginHost {
     fn binding(&self) -> Option<Vec<u8>>;
     /// The last challenge of the server, base64, without its `+ `.
     fn challenge(&mut self) -> Vec<u8>;
-    /// Asks who is to log in; None where nobody can be asked.
+    /// Asks who is to log in; None where no one can be asked.
     fn ask_user(&mut self) -> Option<String>;
     /// The password of a user, from wherever it can be had; from now on it is hidden.
     fn secret(&mut self, user: &str) -> Result<Zeroizing<Vec<u8>>, PasswordError>;
@@ -53,7 +55,8 @@ pub(crate) trait LoginHost {
     /// Asks whether a secret, or a digest of it, may go out in spite of this.
     fn may_risk(&mut self, risk: Risk) -> bool;
     fn may_try(&mut self, next: &NextAttempt) -> bool;
-    /// A refusal is no reason to stop: another way comes next. False when the conversation is not to go on.
+    /// A refusal is not a reason to stop: the next method is tried. False when the conversation is
+    /// not to continue.
     fn goes_on(&mut self) -> bool {
         true
     }
@@ -68,27 +71,27 @@ struct Wanted {
 }
 
 impl Wanted {
-    /// Reads it. Errors: an option that is not known, or a word too much.
+    /// Reads it. Errors: an unknown option, or an unexpected word.
     fn read(text: &str, way: Method) -> Result<Self, String> {
         let mut wanted = Self::default();
         for word in text.split_whitespace() {
             match word {
                 "--dry" => wanted.is_dry = true,
                 "--two-lines" => wanted.is_two_lines = true,
-                word if word.starts_with("--") => return Err(format!("no option `{word}`")),
+                word if word.starts_with("--") => return Err(format!("unknown option `{word}`")),
                 word if way == Method::Sasl && wanted.mechanism.is_none() => {
                     wanted.mechanism = Some(word.to_ascii_uppercase());
                 }
                 word if wanted.user.is_none() => wanted.user = Some(word.to_owned()),
                 // It may be a password, which is asked for and never typed here.
-                _ => return Err("one word too much behind the user".to_owned()),
+                _ => return Err("unexpected word after the user".to_owned()),
             }
         }
         Ok(wanted)
     }
 }
 
-/// Logs in, as `text` behind the word says.
+/// Logs in, as `text` after the word says.
 pub(crate) fn log_in(
     talker: &mut impl LoginHost,
     plan: &Plan,
@@ -109,7 +112,7 @@ struct LoginRun<'a, T> {
     talker: &'a mut T,
     plan: &'a Plan,
     wanted: Wanted,
-    /// How many responses, digests or passwords were sent in the way that is tried.
+    /// How many responses, digests or passwords were sent in the current attempt.
     responses: usize,
 }
 
@@ -151,12 +154,12 @@ impl<T: LoginHost> LoginRun<'_, T> {
             (None, Method::Apop) if session.timestamp.is_some() => vec![Attempt::Apop],
             (None, Method::Apop) if session.has_void_timestamp => {
                 return usage(
-                    "the greeting's timestamp came before TLS, so it is void, and there is no APOP (RFC 2595 §4); `:login` takes another way",
+                    "the greeting's timestamp came before TLS, so it is void, and APOP is impossible (RFC 2595 §4); `:login` uses a different mechanism",
                 );
             }
             (None, Method::Apop) => {
                 return usage(
-                    "the greeting has no timestamp of the form `<text@text>`, so there is no APOP (RFC 1939 §7)",
+                    "the greeting has no timestamp of the form `<text@text>`, so the server does not offer APOP (RFC 1939 §7)",
                 );
             }
             (None, _) => offered(&session, binding.is_some(), is_tls),
@@ -182,7 +185,8 @@ impl<T: LoginHost> LoginRun<'_, T> {
         self.try_each(first, ways.collect(), (&user, &secret), (&session, binding))
     }
 
-    /// Tries one way after the other, as long as a refusal leaves doubt whether it is the password's.
+    /// Tries one method after the other, as long as it is in doubt whether the password was the
+    /// reason of a refusal.
     fn try_each(
         &mut self,
         first: Attempt,
@@ -259,11 +263,11 @@ impl<T: LoginHost> LoginRun<'_, T> {
         }
     }
 
-    /// Says at the end what is known, so that nobody takes the password for wrong without need.
+    /// Says at the end what is known, so that no one takes the password for wrong without need.
     fn conclude(&self, tried: &[&str], left: &[Attempt]) {
         if tried.len() > 1 {
             self.talker.note(&format!(
-                "{} logins were refused ({}): the name or the password may be wrong, or may not",
+                "{} logins were refused ({}): the name or the password may be wrong, but need not be",
                 tried.len(),
                 tried.join(", ")
             ));
@@ -410,24 +414,24 @@ impl<T: LoginHost> LoginRun<'_, T> {
     fn explain_dry(&self, name: &str, first: Option<&Turn>, is_one_line: bool) {
         let Some(turn) = first else {
             self.talker.note(&format!(
-                "would send: AUTH {name}; the server speaks first, and each answer is made of its challenge"
+                "would send: AUTH {name}; the server speaks first, and each response is computed from its challenge"
             ));
             return;
         };
         self.explain(&turn.parts);
         let lines = match is_one_line {
             true => format!("AUTH {name} {HIDDEN}"),
-            false => format!("AUTH {name}, and behind `+ ` {HIDDEN}"),
+            false => format!("AUTH {name}, and after `+ ` {HIDDEN}"),
         };
         self.talker.note(&format!(
-            "would send: {lines}   (base64 of what it is made of)"
+            "would send: {lines}   (base64 of the parts above)"
         ));
     }
 
     fn apop(&mut self, user: &str, secret: &[u8], stamp: &[u8]) -> Result<(), LoginError> {
         let stamp_text = String::from_utf8_lossy(stamp).into_owned();
         self.explain(&[
-            ("made of", format!("{user} and a digest")),
+            ("parts", format!("{user} and a digest")),
             ("digest", format!("MD5 of {stamp_text}{HIDDEN}, the greeting's timestamp and the password, 32 hexadecimal digits")),
         ]);
         let shown_as = format!("APOP {user} {HIDDEN}");
@@ -467,7 +471,7 @@ impl<T: LoginHost> LoginRun<'_, T> {
     }
 }
 
-/// How a way is chosen by a person.
+/// How the user chooses a method.
 fn by_hand(name: &str) -> String {
     match name {
         "APOP" => "`:apop`".to_owned(),
@@ -482,8 +486,9 @@ fn by_hand(name: &str) -> String {
 pub(crate) fn nonce() -> Result<String, LoginError> {
     use base64::Engine as _;
     let mut octets = [0; 18];
-    getrandom::fill(&mut octets)
-        .map_err(|error| LoginError::Usage(format!("no random numbers: {error}")))?;
+    getrandom::fill(&mut octets).map_err(|error| {
+        LoginError::Usage(format!("the system provides no random numbers: {error}"))
+    })?;
     Ok(base64::engine::general_purpose::STANDARD.encode(octets))
 }
 

@@ -13,15 +13,15 @@ use crate::transcript::elide::Bodies;
 /// Who logs in, and where the password may come from.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct CredentialArgs {
-    /// The name to log in with
+    /// User name to log in with
     #[arg(short = 'u', long, value_name = "USER", value_parser = user_name)]
     pub(crate) user: Option<String>,
 
-    /// Take the password from the first line that COMMAND prints
+    /// Read the password from the first line that COMMAND prints
     #[arg(long, value_name = "COMMAND", conflicts_with = "password_file")]
     pub(crate) password_command: Option<String>,
 
-    /// Take the password from the first line of FILE
+    /// Read the password from the first line of FILE
     #[arg(long, value_name = "FILE")]
     pub(crate) password_file: Option<PathBuf>,
 }
@@ -39,11 +39,11 @@ impl CredentialArgs {
 /// How the replies to some verbs end.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct ShapeArgs {
-    /// Replies to VERB go on until a line with one dot
+    /// Treat replies to VERB as multi-line (ended by a lone dot)
     #[arg(long, value_name = "VERB")]
     multi: Vec<String>,
 
-    /// Replies to VERB are one line
+    /// Treat replies to VERB as single-line
     #[arg(long, value_name = "VERB")]
     single: Vec<String>,
 }
@@ -76,27 +76,27 @@ impl ShapeArgs {
 /// How long to wait for the server, and how much to take from it.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct LimitArgs {
-    /// Seconds to wait for a connection and, outside the console, for each reply [default: 15, and 60]
+    /// Seconds to wait for a connection and, outside the console, a reply [default: 15, and 60]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) timeout: Option<Duration>,
 
-    /// Close the connection when the server has sent more than this: octets, or with K, M or G [default: 4G]
+    /// Limit what the server may send: octets, or with K, M or G [default: 4G]
     #[arg(long, value_name = "SIZE", value_parser = read_size)]
     pub(crate) max_size: Option<u64>,
 }
 
-/// What becomes of message data.
+/// How message data is recorded.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct BodiesArgs {
-    /// How to write message data into transcripts: keep, elide, or elide=LINES to keep that many lines of each message
+    /// How to record message bodies: keep, elide, or elide=LINES to keep LINES lines of each
     #[arg(long, value_name = "WHAT", default_value = "keep")]
     pub(crate) bodies: Bodies,
 }
 
-/// What becomes of secrets.
+/// How secrets are recorded.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct SecretsArgs {
-    /// Write passwords and other secrets unencrypted, into transcripts and onto the screen
+    /// Write secrets in cleartext, to transcripts and to the screen
     #[arg(long)]
     pub(crate) keep_secrets: bool,
 }
@@ -123,22 +123,23 @@ pub(crate) struct ScreenArgs {
     #[command(flatten)]
     pub(crate) style: ColorArgs,
 
-    /// Lines only, for screen readers: no colours, no pager, no line editor; `:pass` asks for a password unseen
+    /// Print plain lines, for screen readers: no colours, pager or line editor; `:pass` hides
+    /// passwords
     #[arg(long)]
     pub(crate) plain: bool,
 }
 
 /// Reads a time in seconds, for options.
 ///
-/// Errors: it is no time above zero.
+/// Errors: it is not a time above zero.
 pub fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text
         .parse()
-        .map_err(|_| "not a number of seconds".to_owned())?;
+        .map_err(|_| "expected a number of seconds".to_owned())?;
     Duration::try_from_secs_f64(seconds)
         .ok()
         .filter(|time| !time.is_zero())
-        .ok_or_else(|| "not a time above zero".to_owned())
+        .ok_or_else(|| "expected a time above zero".to_owned())
 }
 
 #[cfg(test)]

@@ -28,17 +28,17 @@ use crate::transcript::file::{self, Destination};
 use crate::transcript::recorder::Recorder;
 use crate::transcript::secret::{self, Hider, Secrets};
 
-/// How many octets of the other side one connection takes when nothing else is said. All of them may be stored.
+/// How many octets one connection takes from the other side by default. All of them may be stored.
 pub(crate) const MAX_SIZE: u64 = 4 << 30;
 
-/// The options of a session, whoever it is with.
+/// The options of a session with any server.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct SessionArgs {
-    /// Send this line, lock-step, and leave at the end; may be given many times
+    /// Send LINE and wait for its reply; exit after the last (repeatable)
     #[arg(short = 'c', long = "command", value_name = "LINE")]
     pub(crate) lines: Vec<String>,
 
-    /// Write the transcript to PATH: a new file, or a new file in a folder that exists or ends in a slash
+    /// Write the transcript to PATH (a new file, or a folder)
     #[arg(long, value_name = "PATH", conflicts_with = "no_log")]
     pub(crate) log: Option<PathBuf>,
 
@@ -54,23 +54,23 @@ pub(crate) struct SessionArgs {
     #[command(flatten)]
     pub(crate) credentials: CredentialArgs,
 
-    /// Log in at once, as the user of -u or of the URL, by the strongest way that the server offers, and show how each line is made
+    /// Log in with the strongest mechanism offered, explaining each line sent
     #[arg(long)]
     pub(crate) login: bool,
 
-    /// Log in without TLS in a way that everybody can read, and do not ask
+    /// Allow plaintext logins without TLS, without asking
     #[arg(long)]
     pub(crate) allow_plaintext: bool,
 
-    /// Keep nothing back: lines that start with `:` or `?` go to the server too
+    /// Send every line to the server, even if it starts with `:` or `?`
     #[arg(long)]
     pub(crate) raw: bool,
 
-    /// In a script: send without waiting for each reply, except behind STLS, AUTH and QUIT
+    /// In a script: do not wait for replies, except after STLS, AUTH and QUIT
     #[arg(long)]
     pub(crate) pipeline: bool,
 
-    /// In a script: continue after a reply that is not +OK; the exit code is 1
+    /// In a script: continue after a reply that is not +OK (exit code 1)
     #[arg(long)]
     pub(crate) keep_going: bool,
 
@@ -87,27 +87,27 @@ pub(crate) struct SessionArgs {
 /// How to check a server, and what to show it.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct TlsArgs {
-    /// Go on although the server's certificate is not to be trusted
+    /// Continue even if the certificate cannot be verified
     #[arg(long)]
     insecure: bool,
 
-    /// Trust the certificates in this PEM file too
+    /// Also trust the certificates in this PEM file
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
 
-    /// The lowest TLS version to agree to
+    /// Lowest TLS version to accept
     #[arg(long, value_enum, value_name = "VERSION")]
     tls_min: Option<Version>,
 
-    /// The highest TLS version to agree to
+    /// Highest TLS version to accept
     #[arg(long, value_enum, value_name = "VERSION")]
     tls_max: Option<Version>,
 
-    /// Show this certificate (PEM) to the server
+    /// Present this client certificate (PEM)
     #[arg(long, value_name = "FILE", requires = "key")]
     cert: Option<PathBuf>,
 
-    /// The key of --cert (PEM, PKCS #8)
+    /// Key of --cert (PEM, PKCS #8)
     #[arg(long, value_name = "FILE", requires = "cert")]
     key: Option<PathBuf>,
 }
@@ -207,7 +207,7 @@ impl Plan {
         }
     }
 
-    /// Connects. The transcript is opened first; `on_log` is told where it is, or why there is none.
+    /// Connects. The transcript is opened first; `on_log` receives its place, or why there is none.
     ///
     /// Errors: no connection, no TLS, or a transcript that was asked for by name can't be made.
     pub(crate) fn open(
@@ -265,7 +265,7 @@ impl Plan {
     }
 }
 
-/// What is said where STLS was asked for and there is no TLS.
+/// The warning when STLS was asked for and there is no TLS.
 pub(crate) const NO_TLS: &str = "no TLS: the server did not agree to STLS";
 
 /// Whether a line of the client sends a secret, or begins an exchange that will.
@@ -314,8 +314,9 @@ pub(crate) fn log_elsewhere(
     Ok(path)
 }
 
-/// How a session ends, which would be by `exit`, when its transcript is looked at: one that failed is a failure where all else was
-/// well. `tell` is told what is not known yet: that the file is gone, which a system does not tell to who writes into it.
+/// Downgrades `exit` if the transcript failed or is gone: a failure where everything else was well.
+/// `tell` receives what is new: that the file is gone, which the system does not report to a
+/// writer.
 pub(crate) fn kept(
     exit: Exit,
     end: &Snapshot,
@@ -325,7 +326,7 @@ pub(crate) fn kept(
     let gone = log.filter(|path| !end.has_log_failed && !path.exists());
     if let Some(path) = gone {
         emit(&format!(
-            "the transcript {} is not there any more: it was moved or removed during the session",
+            "the transcript {} no longer exists: it was moved or removed during the session",
             files::shorten(path)
         ));
     }

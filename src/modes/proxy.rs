@@ -1,4 +1,4 @@
-//! Between a mail client and a server: both talk through us, and each connection leaves a transcript.
+//! Relays between a mail client and a server, and leaves a transcript of each connection.
 
 mod connection;
 mod handshake;
@@ -52,16 +52,16 @@ const CLIENT: Token = Token(0);
 const SERVER: Token = Token(1);
 const STOP: Token = Token(2);
 
-/// Between whom to stand, and how.
+/// What to relay between, and how.
 #[derive(Debug, Clone)]
 pub struct ProxyOptions {
-    /// The server. Where its TLS starts at once, it is told here.
+    /// The server. If its TLS starts at once, the target says so.
     pub target: Target,
     /// Say STLS to the server before the client is greeted.
     pub is_stls: bool,
     /// How to check the server.
     pub server_tls: TlsSettings,
-    /// The address for clear text and STLS. Port 0 takes a free one.
+    /// The address for cleartext and STLS. Port 0 picks a free one.
     pub listen: SocketAddr,
     /// The address for TLS from the first octet, if there is to be one.
     pub tls_listen: Option<SocketAddr>,
@@ -73,11 +73,11 @@ pub struct ProxyOptions {
     pub is_keeping: bool,
     /// What becomes of message data in the transcripts.
     pub bodies: Bodies,
-    /// Each line is told as it passes.
+    /// Each line is reported as it passes.
     pub is_verbose: bool,
     /// After this time without an octet either way the connection is closed.
     pub idle: Duration,
-    /// So many octets of both sides pass on one connection; behind more of them it is closed.
+    /// This many octets of both sides may pass on one connection; after more, it is closed.
     pub max_size: u64,
     /// How many connections are held at the same time; one more is refused.
     pub most_connections: usize,
@@ -116,7 +116,7 @@ pub enum ProxyEvent {
     Ended(ConnectionReport),
 }
 
-/// What a connection has been.
+/// What happened on a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConnectionReport {
     /// The client.
@@ -138,7 +138,7 @@ pub struct ConnectionReport {
 /// How a connection came to its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RelayOutcome {
-    /// The client closed, or can't be reached any more.
+    /// The client closed, or can no longer be reached.
     ClosedByClient,
     /// The server closed.
     ClosedByServer,
@@ -152,7 +152,7 @@ pub enum RelayOutcome {
     TlsFailed(String),
     /// There is no connection to the server, or no TLS on it; why.
     NoServer(String),
-    /// The server greets as another service; nothing of the client was sent to it.
+    /// The server greets as a different service; nothing from the client was sent to it.
     OtherService(&'static Service),
     /// This side sent octets between STLS and the handshake.
     Injected(Side),
@@ -212,12 +212,12 @@ impl fmt::Display for ConnectionReport {
             RelayOutcome::NoServer(why) => write!(f, ", no server: {why}"),
             RelayOutcome::OtherService(service) => write!(f, ", this is {}", service.name),
             RelayOutcome::Injected(Side::Client) => {
-                write!(f, ", commands behind STLS in clear: closed")
+                write!(f, ", cleartext commands after STLS: closed")
             }
             RelayOutcome::Injected(Side::Server) => {
-                write!(f, ", octets of the server's before TLS in clear: closed")
+                write!(f, ", cleartext octets from the server before TLS: closed")
             }
-            RelayOutcome::Lost(why) => write!(f, ", lost: {why}"),
+            RelayOutcome::Lost(why) => write!(f, ", connection lost: {why}"),
             RelayOutcome::Stopped => write!(f, ", proxy stopped"),
         }
     }
@@ -333,13 +333,13 @@ fn hold(shared: &Arc<ProxyShared>, client: Client, has_room: bool) -> Option<Hel
     let thread = thread::Builder::new()
         .name(format!("proxy {peer}"))
         .spawn(move || run(&shared, socket, peer, is_tls, poll, told));
-    // Without a thread the socket is closed with what was to be run there. Who dials ends by itself; its transcript says that
-    // much.
+    // Without a thread the socket is closed with what was to be run there. A thread that dials ends
+    // by itself; its transcript says that much.
     let end = move || waker.wake().is_ok() && !dialling.load(Ordering::SeqCst);
     thread.ok().map(|thread| HeldSocket::new(thread, end))
 }
 
-/// What a connection waits by, and who wakes it.
+/// How a connection waits and is woken.
 fn ready(socket: &mut TcpStream) -> io::Result<(Poll, Waker)> {
     let poll = Poll::new()?;
     let interest = Interest::READABLE | Interest::WRITABLE;
@@ -357,7 +357,7 @@ fn run(
     poll: Poll,
     dialling: Arc<AtomicBool>,
 ) {
-    // A line waits for nothing. It works without as well.
+    // A line waits for nothing. It also works without.
     let _ = socket.set_nodelay(true);
     shared.emit(ProxyEvent::Started(peer));
     let tape = RelayLog::new(shared, &peer.to_string());

@@ -38,15 +38,15 @@ pub(crate) const SETTLE: Duration = Duration::from_millis(100);
 
 #[derive(Clone, Default)]
 pub(crate) struct Options {
-    /// Go on where the conversation leaves the recording.
+    /// Continue after the server's replies diverge from the recording.
     pub(crate) keep_going: bool,
-    /// The recording tells of a handshake that failed, or whoever asks judges that as well.
+    /// The recording has a failed handshake, or the caller judges that too.
     pub(crate) expects_tls_failure: bool,
     /// Stop at this moment, whatever is still to come.
     pub(crate) until: Option<Instant>,
     /// A line of the client inside AUTH is sent only where the server has asked for it: elsewhere it would be a command.
     pub(crate) answers_only: bool,
-    /// The server is known to keep sessions that are over: it is not waited for behind QUIT.
+    /// The server is known to keep sessions that are over: it is not waited for after QUIT.
     pub(crate) leaves_at_once: bool,
     /// The server is known to refuse CAPA: probes do not ask again, unless inside TLS.
     pub(crate) has_no_capa: bool,
@@ -55,9 +55,9 @@ pub(crate) struct Options {
     /// Wait so after each reply to a login: the server is known to answer too often, or a refusal must not be missed.
     pub(crate) is_wary: bool,
     pub(crate) pace: Option<ReplayPace>,
-    /// What stands for `{{name}}` in a client row.
+    /// The value of `{{name}}` in a client row.
     pub(crate) values: HashMap<String, String>,
-    /// The password of everybody.
+    /// The password of every user.
     pub(crate) password: Option<String>,
     /// Send each hole as its name in braces, for a server that takes anything.
     pub(crate) sends_names: bool,
@@ -85,7 +85,8 @@ fn read(path: &Path) -> Result<Reader<BufReader<File>>, ReplayError> {
     Ok(Reader::new(BufReader::with_capacity(64 * 1024, file)))
 }
 
-/// Of a transcript that a proxy made, what passed between it and the server, in a file for the while; see [`ServerLeg`].
+/// Of a transcript that a proxy made, what passed between it and the server, in a temporary file;
+/// see [`ServerLeg`].
 ///
 /// Errors: it can't be read, or nothing can be written.
 pub fn server_leg(path: &Path) -> Result<Option<NamedTempFile>, ReplayError> {
@@ -115,10 +116,10 @@ fn cue(player: &mut FilePlayer, path: &Path) -> Result<Option<Cue>, ReplayError>
         .map_err(|error| ReplayError::Parse(path.to_owned(), error))
 }
 
-/// Plays a transcript to the server of the plan; `progress` is told how many answers have come.
+/// Plays a transcript to the server of the plan; `progress` receives the number of answers so far.
 ///
-/// Errors: the file can't be read, there is no connection, or a secret that must be sent is not to be had. A conversation
-/// that leaves the recording is no error.
+/// Errors: the file can't be read, there is no connection, or a secret that must be sent is not to
+/// be had. A conversation that leaves the recording is not an error.
 pub(crate) fn play(
     path: &Path,
     plan: &Plan,
@@ -172,7 +173,7 @@ pub(crate) fn play(
 
 enum ReplayStart {
     Connected(Connection, PathBuf),
-    /// That there is no TLS may be what was recorded; the new transcript tells.
+    /// A missing TLS may be what was recorded; the new transcript shows it.
     NoTls(Failure, PathBuf),
 }
 
@@ -213,7 +214,7 @@ struct Replay<'a> {
     heard: Arc<Mutex<ServerAnswers>>,
     path: &'a Path,
     player: FilePlayer,
-    /// Who logs in, as far as a row or an option has told.
+    /// Who logs in, as far as a row or an option has shown.
     user: Option<String>,
     mechanism: Option<&'static Mechanism>,
     exchange: Option<SaslExchange>,
@@ -230,7 +231,7 @@ struct Replay<'a> {
     /// The command whose turn it is, with its row, until it is sent.
     in_hand: Option<(usize, String)>,
     last_sent: Option<String>,
-    /// How often nothing came behind a reply without status indicator.
+    /// How often nothing came after a reply without status indicator.
     vain_waits: u64,
 }
 

@@ -18,15 +18,15 @@ pub(crate) fn news(news: &Notice) {
         match paint {
             Paint::Negative => say::error(&text, None),
             Paint::Warning => say::warning(&text),
-            // As behind an error.
+            // As after an error.
             _ if text.starts_with("hint: ") => stdio::say(&format!("{}\n", say::shown(&text))),
             _ => say::note(&text),
         }
     }
 }
 
-/// What to do where a server sends more than is taken.
-pub(crate) const MORE_HINT: &str = "--max-size SIZE takes more";
+/// What to do when a server sends more than the limit.
+pub(crate) const MORE_HINT: &str = "--max-size SIZE sets a higher limit";
 
 pub(crate) fn lines(news: &Notice) -> Vec<(Paint, String)> {
     match news {
@@ -45,7 +45,7 @@ pub(crate) fn lines(news: &Notice) -> Vec<(Paint, String)> {
         Notice::NotPop3(greeting) => greeting.mistake().map_or_else(Vec::new, |mistake| {
             hinted(Paint::Warning, &mistake.what, Some(mistake.hint))
         }),
-        Notice::NotReached(why) => vec![(Paint::Warning, format!("{why}; the next server is tried"))],
+        Notice::NotReached(why) => vec![(Paint::Warning, format!("{why}; trying the next server"))],
         Notice::TimedOut(limit, awaited, last) => timed_out(*limit, awaited, last),
         Notice::KeptOpen(limit) => vec![(
             Paint::Warning,
@@ -53,15 +53,15 @@ pub(crate) fn lines(news: &Notice) -> Vec<(Paint, String)> {
         )],
         Notice::Unannounced => vec![(
             Paint::Note,
-            "the server ended TLS without close_notify (RFC 8314 §3.4): nothing proves that all has come".to_owned(),
+            "the server ended TLS without close_notify (RFC 8314 §3.4): nothing proves that all data has arrived".to_owned(),
         )],
         Notice::Ended(ending) => ended(ending),
         Notice::LogFailed(why) => {
-            vec![(Paint::Warning, format!("the transcript can't be written any more: {why}; the session goes on"))]
+            vec![(Paint::Warning, format!("the transcript can no longer be written: {why}; the session continues"))]
         }
         Notice::ShortSecret => vec![(
             Paint::Note,
-            "a secret of less than four octets is hidden where it is typed, not where it comes back".to_owned(),
+            "secrets shorter than four octets are hidden only where typed, not when echoed".to_owned(),
         )],
     }
 }
@@ -91,12 +91,12 @@ fn ended(ending: &CloseReason) -> Vec<(Paint, String)> {
         CloseReason::ByClient | CloseReason::OutOfStep | CloseReason::TlsFailed => Vec::new(),
         CloseReason::Injected => vec![(
             Paint::Negative,
-            "octets came between STLS and the TLS handshake: somebody may have put them there; closed"
+            "octets came between STLS and the TLS handshake, where an attacker may have put them; closed"
                 .to_owned(),
         )],
         CloseReason::TooMuch(most) => {
             let size = figures::size(*most);
-            let what = format!("more than {size} came from the server; closed");
+            let what = format!("the server sent more than {size}; closed");
             hinted(Paint::Negative, &what, Some(MORE_HINT))
         }
         ending if ending.is_loss() => vec![(Paint::Negative, ending.event().to_string())],

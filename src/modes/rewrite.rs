@@ -98,7 +98,7 @@ pub(crate) fn transcript(
         text::print_item(&mut line, item);
         out.write_all(&line)
     };
-    // The new head tells of the replay, not of the recording.
+    // The new head is about the replay, not about the recording.
     while new
         .next_if(|item| !matches!(item, Ok(Item::Row(_) | Item::Event(_)) | Err(_)))
         .is_some()
@@ -120,7 +120,7 @@ pub(crate) fn transcript(
                 skip(&mut old, &mut new)?;
             }
             Item::Row(row) => {
-                // What happened now, and is not told in the old one.
+                // What happened now, and is not in the old one.
                 while let Some(event) = next_of(&mut new, |item| matches!(item, Item::Event(_)))? {
                     put(&event, out)?;
                 }
@@ -162,7 +162,7 @@ fn next_of<I: Iterator<Item = Result<Item, ParseError>>>(
     .transpose()
 }
 
-/// Hands on all that comes before the next row of the client; tells whether there is one.
+/// Hands on all that comes before the next row of the client; says whether there is one.
 fn flush<I: Iterator<Item = Result<Item, ParseError>>>(
     new: &mut RewrittenItems<I>,
     put: &mut dyn FnMut(&Item) -> io::Result<()>,
@@ -174,8 +174,8 @@ fn flush<I: Iterator<Item = Result<Item, ParseError>>>(
     Ok(new.peek().is_some())
 }
 
-/// Leaves out what a `{{...}}` stands for: all rows of the server up to the one that the old transcript has behind it, or
-/// up to the client's next row.
+/// Leaves out what a `{{...}}` represents: all rows of the server up to the one that the old
+/// transcript has after it, or up to the client's next row.
 fn skip<O, N>(old: &mut RewrittenItems<O>, new: &mut RewrittenItems<N>) -> Result<(), UpdateError>
 where
     O: Iterator<Item = Result<Item, ParseError>>,

@@ -36,14 +36,15 @@ use place::PendingLines;
 use printer::ScriptPrinter;
 use stop::ScriptStop;
 
-/// With `--pipeline`, how many commands may be on their way. Replies are read all the while, so a server is never stuck with them.
+/// With `--pipeline`, how many commands may be in flight. Replies are read all the while, so a
+/// server is never stuck with them.
 const WINDOW: usize = 1000;
 
 /// How many octets of lines are handed to the connection together, and how many may wait there.
 const GATHERED_MAX: usize = 16 * 1024;
 const QUEUED_MAX: usize = 64 * 1024;
 
-/// Longer than anybody waits; the reply's own time-out strikes first.
+/// Longer than any wait; the reply's own time-out comes first.
 const NEVER: Duration = Duration::from_secs(1 << 32);
 
 pub(crate) fn run(plan: &Plan) -> Exit {
@@ -110,7 +111,7 @@ fn open(plan: &Plan, observer: Box<ScriptPrinter>) -> Result<(Connection, Option
     });
     if plan.args.secrets.keep_secrets {
         say::warning(
-            "secrets are kept in clear, on the screen and in the transcript (--keep-secrets)",
+            "secrets are kept in cleartext, on the screen and in the transcript (--keep-secrets)",
         );
     }
     match opened {
@@ -140,7 +141,7 @@ struct ScriptRun<'a> {
     /// Lines that are handed to the connection when no more are here.
     gathered: Zeroizing<Vec<u8>>,
     waiting: PendingLines,
-    /// What sends lines of its own at the moment, such as `--login`.
+    /// The option that sends its own lines at the moment, such as `--login`.
     place: Option<String>,
     /// Why the script has stopped, where that is still to be said.
     stopped: Option<ScriptStop>,
@@ -165,7 +166,7 @@ impl ScriptRun<'_> {
         let mut number = 0;
         loop {
             let Some(line) = lines.ready() else {
-                // Nothing more is here: what was gathered goes out before more is waited for.
+                // No more lines are ready: what was gathered goes out before waiting for more.
                 self.hand_over(0)?;
                 match lines.wait() {
                     Some(ScriptEvent::Octets(_) | ScriptEvent::End) => continue,
@@ -194,7 +195,10 @@ impl ScriptRun<'_> {
                     let hint = format!(
                         "{meant}`::{word}` sends it to the server; `:help` lists the commands"
                     );
-                    say::error(&format!("line {number}: no command `:{word}`"), Some(&hint));
+                    say::error(
+                        &format!("line {number}: unknown command `:{word}`"),
+                        Some(&hint),
+                    );
                     return Err(Exit::Usage);
                 }
                 Typed::Own(own, args) => {
@@ -212,8 +216,9 @@ impl ScriptRun<'_> {
     fn gather(&mut self, line: &[u8], number: usize) -> Result<(), Exit> {
         let row = Command::of_line(line);
         if row.is_some_and(|row| row.effect == Effect::Tls) {
-            // What the line is depends on what was answered before, and nothing may be sent after it (RFC 2595 §4). What the
-            // script says then was meant for the inside of TLS: it does not go on without but with --keep-going (RFC 8314 §4).
+            // What the line is depends on what was answered before, and nothing may be sent after
+            // it (RFC 2595 §4). What the script says then was meant for the inside of TLS: it
+            // continues without TLS only with --keep-going (RFC 8314 §4).
             self.settle()?;
             let now = self.connection.standing();
             let begins_tls = !now.expects_response && !now.is_tls;
@@ -245,13 +250,14 @@ impl ScriptRun<'_> {
         }
     }
 
-    /// Whether a secret may not be sent as things are.
+    /// Whether a secret may not be sent in the current state.
     fn is_risky(&self) -> bool {
         let risk = self.connection.standing().risk();
         risk.is_some_and(|risk| !self.allows(risk))
     }
 
-    /// Whether an option allows it: without TLS, but never where the greeting is not POP3's.
+    /// Whether an option allows it: without TLS, but never after the greeting of a different
+    /// service.
     fn allows(&self, risk: Risk) -> bool {
         risk == Risk::NoTls && self.plan.args.allow_plaintext
     }
@@ -319,13 +325,13 @@ impl ScriptRun<'_> {
         self.wait(|now| now.queued == 0 && (is_pipelined || is_settled(now)))
     }
 
-    /// Carries out a command to poptalk; returns whether the script goes on.
+    /// Carries out a command to poptalk; returns whether the script continues.
     fn own(&mut self, own: &Own, args: &[u8], number: usize) -> Result<bool, Exit> {
         let usage = |what: &str, hint: &str| usage(number, what, hint);
         if !own.in_scripts {
             return Err(usage(
-                &format!("`:{}` needs a person", own.word),
-                "it works in the console",
+                &format!("`:{}` works only in the interactive console", own.word),
+                "remove the line, or type it in the console",
             ));
         }
         let text = String::from_utf8_lossy(args.trim_ascii()).into_owned();
@@ -374,7 +380,7 @@ impl ScriptRun<'_> {
     fn send_octets(&mut self, text: &[u8], number: usize) -> Result<(), Exit> {
         let octets = console_input::unescape(text).map_err(|at| {
             let what = format!("unknown escape at octet {} of the text", at + 1);
-            usage(number, &what, r"`\r \n \t \0 \xHH \\` are known")
+            usage(number, &what, r"the escapes are `\r \n \t \0 \xHH \\`")
         })?;
         let mut lines = octets.split(|octet| *octet == b'\n');
         if self.is_risky() && lines.any(|line| plan::sends_secret(line.trim_ascii_end())) {
@@ -433,12 +439,12 @@ impl ScriptRun<'_> {
     fn has_no_tls(&mut self) -> Exit {
         let (what, hint) = match self.plan.found {
             Some(_) => (
-                "no TLS with a server that only DNS told of",
-                "give HOST to go on in clear",
+                "no TLS with a server that only DNS names",
+                "give HOST to continue in cleartext",
             ),
             None => (
                 NO_TLS,
-                "nothing more was sent; without STLS the session is in clear",
+                "nothing more was sent; without STLS the session is in cleartexttext",
             ),
         };
         self.stopped = None;
@@ -446,10 +452,10 @@ impl ScriptRun<'_> {
         Exit::Refused
     }
 
-    /// Waits, and ends the script where it must not go on.
+    /// Waits, and ends the script where it must not continue.
     fn wait(&mut self, is_enough: impl Fn(&Snapshot) -> bool) -> Result<(), Exit> {
         let is_pipe_closed = Arc::clone(&self.is_pipe_closed);
-        // Behind a refusal that ends the script no line has its turn any more.
+        // After a refusal that ends the script, no further line is sent.
         let refusals = self.most_refusals();
         let now = self.connection.wait(NEVER, |now| {
             is_enough(now)
@@ -478,7 +484,7 @@ impl ScriptRun<'_> {
         if now.refusals > self.refusals {
             self.refusals = now.refusals;
             self.was_refused = true;
-            // `-ERR` speaks for itself; what else counts as a refusal is said once.
+            // `-ERR` speaks for itself; any other refusal is reported once.
             if self.plan.args.keep_going
                 && !self.has_warned
                 && now
@@ -500,11 +506,11 @@ impl ScriptRun<'_> {
                 // Lines that wait, in the queue or before it, were not sent: QUIT may be among them.
                 let has_quit = self.has_quit && now.queued == 0 && !now.is_behind;
                 let is_usual = *ending == CloseReason::ByServer(CutAt::Nothing);
-                // QUIT may be answered by something else than `+OK`, and obeyed.
+                // A server may answer QUIT with something other than `+OK`, and obey it.
                 if has_quit && (is_usual || now.state == State::Update) {
                     return Ok(());
                 }
-                // An end that nothing is amiss with was not told.
+                // A regular end was not reported.
                 if is_usual && now.state != State::Greeting {
                     say::error("the server closed the connection before QUIT", None);
                 }
@@ -524,11 +530,11 @@ impl ScriptRun<'_> {
             self.connection.take_leave();
         } else if now.marked > 0 {
             say::warning(&format!(
-                "the script ended without QUIT: {} marked for deletion stay",
+                "script ended without QUIT: kept {} marked for deletion",
                 counted(now.marked, "message")
             ));
         } else if !self.has_quit {
-            say::note("the script ended without QUIT");
+            say::note("script ended without QUIT");
         }
         if self.was_refused {
             Exit::Refused

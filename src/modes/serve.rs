@@ -39,7 +39,7 @@ pub(crate) const AUTOLOGOUT: Duration = Duration::from_secs(600);
 /// What to serve, and where.
 #[derive(Debug, Clone)]
 pub struct ServeOptions {
-    /// The address for clear text and STLS. Port 0 takes a free one.
+    /// The address for cleartext and STLS. Port 0 picks a free one.
     pub listen: SocketAddr,
     /// The address for TLS from the first octet, if there is to be one.
     pub tls_listen: Option<SocketAddr>,
@@ -47,17 +47,17 @@ pub struct ServeOptions {
     pub account: Account,
     /// What is served.
     pub maildrop: Maildrop,
-    /// What it does wrong on purpose.
+    /// How it misbehaves on purpose.
     pub faults: Vec<&'static Fault>,
-    /// A transcript that is played in place of it.
+    /// A transcript that is played instead.
     pub recording: Option<ServedRecording>,
-    /// Where the transcript of each visit goes: a folder.
+    /// The folder for the transcript of each visit.
     pub log: Destination,
-    /// What becomes of message data in it.
+    /// How message data is written to it.
     pub bodies: Bodies,
     /// How many octets all transcripts together may have: anyone who can connect makes them longer.
     pub max_size: u64,
-    /// After this time without a command the connection is closed (RFC 1939 §3).
+    /// The connection is closed after this time without a command (RFC 1939 §3).
     pub autologout: Duration,
     /// The certificate for TLS.
     pub certificate: ServerCertificate,
@@ -130,7 +130,7 @@ pub struct ServedRecording {
     pub path: PathBuf,
     /// How it is played.
     pub pace: Pace,
-    /// Where each reply of it stands, to be given in any order; None: it is played row by row.
+    /// The place of each reply in it, to be given in any order; None: it is played row by row.
     pub index: Option<Arc<ReplyIndex>>,
 }
 
@@ -150,14 +150,14 @@ impl ItemSource for TapeFile {
     }
 }
 
-/// What happened on a connection; told once for each, when it is over.
+/// What happened on a connection; reported once for each, when it is over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServeEvent {
     /// The client.
     pub peer: SocketAddr,
     /// Version and cipher; None where there was no TLS.
     pub tls: Option<String>,
-    /// What the session has been.
+    /// What happened in the session.
     pub summary: Summary,
     /// How the connection came to its end.
     pub outcome: VisitOutcome,
@@ -166,7 +166,7 @@ pub struct ServeEvent {
 /// How a connection came to its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum VisitOutcome {
-    /// The session ended by itself; the summary tells how.
+    /// The session ended by itself; the summary says how.
     Ended,
     /// The client closed without QUIT.
     HungUp,
@@ -205,24 +205,27 @@ impl fmt::Display for ServeEvent {
                 write!(f, ", QUIT, {deleted} deleted, {left} left")
             }
             (VisitOutcome::Ended, Some(Ending::Injected)) => {
-                write!(f, ", commands behind STLS in clear: closed")
+                write!(f, ", cleartext commands after STLS: closed")
             }
             (VisitOutcome::Ended, Some(Ending::BrokenOff)) => {
-                write!(f, ", a message broke off: closed, nothing deleted")
+                write!(
+                    f,
+                    ", a message could not be read to its end: closed, nothing deleted"
+                )
             }
             (VisitOutcome::Ended, Some(Ending::Played)) => write!(f, ", played to the end"),
             (VisitOutcome::Ended, Some(Ending::Left { row })) => {
-                write!(f, ", left the recording at row {row}")
+                write!(f, ", diverged from the recording at row {row}")
             }
             (VisitOutcome::Ended, _) => write!(f, ", QUIT"),
             (VisitOutcome::HungUp, _) if has_logged_in => {
-                write!(f, ", hung up without QUIT, nothing deleted")
+                write!(f, ", disconnected without QUIT, nothing deleted")
             }
-            (VisitOutcome::HungUp, _) => write!(f, ", hung up"),
+            (VisitOutcome::HungUp, _) => write!(f, ", disconnected"),
             (VisitOutcome::TimedOut, _) => write!(f, ", autologout"),
             (VisitOutcome::Refused, _) => write!(f, ", refused: too many connections"),
             (VisitOutcome::TlsFailed(why), _) => write!(f, ", TLS failed: {why}"),
-            (VisitOutcome::Lost(why), _) => write!(f, ", lost: {why}"),
+            (VisitOutcome::Lost(why), _) => write!(f, ", connection lost: {why}"),
             (VisitOutcome::Guessing, _) => {
                 write!(f, ", {}: closed", counted(failed_logins, "failed login"))
             }
@@ -252,7 +255,8 @@ struct ServerShared {
 }
 
 impl Server {
-    /// Starts to serve. Each connection is told to `on_event` when it is over, from a thread of the server's; it must not block.
+    /// Starts to serve. Each connection is reported to `on_event` when it is over, from a thread of
+    /// the server's; it must not block.
     ///
     /// Errors: an address can't be listened on, the certificate is not usable, or the platform has no TLS and `tls_listen`
     /// asks for it. Without `tls_listen` such a platform serves without STLS.

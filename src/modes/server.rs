@@ -1,4 +1,5 @@
-//! A server of ours that runs, whatever it serves: where it listens, its certificate, and how it ends.
+//! A running server of ours, whatever it serves: where it listens, its certificate, and how it
+//! ends.
 
 use std::fmt::{self, Display};
 use std::io;
@@ -12,8 +13,8 @@ use crate::net::listener::Listener;
 use crate::net::target::Target;
 use crate::net::tls::TlsSettings;
 
-/// A server that runs. Dropped, it closes its ports and connections and waits until all of its threads are done; what was
-/// marked in an open session is not deleted.
+/// A running server. Dropped, it closes its ports and connections and waits until all of its
+/// threads are done; what was marked in an open session is not deleted.
 pub struct Server {
     listener: Listener,
     certificate_pem: Option<String>,
@@ -33,7 +34,7 @@ impl Server {
         }
     }
 
-    /// The address for clear text and STLS, with the port that was taken.
+    /// The address for cleartext and STLS, with the port that was taken.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.listener.address()
@@ -102,7 +103,7 @@ impl LogHealth {
     pub(crate) fn lose_rest(&self, peer: impl Display, error: &io::Error) {
         let why = plain(error);
         self.warn(&format!(
-            "{peer}: the transcript can't be written any more: {why}"
+            "{peer}: the transcript can no longer be written: {why}"
         ));
     }
 

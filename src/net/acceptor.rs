@@ -1,4 +1,5 @@
-//! The server's side of TLS, by OpenSSL: TLS 1.2 and 1.3, with a given certificate or one made for the occasion.
+//! The server's side of TLS, with OpenSSL: TLS 1.2 and 1.3, with a given certificate or a
+//! self-signed one.
 
 use std::io::{self, Read, Write};
 use std::net::IpAddr;
@@ -28,17 +29,18 @@ const DAYS: u32 = 365;
 /// The list of what we speak, for a client that asks (ALPN): one name, its length in front.
 const PROTOCOLS: &[u8] = b"\x04pop3";
 
-/// What makes a connection one inside TLS.
+/// Turns connections into TLS connections.
 pub(crate) struct Acceptor {
     acceptor: SslAcceptor,
     end_point: Option<Vec<u8>>,
 }
 
 impl Acceptor {
-    /// Takes or makes the certificate, and gives its PEM form back as well. None where there is no TLS at all. With a
-    /// `client_ca` (PEM) clients are asked for a certificate, and one that it did not issue is refused.
+    /// Takes or makes the certificate, and gives its PEM form back as well. None if TLS is not
+    /// available. With a `client_ca` (PEM) clients are asked for a certificate, and one that it did
+    /// not issue is refused.
     ///
-    /// Errors: the PEM can't be read, or the key is that of another certificate.
+    /// Errors: the PEM can't be read, or the key belongs to a different certificate.
     pub(crate) fn new(
         certificate: &ServerCertificate,
         client_ca: Option<&[u8]>,
@@ -51,7 +53,9 @@ impl Acceptor {
         };
         made.and_then(|(chain, key)| with(&chain, &key, client_ca))
             .map(Some)
-            .map_err(|error| reason(&error).unwrap_or_else(|| "no certificate in it".to_owned()))
+            .map_err(|error| {
+                reason(&error).unwrap_or_else(|| "it contains no certificate".to_owned())
+            })
     }
 
     /// The `tls-server-end-point` of the certificate (RFC 5929 §4).
@@ -59,13 +63,14 @@ impl Acceptor {
         self.end_point.clone()
     }
 
-    /// Does the handshake. On a socket that does not block, `wait` is called each time when it can't go on.
+    /// Does the handshake. On a socket that does not block, `wait` is called each time when it
+    /// can't continue.
     ///
     /// Errors: why it failed; the connection is closed then.
     pub(crate) fn accept<S: Read + Write>(&self, stream: S) -> Result<Inside<S>, String> {
         match self.begin(stream) {
             Handshake::Done(inside) => Ok(inside),
-            Handshake::Waiting(_) => Err("not done in time".to_owned()),
+            Handshake::Waiting(_) => Err("timed out".to_owned()),
             Handshake::Failed(why) => Err(why),
         }
     }
@@ -100,14 +105,14 @@ impl<S> Handshake<S> {
             }
             Err(HandshakeError::Failure(half)) => {
                 let why = half.error().ssl_error().and_then(reason);
-                Self::Failed(why.unwrap_or_else(|| "the client hung up".to_owned()))
+                Self::Failed(why.unwrap_or_else(|| "the client closed the connection".to_owned()))
             }
         }
     }
 }
 
-/// The hash of a certificate that logins are bound to; its own hash function, SHA-256 in place of the weak ones (RFC 5929 §4.1).
-/// None where it has none of its own.
+/// The hash of a certificate that logins are bound to; its own hash function, SHA-256 in place of
+/// the weak ones (RFC 5929 §4.1). None where the algorithm has none.
 fn end_point(certificate: &X509) -> Option<Vec<u8>> {
     let signature = certificate.signature_algorithm().object().nid();
     let hash = match signature.signature_algorithms()?.digest {
@@ -153,7 +158,7 @@ fn with(
             store.add_cert(authority)?;
         }
         builder.set_verify_cert_store(store.build())?;
-        // Without FAIL_IF_NO_PEER_CERT: who has none may log in by other means.
+        // Without FAIL_IF_NO_PEER_CERT: a client without a certificate may log in by other means.
         builder.set_verify(SslVerifyMode::PEER);
     }
     let pem = String::from_utf8_lossy(&pem).into_owned();
@@ -195,7 +200,7 @@ fn self_signed(names: &[String]) -> Result<(X509, PKey<Private>), ErrorStack> {
     builder.set_not_before(Asn1Time::days_from_now(0)?.as_ref())?;
     builder.set_not_after(Asn1Time::days_from_now(DAYS)?.as_ref())?;
 
-    // Not an authority: who trusts it trusts this server, and nothing that it might sign.
+    // Not an authority: trusting it means trusting this server, and nothing that it might sign.
     builder.append_extension(BasicConstraints::new().critical().build()?)?;
     builder.append_extension(KeyUsage::new().critical().digital_signature().build()?)?;
     builder.append_extension(ExtendedKeyUsage::new().server_auth().build()?)?;
@@ -233,8 +238,9 @@ impl<S: Read + Write> Inside<S> {
         format!("{} {name}", ssl.version_str())
     }
 
-    /// The names in the client's certificate: the common name, and what stands before the `@` of its mail addresses. Empty
-    /// where there is none; one that is not trusted was refused in the handshake.
+    /// The names in the client's certificate: the common name, and the part before the `@` of its
+    /// mail addresses. Empty without a certificate; one that is not trusted was refused in the
+    /// handshake.
     pub(crate) fn client_names(&self) -> Vec<String> {
         let Some(certificate) = self.0.ssl().peer_certificate() else {
             return Vec::new();
@@ -251,7 +257,7 @@ impl<S: Read + Write> Inside<S> {
 
     /// RFC 8314 §3.4: sends close_notify, so that the client knows that nothing was cut off.
     pub(crate) fn notify(&mut self) {
-        // The client may be gone already; then there is nobody to tell.
+        // The client may be gone already; then there is no one to inform.
         let _ = self.0.shutdown();
     }
 }

@@ -10,7 +10,7 @@ use crate::net::target::Target;
 use crate::net::upstream_proxy::{Proxy, ProxyError};
 use crate::transcript::event::Event;
 
-/// How long an address is tried while there is another one behind it.
+/// How long an address is tried while others follow.
 const SHORT_WAIT: Duration = Duration::from_secs(3);
 
 /// Why there is no connection.
@@ -38,7 +38,7 @@ pub enum DialError {
         /// Why not.
         error: Box<DialError>,
     },
-    /// The proxy opens no way to the server.
+    /// The proxy does not connect to the server.
     #[error("{target} through {proxy}: {error}")]
     Proxy {
         /// The server.
@@ -71,7 +71,7 @@ impl DialError {
         }
     }
 
-    /// The proxy fails, whatever the server is.
+    /// The proxy fails, whichever the server is.
     fn is_about_proxy(&self) -> bool {
         match self {
             Self::NoProxy { .. } => true,
@@ -91,9 +91,9 @@ impl DialError {
                 if are_all(io::ErrorKind::ConnectionRefused) {
                     "nothing listens there; POP3 is on port 110, over TLS on 995 (--tls)"
                 } else if are_all(io::ErrorKind::ConnectionReset) {
-                    "something there ends each connection at once: a server that is too busy, or a filter on the way"
+                    "each connection is reset at once: the server may be too busy, or a filter on the way blocks it"
                 } else {
-                    "a firewall may swallow the packets; POP3 is on port 110, over TLS on 995 (--tls)"
+                    "a firewall may drop the packets; POP3 is on port 110, over TLS on 995 (--tls)"
                 }
             }
         }
@@ -126,15 +126,16 @@ pub(crate) struct Dialled {
     /// The connection. It blocks, and has no time-outs.
     pub(crate) socket: TcpStream,
     pub(crate) target: Target,
-    /// The server's address; behind a proxy what the proxy was told, and which one.
+    /// The server's address; through a proxy, the target that the proxy received, and which proxy.
     pub(crate) place: String,
 }
 
-/// Connects to the first server of the route that answers; `wait` is as in [`dial`], and once more for the talk with a proxy.
+/// Connects to the first server of the route that answers; `wait` is as in [`dial`], and once more
+/// for the handshake with a proxy.
 ///
 /// `tell` is called with each failure that another try follows.
 ///
-/// Errors: no server was reached; all tries are told.
+/// Errors: no server was reached; lists every attempt.
 pub(crate) fn reach(
     route: Route<'_>,
     wait: Duration,
@@ -175,7 +176,7 @@ pub(crate) fn reach(
 
 /// Has a proxy connect to a target.
 ///
-/// Errors: no connection to the proxy, or the proxy opens no way.
+/// Errors: no connection to the proxy, or the proxy does not connect.
 pub(crate) fn dial_through(
     proxy: &Proxy,
     target: &Target,
@@ -197,7 +198,7 @@ pub(crate) fn dial_through(
 ///
 /// `wait` is the time for each address; while others follow, at most three seconds.
 ///
-/// Errors: the name has no address, or no address answered; all of them are told.
+/// Errors: the name has no address, or no address answered; lists all of them.
 pub(crate) fn dial(target: &Target, wait: Duration) -> Result<(TcpStream, SocketAddr), DialError> {
     let addresses = (target.host.as_str(), target.port)
         .to_socket_addrs()
@@ -279,7 +280,7 @@ mod tests {
             let attempts = vec![(address, kind.into())];
             DialError::Connect { attempts }.hint().to_owned()
         };
-        assert!(hint(io::ErrorKind::ConnectionReset).contains("ends each connection at once"));
+        assert!(hint(io::ErrorKind::ConnectionReset).contains("each connection is reset at once"));
         assert!(hint(io::ErrorKind::ConnectionRefused).contains("nothing listens"));
         assert!(hint(io::ErrorKind::TimedOut).contains("swallow"));
     }

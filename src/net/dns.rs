@@ -1,4 +1,5 @@
-//! Asks DNS servers for SRV records: over UDP, and over TCP what is too long for it or goes through a proxy.
+//! Asks DNS servers for SRV records: over UDP, or over TCP if the answer is too long or goes
+//! through a proxy.
 
 use std::borrow::Cow;
 use std::io::{self, ErrorKind};
@@ -17,7 +18,8 @@ use crate::net::upstream_proxy::Proxy;
 /// The port of DNS (RFC 1035 §4.2).
 const PORT: u16 = 53;
 
-/// The most octets of an answer over UDP that are read; a query without EDNS gets 512 at most (RFC 1035 §4.2.1).
+/// The most octets read of an answer over UDP; a query without EDNS gets 512 at most (RFC 1035
+/// §4.2.1).
 const UDP_MAX: usize = 4096;
 
 /// How often each server is asked over UDP: packets get lost.
@@ -53,7 +55,7 @@ fn fail<T>(what: impl Into<String>, hint: impl Into<String>) -> Result<T, DnsErr
 
 /// Reads the address of a DNS server: `ADDR`, `ADDR:PORT` or `[ADDR]:PORT`.
 ///
-/// Errors: a sentence that says what is wrong.
+/// Errors: what is wrong, as a sentence.
 pub(crate) fn server(text: &str) -> Result<SocketAddr, String> {
     let address = text
         .strip_prefix('[')
@@ -63,14 +65,14 @@ pub(crate) fn server(text: &str) -> Result<SocketAddr, String> {
         return Ok(SocketAddr::new(address, PORT));
     }
     text.parse()
-        .map_err(|_| "not an address with or without a port".to_owned())
+        .map_err(|_| "expected an IP address, optionally with a port".to_owned())
 }
 
 pub(crate) fn servers() -> Result<Vec<SocketAddr>, DnsError> {
     if !cfg!(unix) {
         return fail(
-            "poptalk does not know how this system lists its DNS servers",
-            "name one with --dns ADDRESS, or give HOST",
+            "poptalk cannot read this system's list of DNS servers",
+            "name a DNS server with --dns ADDRESS, or give HOST",
         );
     }
     match std::fs::read_to_string("/etc/resolv.conf") {
@@ -104,9 +106,9 @@ fn listed(text: &str) -> Vec<SocketAddr> {
 
 /// Asks the servers in turn for the SRV records of `name` until one answers; `wait` is for all of it.
 ///
-/// With a proxy it has to connect to them, and UDP is not used: nothing goes around it.
+/// With a proxy, the proxy connects to them and UDP is not used: nothing bypasses it.
 ///
-/// Errors: no server gave an answer; what each one did is told.
+/// Errors: no server gave an answer; says what each one did.
 pub(crate) fn ask(
     servers: &[SocketAddr],
     name: &str,
@@ -119,7 +121,7 @@ pub(crate) fn ask(
     let mut tries_left = rounds * u32::try_from(servers.len()).unwrap_or(u32::MAX);
     let mut told: Vec<String> = Vec::new();
     for server in servers.iter().cycle().take(servers.len() * rounds as usize) {
-        // What a server does not use of its share is for the others.
+        // Time that a server leaves of its share goes to the others.
         let share = left() / tries_left.max(1);
         tries_left = tries_left.saturating_sub(1);
         let result = match proxy {
@@ -130,7 +132,7 @@ pub(crate) fn ask(
             },
         };
         let why = match result {
-            Ok(DnsAnswer::Truncated) => "its answer over TCP is cut short, too".to_owned(),
+            Ok(DnsAnswer::Truncated) => "its answer over TCP is also truncated".to_owned(),
             Ok(answer) => return Ok(answer),
             Err(why) => why,
         };
@@ -140,15 +142,16 @@ pub(crate) fn ask(
         }
     }
     fail(
-        format!("DNS gives no answer for `{name}`: {}", told.join("; ")),
-        "give HOST, or another DNS server with --dns ADDRESS",
+        format!("no answer from DNS for `{name}`: {}", told.join("; ")),
+        "give HOST, or a different DNS server with --dns ADDRESS",
     )
 }
 
-/// A query with an id that nobody can guess, so that nobody else can answer it.
+/// A query with an unpredictable id, so that an attacker cannot answer it.
 fn query(name: &str) -> Result<(u16, Vec<u8>), String> {
     let mut id = [0; 2];
-    getrandom::fill(&mut id).map_err(|error| format!("no random numbers: {error}"))?;
+    getrandom::fill(&mut id)
+        .map_err(|error| format!("the system provides no random numbers: {error}"))?;
     let id = u16::from_be_bytes(id);
     Ok((id, srv::query(id, name)?))
 }
@@ -156,14 +159,15 @@ fn query(name: &str) -> Result<(u16, Vec<u8>), String> {
 fn words(error: io::Error) -> String {
     match error.kind() {
         ErrorKind::TimedOut | ErrorKind::WouldBlock => "no answer in time".to_owned(),
-        ErrorKind::UnexpectedEof => "it closed the connection in place of an answer".to_owned(),
+        ErrorKind::UnexpectedEof => "it closed the connection instead of answering".to_owned(),
         _ => plain(&error),
     }
 }
 
 fn over_udp(server: SocketAddr, name: &str, wait: Duration) -> Result<DnsAnswer, String> {
     let due = Instant::now() + wait;
-    // The system chooses the port anew for each query, which is harder to guess than the id alone (RFC 5452 §9.2).
+    // The system chooses a new port for each query, which is harder to guess than the id alone (RFC
+    // 5452 §9.2).
     let own = match server {
         SocketAddr::V4(_) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
         SocketAddr::V6(_) => SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
@@ -219,7 +223,7 @@ fn over_proxy(
     on_stream(&mut socket, name, Instant::now() + wait)
 }
 
-/// RFC 1035 §4.2.2: over TCP two octets with the length stand before query and answer.
+/// RFC 1035 §4.2.2: over TCP, two octets with the length come before query and answer.
 fn on_stream(socket: &mut TcpStream, name: &str, due: Instant) -> Result<DnsAnswer, String> {
     let (id, query) = query(name)?;
     let length = u16::try_from(query.len()).unwrap_or(u16::MAX);
@@ -232,10 +236,10 @@ fn on_stream(socket: &mut TcpStream, name: &str, due: Instant) -> Result<DnsAnsw
     srv::read(&answer, id, name).map_err(|error| error.to_string())
 }
 
-/// A number from 0 to `most`, both included, by chance.
+/// Returns a random number from 0 to `most`, both included.
 pub(crate) fn chance(most: u32) -> u32 {
     let mut octets = [0; 8];
-    // Without chance the first one is taken, which is as good as any.
+    // Without random numbers the first server is as good as any.
     let _ = getrandom::fill(&mut octets);
     let number = u64::from_be_bytes(octets) % (u64::from(most) + 1);
     u32::try_from(number).unwrap_or(0)

@@ -1,4 +1,4 @@
-//! The thread that owns a connection: it reads, records, shows, and sends what it is told to.
+//! The thread that owns a connection: it reads, records, shows, and sends what is requested.
 
 mod busy_poll;
 mod event_loop;
@@ -36,38 +36,40 @@ pub(crate) use trust::{Greeting, Risk, TrustRefusal};
 const SOCKET: Token = Token(0);
 const ORDERS: Token = Token(1);
 
-/// How long the server may take to close behind its reply to QUIT.
+/// How long the server may take to close after its reply to QUIT.
 pub(crate) const CLOSE_WAIT: Duration = Duration::from_secs(3);
 
 pub(crate) enum Request {
-    /// Send these octets, line end included; behind STLS, once TLS is on.
+    /// Send these octets, line end included; after STLS, once TLS is on.
     Send(Zeroizing<Vec<u8>>),
     /// Send these whole lines, line ends included, each when its turn comes.
     SendInTurn(Zeroizing<Vec<u8>>, Pacing),
-    /// Send these octets at once, behind STLS as well: what an attacker on the way would do, and a recording of it.
+    /// Send these octets at once, even after STLS: as an attacker on the network path would, or a
+    /// recording of one.
     Inject(Vec<u8>),
     /// Remember a secret under the name of its hole.
     Remember(&'static str, Zeroizing<Vec<u8>>),
     SetShape(String, Shape),
-    /// Record into this file from now on, with this head; None: no more.
+    /// Record into this file from now on, with this head; None stops recording.
     SetFile(Option<Box<dyn Write + Send>>, Vec<(&'static str, String)>),
     Close,
-    /// The same, because the replies do not fit the commands any more.
+    /// The same, because the replies no longer fit the commands.
     CloseOutOfStep,
 }
 
 /// When the next line of a script has its turn.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pacing {
-    /// How many commands may be on their way; one is lock-step: each waits for the reply to the last.
+    /// How many commands may be in flight; one is lock-step: each waits for the reply to the last.
     pub(crate) window: usize,
-    /// How many refusals there may have been; behind one more nothing is sent.
+    /// How many refusals there may have been; after one more, nothing is sent.
     pub(crate) refusals: u64,
-    /// Who waits is woken when no more octets than this wait for their turn; above, the connection is busy with itself.
+    /// Wake the waiter when the queue falls to this many octets; above that, the connection is
+    /// busy.
     pub(crate) low: usize,
 }
 
-/// Who watches a connection. It is called on the thread that owns it, after what it is told stands in the file.
+/// Observes a connection. Called on the thread that owns it, after what it receives is in the file.
 pub(crate) trait Observer: Send {
     /// Octets of the server, as received.
     fn on_octets(&mut self, octets: &[u8]);
@@ -78,7 +80,7 @@ pub(crate) trait Observer: Send {
     fn wants_more(&self) -> bool {
         true
     }
-    /// Nothing more has come for the moment; `standing` is how things are now.
+    /// Nothing more has come for the moment; `standing` is the current state.
     fn on_idle(&mut self, standing: &Snapshot);
 }
 
@@ -88,7 +90,7 @@ pub(crate) enum Notice {
     /// There is no TLS; the connection is closed.
     TlsFailed(TlsError),
     Silent(Mistake),
-    /// The greeting is not POP3's; see [`Greeting::mistake`].
+    /// The greeting is not a POP3 greeting; see [`Greeting::mistake`].
     NotPop3(Greeting),
     NotReached(String),
     /// A greeting or a status line was not complete after this time, or no octet of data came for so long; the last octets of the
@@ -96,7 +98,7 @@ pub(crate) enum Notice {
     TimedOut(Duration, Awaited, Vec<u8>),
     /// The server has answered QUIT, and not closed in this time (RFC 1939 §6).
     KeptOpen(Duration),
-    /// The server ended TLS without saying so.
+    /// The server ended TLS without close_notify.
     Unannounced,
     Ended(CloseReason),
     LogFailed(String),
@@ -108,10 +110,11 @@ pub(crate) enum Notice {
 pub(crate) enum CloseReason {
     ByServer(CutAt),
     ByClient,
-    /// We closed, because the replies did not fit the commands any more.
+    /// We closed, because the replies no longer fit the commands.
     OutOfStep,
     Lost(String, CutAt),
-    /// It broke behind the reply to QUIT, where nothing was left to say: many servers close by a reset.
+    /// It broke after the reply to QUIT, where nothing was left to say: many servers close with a
+    /// reset.
     Dropped(String),
     TlsFailed,
     /// Octets came between STLS and the handshake.
@@ -142,7 +145,7 @@ impl CloseReason {
         }
     }
 
-    /// What is to be told before [`CloseReason::event`].
+    /// The event to record before [`CloseReason::event`].
     pub(crate) fn reason(&self) -> Option<Event> {
         match self {
             Self::TooMuch(most) => Some(Event::TooMuchCame(figures::size(*most).to_string())),
@@ -180,7 +183,7 @@ pub(crate) struct Snapshot {
     pub(crate) answers: u64,
     /// What the last complete reply said; None before the first.
     pub(crate) last_status: Option<Status>,
-    /// How many replies were not a yes, the greeting counted.
+    /// How many replies were not `+OK`, the greeting included.
     pub(crate) refusals: u64,
     pub(crate) last_refusal: Option<TrustRefusal>,
     /// The command that it answered, where the table has it.
@@ -189,18 +192,18 @@ pub(crate) struct Snapshot {
     pub(crate) is_tls_asked: bool,
     pub(crate) received: u64,
     pub(crate) quiet_since: Instant,
-    /// How many time-outs have struck.
+    /// How many time-outs there were.
     pub(crate) timeouts: u64,
     /// The server has answered QUIT, and not closed for [`CLOSE_WAIT`].
     pub(crate) is_kept_open: bool,
-    /// How many lines of the server were complete that are no data: greeting, status lines, challenges, and what nobody
-    /// asked for.
+    /// How many lines of the server were complete that are not data: greeting, status lines,
+    /// challenges, and unsolicited lines.
     pub(crate) lines: u64,
     pub(crate) ending: Option<CloseReason>,
     pub(crate) has_log_failed: bool,
     /// How many octets of lines wait for their turn.
     pub(crate) queued: usize,
-    /// Orders are still to be carried out: what is told here is older than they are.
+    /// Requests are still to be carried out: this snapshot is older than they are.
     pub(crate) is_behind: bool,
     taken: u64,
 }
@@ -223,14 +226,15 @@ pub enum OpenError {
 pub(crate) struct Timeouts {
     /// For each address, and for a TLS handshake.
     pub(crate) connect: Duration,
-    /// For a greeting or a status line to be complete, and for the next octet of data; None: for ever.
+    /// For a greeting or a status line to be complete, and for the next octet of data; None:
+    /// indefinitely.
     pub(crate) reply: Option<Duration>,
-    /// How many octets of the server are taken; behind more of them the connection is closed.
+    /// How many octets the server may send; after more, the connection is closed.
     pub(crate) octets: u64,
 }
 
 impl Timeouts {
-    /// Whether a program waits: a person is given all the time.
+    /// Whether a program waits: for a person there is no time limit.
     fn are_of_a_script(&self) -> bool {
         self.reply.is_some()
     }
@@ -247,17 +251,18 @@ pub(crate) struct Connection {
 
 struct EngineShared {
     standing: Mutex<Snapshot>,
-    /// How many threads wait for a change: to wake nobody is not for nothing.
+    /// How many threads wait for a change: waking no one still costs a syscall.
     waiting: AtomicUsize,
     changed: Condvar,
-    /// True before the observer hears of the end, so that no observer takes an ended connection for open.
+    /// True before the observer is notified of the end, so that no observer takes an ended
+    /// connection for open.
     has_ended: AtomicBool,
 }
 
 impl Connection {
     /// Connects, does the TLS handshake where the target wants it at once, and starts the thread.
     ///
-    /// Errors: no address answered, or no TLS. What happened is in the recorder's file all the same.
+    /// Errors: no address answered, or no TLS. What happened is in the recorder's file anyway.
     pub(crate) fn open(
         route: Route<'_>,
         tls: &TlsSettings,
@@ -276,12 +281,12 @@ impl Connection {
             target,
             place,
         } = reached.inspect_err(|error| {
-            // What others were tried before is there already.
+            // Servers that were tried before are in there already.
             recorder.event(&error.last().event(), millis());
         })?;
         recorder.event(&Event::connected(&place), millis());
         socket.set_nonblocking(true)?;
-        // Lock-step: a line waits for nothing.
+        // Lock-step: no line is in the queue.
         socket.set_nodelay(true)?;
         let mut socket = mio::net::TcpStream::from_std(socket);
         let poll = Poll::new()?;
@@ -351,7 +356,7 @@ impl Connection {
 
     pub(crate) fn order(&self, order: Request) {
         *self.asked.lock().unwrap_or_else(PoisonError::into_inner) += 1;
-        // The thread may have ended; then there is nobody to tell, and `standing` says so.
+        // The thread may have ended; then no one receives this, and `standing` says so.
         let _ = self.orders.send(order);
         let _ = self.waker.wake();
     }
@@ -364,7 +369,8 @@ impl Connection {
         self.order(Request::Send(octets));
     }
 
-    /// How things are, once all orders so far are carried out; waits until `is_enough` or for `wait` at most.
+    /// Returns the state once all requests so far are carried out; waits until `is_enough` or for
+    /// `wait` at most.
     pub(crate) fn wait(&self, wait: Duration, is_enough: impl Fn(&Snapshot) -> bool) -> Snapshot {
         let asked = *self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         let guard = self.shared.lock();
@@ -384,7 +390,7 @@ impl Connection {
         }
     }
 
-    /// Waits for the server to close behind its reply to QUIT, for [`CLOSE_WAIT`] at most.
+    /// Waits for the server to close after its reply to QUIT, for [`CLOSE_WAIT`] at most.
     pub(crate) fn take_leave(&self) -> Snapshot {
         self.wait(2 * CLOSE_WAIT, |now| now.is_kept_open)
     }
@@ -397,7 +403,7 @@ impl Connection {
         !self.shared.has_ended.load(Ordering::Acquire)
     }
 
-    /// Closes the connection and waits for the thread to end; how things are in the end.
+    /// Closes the connection and waits for the thread to end; returns the final state.
     pub(crate) fn close(mut self) -> Snapshot {
         self.end();
         self.standing()
@@ -424,7 +430,7 @@ impl Drop for EndGuard {
     fn drop(&mut self) {
         let mut now = self.0.lock();
         if now.ending.is_none() {
-            let why = "a defect of poptalk ended its thread".to_owned();
+            let why = "a bug in poptalk ended its thread".to_owned();
             now.ending = Some(CloseReason::Lost(why, CutAt::Nothing));
         }
         drop(now);

@@ -1,5 +1,5 @@
-//! Listens for clients, in clear and inside TLS: one thread accepts, up to a limit, and each connection has a thread of its own.
-//! What is done on a connection is for the one that starts it.
+//! Listens for clients, in cleartext and inside TLS: one thread accepts, up to a limit, and each
+//! connection has a thread of its own. The caller decides what is done on a connection.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -17,7 +17,7 @@ use super::server_certificate::ServerCertificate;
 use crate::base::error::Explain;
 use crate::base::io_error::plain;
 
-/// How many connections are held at the same time when nothing else is said.
+/// How many connections are held at the same time by default.
 pub const MOST_CONNECTIONS: usize = 250;
 
 /// How long to wait when no connection can be accepted, for want of file handles for example.
@@ -30,7 +30,7 @@ const STOP: Token = Token(2);
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Ports {
     pub(crate) name: &'static str,
-    /// The address for clear text and STLS. Port 0 takes a free one.
+    /// The address for cleartext and STLS. Port 0 picks a free one.
     pub(crate) plain: SocketAddr,
     pub(crate) tls: Option<SocketAddr>,
     /// How many connections are held at the same time; one more is refused.
@@ -48,11 +48,11 @@ pub enum ListenError {
         /// What the system said.
         error: io::Error,
     },
-    /// The certificate or its key is not usable.
-    #[error("no TLS with this certificate: {0}")]
+    /// The certificate or its key is unusable.
+    #[error("cannot use this certificate for TLS: {0}")]
     Certificate(String),
     /// This build can't serve TLS.
-    #[error("this platform has no TLS for servers")]
+    #[error("TLS for servers is not supported on this platform")]
     NoTls,
     /// The system gives no thread, or no way to wait for connections.
     #[error("can't serve: {}", plain(.0))]
@@ -64,10 +64,10 @@ impl Explain for ListenError {
         let hint = match self {
             Self::Address { error, .. } => match error.kind() {
                 io::ErrorKind::AddrInUse => {
-                    Some("another program has this port; port 0 takes a free one")
+                    Some("another program uses this port; port 0 picks a free one")
                 }
                 io::ErrorKind::PermissionDenied => {
-                    Some("ports below 1024 are for the administrator; 11110 is not")
+                    Some("ports below 1024 require administrator rights; try 11110")
                 }
                 io::ErrorKind::AddrNotAvailable => {
                     Some("this machine does not have that address; 127.0.0.1 always works")
@@ -75,7 +75,7 @@ impl Explain for ListenError {
                 _ => None,
             },
             Self::Certificate(_) => Some("give the certificate and its own key, both in PEM form"),
-            Self::NoTls => Some("leave TLS out"),
+            Self::NoTls => Some("serve without TLS"),
             Self::System(_) => None,
         };
         hint.map(Cow::Borrowed)
@@ -118,7 +118,8 @@ pub(crate) fn acceptor(
     }
 }
 
-/// Says in clear that there are too many connections. Inside TLS nothing can be said before a handshake.
+/// Says in cleartext that there are too many connections. Inside TLS nothing can be said before a
+/// handshake.
 pub(crate) fn turn_away(mut socket: impl Write, is_tls: bool) {
     if !is_tls {
         // The socket is new enough to take a line.

@@ -44,7 +44,8 @@ impl Stream {
         matches!(self, Self::Tls(stream) if stream.get_ref().has_ended())
     }
 
-    /// Says goodbye: `close_notify` (RFC 8314 §3.4), then the end of the TCP connection. Errors are of no more interest.
+    /// Says goodbye: `close_notify` (RFC 8314 §3.4), then the end of the TCP connection. Errors no
+    /// longer matter.
     pub(crate) fn close(&mut self) {
         if let Self::Tls(stream) = self {
             let _ = stream.shutdown();

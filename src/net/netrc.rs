@@ -12,7 +12,7 @@ pub(crate) struct NetrcError {
 
 /// The password of `user` on `host` in the text of a file; that of `default` when no machine fits.
 ///
-/// An entry without `login` fits every user. Errors: a word without its value.
+/// An entry without `login` fits every user. Errors: a keyword without its value.
 pub(crate) fn password(
     text: &str,
     host: &str,
@@ -25,7 +25,7 @@ pub(crate) fn password(
         let mut value = || {
             tokens.next().ok_or(NetrcError {
                 line,
-                what: "a word without its value",
+                what: "a keyword without its value",
             })
         };
         match word.as_str() {
@@ -61,7 +61,7 @@ pub(crate) fn password(
             _ => {
                 return Err(NetrcError {
                     line,
-                    what: "a word that is not known",
+                    what: "unknown keyword",
                 });
             }
         }
@@ -172,8 +172,8 @@ mod tests {
         let error = |text: &str| password(text, "h", "u").unwrap_err().to_string();
         assert_eq!(
             error("machine h\nlogin"),
-            "line 2: a word without its value"
+            "line 2: a keyword without its value"
         );
-        assert_eq!(error("\nhello"), "line 2: a word that is not known");
+        assert_eq!(error("\nhello"), "line 2: unknown keyword");
     }
 }

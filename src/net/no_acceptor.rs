@@ -1,4 +1,5 @@
-//! In place of TLS on platforms whose own TLS library can't be a server of TLS 1.3: there is none, and STLS is not announced.
+//! Replaces TLS on platforms whose own TLS library can't serve TLS 1.3: there is no TLS, and STLS
+//! is not announced.
 
 use std::convert::Infallible;
 use std::io::{self, Read, Write};

@@ -31,9 +31,9 @@ pub enum PasswordError {
     #[error("~/.netrc: {0}")]
     Netrc(String),
     /// The person who was asked pressed Ctrl-C.
-    #[error("no password, no login")]
+    #[error("cancelled at the password prompt")]
     Cancelled,
-    /// Nobody can be asked.
+    /// There is no one to ask.
     #[error("no password for `{0}`")]
     Nowhere(String),
 }

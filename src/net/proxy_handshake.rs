@@ -9,9 +9,10 @@ use crate::base::io_error::plain;
 use crate::net::target::Target;
 use crate::net::upstream_proxy::{Negotiation, Proxy, ProxyError, ProxyStep};
 
-/// Asks the proxy, on a connection to it, for the way to `target`; `wait` is for all of the talk.
+/// Asks the proxy, on a connection to it, to connect to `target`; `wait` is for the whole
+/// handshake.
 ///
-/// Errors: the proxy refuses, does not talk as it should, closes, or takes too long.
+/// Errors: the proxy refuses, breaks the protocol, closes, or takes too long.
 pub(super) fn pass(
     socket: &mut TcpStream,
     proxy: &Proxy,
@@ -43,15 +44,15 @@ pub(super) fn pass(
 fn broken(error: &io::Error, wait: Duration) -> ProxyError {
     match error.kind() {
         ErrorKind::UnexpectedEof => ProxyError::new(
-            "the proxy closed the connection before the way was open",
+            "the proxy closed the connection before the tunnel was open",
             "check the host and the port of the proxy; its log may say more",
         ),
         ErrorKind::TimedOut => ProxyError::new(
-            format!("the proxy opened no way within {} s", wait.as_secs_f64()),
+            format!("the proxy did not connect within {} s", wait.as_secs_f64()),
             "check the host and the port of the proxy, or wait longer with --timeout",
         ),
         _ => ProxyError::new(
-            format!("the connection to the proxy broke: {}", plain(error)),
+            format!("lost the connection to the proxy: {}", plain(error)),
             "check the host and the port of the proxy; its log may say more",
         ),
     }

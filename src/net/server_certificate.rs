@@ -7,7 +7,7 @@ use std::fmt;
 pub enum ServerCertificate {
     /// Made at the start and signed by itself, for these names and addresses.
     SelfSigned(Vec<String>),
-    /// Given in PEM form: the certificate, perhaps with others of its chain behind it, and its key.
+    /// Given in PEM form: the certificate, perhaps followed by others of its chain, and its key.
     Given {
         /// The certificates, the server's own first.
         certificate: Vec<u8>,

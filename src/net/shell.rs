@@ -1,4 +1,4 @@
-//! A command of the platform's shell, which gets none of the passwords in the environment.
+//! Runs a command in the platform's shell, without the passwords of our environment.
 
 use std::process::Command;
 

@@ -5,7 +5,7 @@ use simple_dns::{
     CLASS, Name, Packet, PacketFlag, QCLASS, QTYPE, Question, RCODE, ResourceRecord, TYPE,
 };
 
-/// The most records of one answer that are looked at; nobody has as many servers.
+/// The most records of one answer that are read; no domain has as many servers.
 const RECORDS_MAX: usize = 64;
 
 const ALIASES_MAX: usize = 8;
@@ -16,7 +16,7 @@ const DOMAIN_MAX: usize = 240;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SrvService {
     Pop3s,
-    /// In clear at first; STLS is to follow.
+    /// Cleartext at first; STLS is to follow.
     Pop3,
 }
 
@@ -66,10 +66,10 @@ pub(crate) enum DnsAnswer {
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum AnswerError {
-    /// It answers another question: wait for the right one.
-    #[error("it answers another question")]
+    /// It answers a different question: wait for the right one.
+    #[error("it answers a different question")]
     NotOurs,
-    #[error("it says {0}")]
+    #[error("its answer is an error: {0}")]
     Refused(String),
     #[error("its answer can't be read: {0}")]
     Broken(String),
@@ -77,7 +77,7 @@ pub(crate) enum AnswerError {
 
 /// The domain of a mail address, lower case, no dot at the end.
 ///
-/// Errors: a sentence that says what is wrong with it.
+/// Errors: what is wrong with it, as a sentence.
 pub(crate) fn domain(address: &str) -> Result<String, String> {
     let Some((_, domain)) = address.rsplit_once('@') else {
         return Err(format!("`{address}` has no `@DOMAIN`"));
@@ -85,7 +85,7 @@ pub(crate) fn domain(address: &str) -> Result<String, String> {
     let domain = domain.strip_suffix('.').unwrap_or(domain);
     if !domain.is_ascii() {
         return Err(format!(
-            "`{domain}` is not ASCII; DNS has it in the form that starts with `xn--`"
+            "`{domain}` is not ASCII; write it as DNS does, starting with `xn--`"
         ));
     }
     let is_label = |label: &str| {
@@ -96,7 +96,7 @@ pub(crate) fn domain(address: &str) -> Result<String, String> {
     };
     let is_address = domain.bytes().all(|o| o.is_ascii_digit() || o == b'.');
     if is_address || domain.len() > DOMAIN_MAX || !domain.split('.').all(is_label) {
-        return Err(format!("`{domain}` is no domain"));
+        return Err(format!("`{domain}` is not a domain name"));
     }
     Ok(domain.to_ascii_lowercase())
 }
@@ -144,13 +144,13 @@ pub(crate) fn read(octets: &[u8], id: u16, name: &str) -> Result<DnsAnswer, Answ
         RCODE::NoError if is_truncated => Ok(DnsAnswer::Truncated),
         RCODE::NoError => servers(&packet.answers, name),
         RCODE::NameError => Ok(DnsAnswer::Nothing),
-        RCODE::ServerFailure => Err(AnswerError::Refused("that it failed (SERVFAIL)".to_owned())),
-        RCODE::Refused => Err(AnswerError::Refused("that it won't (REFUSED)".to_owned())),
+        RCODE::ServerFailure => Err(AnswerError::Refused("it failed (SERVFAIL)".to_owned())),
+        RCODE::Refused => Err(AnswerError::Refused("it refused (REFUSED)".to_owned())),
         RCODE::FormatError => Err(AnswerError::Refused(
-            "that it can't read the query (FORMERR)".to_owned(),
+            "it can't read the query (FORMERR)".to_owned(),
         )),
         RCODE::NotImplemented => Err(AnswerError::Refused(
-            "that it has no such query (NOTIMP)".to_owned(),
+            "it does not support the query (NOTIMP)".to_owned(),
         )),
         other => Err(AnswerError::Refused(format!("{other:?}"))),
     }
@@ -170,7 +170,7 @@ fn servers(records: &[ResourceRecord<'_>], name: &str) -> Result<DnsAnswer, Answ
         hops += 1;
         if hops > ALIASES_MAX {
             return Err(AnswerError::Broken(
-                "its CNAMEs lead nowhere, or in a circle".to_owned(),
+                "its CNAME records lead nowhere, or form a loop".to_owned(),
             ));
         }
         owner = text(alias);
@@ -209,7 +209,8 @@ fn servers(records: &[ResourceRecord<'_>], name: &str) -> Result<DnsAnswer, Answ
     }
 }
 
-/// Whether a name may be a host's. An address is none (RFC 2782: the target is a name with address records).
+/// Whether a name may be a host's. An address is not one (RFC 2782: the target is a name with
+/// address records).
 fn is_host(name: &Name<'_>) -> bool {
     let is_number = |label: &[u8]| label.iter().all(u8::is_ascii_digit);
     name.is_valid_hostname() && !name.as_bytes().last().is_some_and(is_number)
@@ -228,7 +229,7 @@ fn is_same(name: &Name<'_>, other: &str) -> bool {
 ///
 /// `chance(n)` gives a number from 0 to `n`, both included.
 pub(crate) fn order(mut records: Vec<Record>, chance: &mut dyn FnMut(u32) -> u32) -> Vec<Record> {
-    // RFC 2782: those of weight 0 stand first, so that they have a small chance.
+    // RFC 2782: those of weight 0 come first, so that they have a small chance.
     records.sort_by_key(|record| (record.priority, record.weight != 0));
     let mut ordered = Vec::with_capacity(records.len());
     while let Some(priority) = records.first().map(|record| record.priority) {

@@ -1,4 +1,4 @@
-//! Reads what a person calls a server: a host, `host:port`, `[address]:port`, or a URL.
+//! Reads the name of a server as typed: a host, `host:port`, `[address]:port`, or a URL.
 
 use std::borrow::Cow;
 
@@ -40,22 +40,22 @@ pub(crate) struct Named {
 /// Why a text names no target. The text is not repeated: it may hold a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum TargetError {
-    #[error("`{0}://` is no scheme of POP3; `pop3://` and `pop3s://` are")]
+    #[error("unsupported URL scheme `{0}://`; use `pop3://` or `pop3s://`")]
     Scheme(String),
-    #[error("no host in the name of the server")]
+    #[error("the host name is missing")]
     NoHost,
-    /// A user stands before something that is no URL.
-    #[error("`@` is in no host name")]
+    /// A user before something that is not a URL.
+    #[error("a host name cannot contain `@`")]
     At,
-    #[error("a password in the URL, where others may read it")]
+    #[error("the URL contains a password, where others may read it")]
     Password,
-    #[error("the user in the URL: {NO_NAME}")]
+    #[error("user in the URL: {NO_NAME}")]
     User,
-    #[error("no port from 1 to 65535 behind the `:`")]
+    #[error("expected a port from 1 to 65535 after `:`")]
     Port,
-    #[error("no `]` behind the address")]
+    #[error("expected `]` after the address")]
     Bracket,
-    /// A URL goes on after its host.
+    /// A URL continues after its host.
     #[error("a POP3 URL ends after the host: it has no path and no query (RFC 2384 §3)")]
     Path,
     #[error("two ports: {0} and {1}")]
@@ -67,7 +67,7 @@ impl Explain for TargetError {
         let hint = match self {
             Self::At => "name the user with -u, or in a URL: pop3://USER@HOST",
             Self::Password => {
-                "write only USER@; the password is asked for, or comes from where the options say"
+                "write only USER@; poptalk asks for the password, or reads it as the options say"
             }
             Self::Path => "give pop3://[USER@]HOST; `-c 'retr 1'` fetches message 1",
             Self::User => "write it as it is sent, without a line end",
@@ -142,7 +142,8 @@ pub(crate) fn parse(text: &str, port: Option<u16>, is_tls: bool) -> Result<Named
     Ok(Named { target, user })
 }
 
-/// The user of a URL (RFC 2384 §3). How to log in, behind a `;`, is not ours to read: who connects says it.
+/// The user of a URL (RFC 2384 §3). The login method after a `;` is not ours to read: the caller
+/// decides it.
 fn url_user(text: &str) -> Result<Option<String>, TargetError> {
     if text.contains(':') {
         return Err(TargetError::Password);
@@ -153,7 +154,7 @@ fn url_user(text: &str) -> Result<Option<String>, TargetError> {
     Ok(Some(user).filter(|user| !user.is_empty()))
 }
 
-/// Splits `HOST`, `HOST:PORT` or `[ADDRESS]:PORT`; the port is None when there is none.
+/// Splits `HOST`, `HOST:PORT` or `[ADDRESS]:PORT`; the port is None without one.
 pub(crate) fn split_port(text: &str) -> Result<(&str, Option<u16>), String> {
     let (host, port) = if let Some(rest) = text.strip_prefix('[') {
         let (host, behind) = rest
@@ -168,7 +169,7 @@ pub(crate) fn split_port(text: &str) -> Result<(&str, Option<u16>), String> {
             None => (text, None),
         }
     };
-    let port = port.map(|port| port.parse().map_err(|_| format!("`{port}` is no port")));
+    let port = port.map(|port| port.parse().map_err(|_| format!("`{port}` is not a port")));
     Ok((host, port.transpose()?))
 }
 

@@ -27,11 +27,11 @@ pub(crate) type TlsStream = native_tls::TlsStream<Tap>;
 /// How the server is to be checked.
 #[derive(Debug, Clone, Default)]
 pub struct TlsSettings {
-    /// Go on although the certificate is not to be trusted (`--insecure`).
+    /// Continue even if the certificate cannot be verified (`--insecure`).
     pub is_insecure: bool,
-    /// A PEM file of certificates to trust besides those of the system (`--ca`).
+    /// A PEM file of certificates to trust in addition to the system's (`--ca`).
     pub ca: Option<PathBuf>,
-    /// Certificates (PEM) to trust besides those of the system: that of our own practice server.
+    /// Certificates (PEM) to trust in addition to the system's: that of our own practice server.
     pub own_pem: Vec<u8>,
     /// The lowest version to agree to (`--tls-min`); None: what the library takes for safe.
     pub min: Option<Version>,
@@ -115,7 +115,7 @@ impl TlsFacts {
         }
     }
 
-    /// Hides secrets: who has seen one can have had a certificate made with it.
+    /// Hides secrets: an attacker who knows one can have a certificate made with it.
     pub(crate) fn hide(&mut self, hide: &dyn Fn(&str) -> String) {
         for certificate in self.certificate.iter_mut().chain(&mut self.chain) {
             certificate.hide(hide);
@@ -142,7 +142,7 @@ impl TlsFacts {
             );
         }
         lines.push(match &self.doubt {
-            None => "verified: name, dates and who signed it".to_owned(),
+            None => "verified: name, dates and issuer".to_owned(),
             Some(doubt) => format!("NOT VERIFIED: {doubt}"),
         });
         if self.doubt.is_some() {
@@ -151,7 +151,7 @@ impl TlsFacts {
         lines
     }
 
-    /// One line for people; [`TlsFacts::details`] tells the rest.
+    /// One line for people; [`TlsFacts::details`] has the rest.
     pub(crate) fn line(&self) -> String {
         let certificate = self.certificate.as_ref().map_or_else(
             || "no certificate".to_owned(),
@@ -164,7 +164,7 @@ impl TlsFacts {
         );
         let verdict = match &self.doubt {
             None => "verified".to_owned(),
-            Some(doubt) => format!("NOT VERIFIED: {doubt}; goes on because of --insecure"),
+            Some(doubt) => format!("NOT VERIFIED: {doubt}; continuing because of --insecure"),
         };
         format!("{} {}, {certificate}, {verdict}", self.version, self.cipher)
     }
@@ -292,7 +292,8 @@ impl From<Mistake> for TlsError {
 
 /// Does the handshake on a connected socket that does not block.
 ///
-/// `is_stls`: the server agreed to it by STLS; otherwise TLS begins at once. `wait` is called each time the handshake can't go on; it returns when the socket may have become ready.
+/// `is_stls`: the server agreed to it by STLS; otherwise TLS begins at once. `wait` is called each
+/// time the handshake can't continue; it returns when the socket may have become ready.
 ///
 /// Errors: the handshake failed, the certificate is not to be trusted, or `wait` gave up.
 pub(crate) fn handshake(
@@ -403,7 +404,8 @@ fn connector(settings: &TlsSettings) -> Result<TlsConnector, TlsError> {
 
 /// Reads a certificate and its key.
 ///
-/// Errors: a file can't be read, or the two are no certificate and key in PEM form (the key as PKCS #8).
+/// Errors: a file can't be read, or the two are not a certificate and key in PEM form (the key as
+/// PKCS #8).
 pub(crate) fn read_identity(
     certificate: &Path,
     key: &Path,
@@ -437,7 +439,7 @@ pub(crate) fn read_ca(path: &Path) -> Result<Vec<native_tls::Certificate>, TlsEr
     let found =
         native_tls::Certificate::stack_from_pem(&pem).map_err(|error| fail(error.to_string()))?;
     if found.is_empty() {
-        return Err(fail("no certificate in it".to_owned()));
+        return Err(fail("it contains no certificate".to_owned()));
     }
     Ok(found)
 }

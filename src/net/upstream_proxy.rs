@@ -1,4 +1,5 @@
-//! The way through a proxy: its URL, and what is said to it before the connection to the server stands. No I/O.
+//! The handshake with a proxy: its URL, and what is sent to it before the connection to the server
+//! is up. No I/O.
 
 mod http;
 mod socks;
@@ -65,14 +66,14 @@ impl std::fmt::Display for Proxy {
     }
 }
 
-/// Why there is no way through a proxy.
+/// Why there is no connection through a proxy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what}")]
 pub struct ProxyError {
     /// What happened, one line, safe to show.
     pub(crate) what: String,
     pub(crate) hint: String,
-    /// It is about this server: the way to another may be open.
+    /// It is about this server: the proxy may connect to a different one.
     pub(crate) is_about_target: bool,
 }
 
@@ -101,13 +102,13 @@ impl ProxyError {
 
 /// Reads the URL of a proxy. `password` is what the environment has for it.
 ///
-/// Errors: a sentence that says what is wrong; a password in the URL is not repeated.
+/// Errors: what is wrong, as a sentence; a password in the URL is not repeated.
 pub(crate) fn parse(url: &str, password: Option<Zeroizing<Vec<u8>>>) -> Result<Proxy, ProxyError> {
     let form = "write socks5://HOST:PORT or http://HOST:PORT, with USER@ before the host if needed";
     let fail = |what: String| ProxyError::new(format!("--proxy: {what}"), form);
     let (scheme, rest) = url
         .split_once("://")
-        .ok_or_else(|| fail("no `socks5://` or `http://` at its start".to_owned()))?;
+        .ok_or_else(|| fail("it must start with `socks5://` or `http://`".to_owned()))?;
     let rest = rest.strip_suffix('/').unwrap_or(rest);
     let (user, place) = match rest.rsplit_once('@') {
         Some((user, place)) => (Some(user), place),
@@ -115,8 +116,8 @@ pub(crate) fn parse(url: &str, password: Option<Zeroizing<Vec<u8>>>) -> Result<P
     };
     if user.is_some_and(|user| user.contains(':')) {
         return Err(ProxyError::new(
-            "--proxy: a password in the URL, where every user of this machine can read it",
-            format!("write only USER@, and put the password into the variable {VARIABLE}"),
+            "--proxy: every user of this machine can read the password in the URL",
+            format!("write only USER@, and set the variable {VARIABLE} to the password"),
         ));
     }
     let kind = match scheme.to_ascii_lowercase().as_str() {
@@ -125,21 +126,23 @@ pub(crate) fn parse(url: &str, password: Option<Zeroizing<Vec<u8>>>) -> Result<P
         "http" => ProxyKind::Http,
         "https" => {
             return Err(fail(
-                "TLS to the proxy itself is not there; TLS to the server works through any"
+                "TLS to the proxy itself is not supported; TLS to the server works through any proxy"
                     .to_owned(),
             ));
         }
-        "socks" | "socks4" | "socks4a" => return Err(fail("only version 5 of SOCKS".to_owned())),
-        other => return Err(fail(format!("`{other}://` is no proxy"))),
+        "socks" | "socks4" | "socks4a" => {
+            return Err(fail("only SOCKS version 5 is supported".to_owned()));
+        }
+        other => return Err(fail(format!("unsupported scheme `{other}://`"))),
     };
     if place.contains(['/', '?', '#']) {
-        return Err(fail("nothing may stand behind the port".to_owned()));
+        return Err(fail("nothing may follow the port".to_owned()));
     }
     let (host, port) = target::split_port(place).map_err(fail)?;
     let port = match (port, kind) {
         (Some(port), _) => port,
         (None, ProxyKind::Socks5) => SOCKS_PORT,
-        (None, ProxyKind::Http) => return Err(fail(format!("no port behind `{host}`"))),
+        (None, ProxyKind::Http) => return Err(fail(format!("no port after `{host}`"))),
     };
     if host.is_empty() {
         return Err(fail("no host".to_owned()));
@@ -164,14 +167,14 @@ fn login(
     let fail = |what: &str, hint: &str| Err(ProxyError::new(format!("--proxy: {what}"), hint));
     let Some(user) = unescape(user) else {
         return fail(
-            "the user is not readable",
-            "write odd characters as %XX, in UTF-8",
+            "cannot decode the user name",
+            "write special characters as %XX, in UTF-8",
         );
     };
     let Some(password) = password else {
         return Err(ProxyError::new(
             format!("no password for `{user}` at the proxy"),
-            format!("put it into the variable {VARIABLE}"),
+            format!("set the variable {VARIABLE} to it"),
         ));
     };
     match kind {
@@ -180,20 +183,20 @@ fn login(
             if !(1..=255).contains(&user.len()) || !(1..=255).contains(&password.len()) =>
         {
             fail(
-                "SOCKS takes a user and a password of 1 to 255 octets",
-                "ask who runs the proxy (RFC 1929 §2)",
+                "in SOCKS, user name and password have 1 to 255 octets each",
+                "ask the proxy's administrator (RFC 1929 §2)",
             )
         }
         // RFC 7617 §2: the first colon ends the user.
         ProxyKind::Http if user.contains(':') => fail(
-            "a user with a colon can't be written in HTTP",
-            "ask who runs the proxy (RFC 7617 §2)",
+            "HTTP Basic authentication can't carry a user name with a colon",
+            "ask the proxy's administrator (RFC 7617 §2)",
         ),
         _ => Ok(ProxyLogin { user, password }),
     }
 }
 
-/// Text with `%XX` for octets (RFC 3986 §2.1); None when it is malformed or no UTF-8.
+/// Text with `%XX` for octets (RFC 3986 §2.1); None when it is malformed or not UTF-8.
 fn unescape(text: &str) -> Option<String> {
     let mut octets = Vec::new();
     let mut rest = text.bytes();
@@ -212,9 +215,9 @@ fn unescape(text: &str) -> Option<String> {
 #[derive(PartialEq, Eq)]
 pub(crate) enum ProxyStep {
     Send(Zeroizing<Vec<u8>>),
-    /// Read just so many octets and no more: what follows may be the server's greeting.
+    /// Read just this many octets and no more: what follows may be the server's greeting.
     Read(usize),
-    /// The way is open: from the next octet on it is the server that speaks.
+    /// The tunnel is open: from the next octet on, the server speaks.
     Open,
 }
 
@@ -228,7 +231,7 @@ impl std::fmt::Debug for ProxyStep {
     }
 }
 
-/// The talk with a proxy until the way is open.
+/// The handshake with a proxy until the tunnel is open.
 #[derive(Debug)]
 pub(crate) struct Negotiation(Inner);
 
@@ -239,18 +242,18 @@ enum Inner {
 }
 
 impl Negotiation {
-    /// Begins a talk: `proxy` is to connect to `target`.
+    /// Begins the handshake: `proxy` is to connect to `target`.
     ///
-    /// Errors: the host can't be told to a proxy.
+    /// Errors: the host can't be sent to a proxy.
     pub(crate) fn new(proxy: &Proxy, target: &Target) -> Result<Self, ProxyError> {
         // A line end in a host would be a line of its own for the proxy.
         if target.host.is_empty() || !target.host.bytes().all(|octet| octet.is_ascii_graphic()) {
             return Err(ProxyError::new(
                 format!(
-                    "`{}` can't be told to a proxy",
+                    "`{}` can't be sent to a proxy",
                     shown(target.host.as_bytes())
                 ),
-                "write the host name in ASCII (`xn--` in place of other letters), without blanks",
+                "write the host name in ASCII (`xn--...` for other letters), without spaces",
             ));
         }
         Ok(Self(match proxy.kind {
@@ -265,7 +268,7 @@ impl Negotiation {
 
     /// The next step. `got` is what the last one, a [`ProxyStep::Read`], read; nothing otherwise.
     ///
-    /// Errors: the proxy refuses, or does not talk as it should.
+    /// Errors: the proxy refuses, or breaks the protocol.
     pub(crate) fn next(&mut self, got: &[u8]) -> Result<ProxyStep, ProxyError> {
         match &mut self.0 {
             Inner::Socks(talk) => talk.next(got),
@@ -281,10 +284,10 @@ fn shown(octets: &[u8]) -> String {
     out
 }
 
-/// What the first octets of something else than the proxy that was named look like.
+/// What the first octets look like if it is not the named kind of proxy.
 fn stranger(octets: &[u8], kind: ProxyKind) -> ProxyError {
     let what = format!(
-        "the proxy does not speak {}: it starts with `{}`",
+        "the proxy does not speak {}: its reply starts with `{}`",
         match kind {
             ProxyKind::Socks5 => "SOCKS 5",
             ProxyKind::Http => "HTTP",
@@ -296,7 +299,7 @@ fn stranger(octets: &[u8], kind: ProxyKind) -> ProxyError {
         ([5, ..], ProxyKind::Http) => "it looks like a SOCKS proxy: try socks5://",
         ([0, ..], ProxyKind::Socks5) => "it looks like SOCKS 4; poptalk speaks version 5",
         ([b'+', ..], _) => "it looks like a POP3 server: connect to it without --proxy",
-        ([0x15 | 0x16, 3, ..], _) => "it looks like TLS; poptalk speaks in clear to a proxy",
+        ([0x15 | 0x16, 3, ..], _) => "it looks like TLS; poptalk speaks to a proxy in cleartext",
         _ => "check the host and the port of the proxy",
     };
     ProxyError::new(what, hint)

@@ -1,4 +1,5 @@
-//! A socket with a deadline: no read and no write goes on after it, so a peer that sends one octet a minute gains no time by it.
+//! A socket with a deadline: no read or write continues after it, so a peer that sends one octet a
+//! minute gains no time.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -27,7 +28,7 @@ impl<S: Deref<Target = TcpStream>> SocketWire<S> {
         }
     }
 
-    /// Sets the deadline to some time from now; one that the clock can't tell is none.
+    /// Sets the deadline to some time from now; one beyond the clock's range counts as none.
     pub(crate) fn allow(&mut self, time: Duration) {
         self.deadline = Instant::now().checked_add(time);
     }

@@ -1,11 +1,11 @@
-//! Says a common mistake about the port in a sentence, from the first octets that the server sends.
+//! Recognizes a wrong port from the first octets that the server sends, and says so in a sentence.
 
 use crate::base::service::Service;
 
 /// A common mistake, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mistake {
-    /// What happened, a sentence without full stop.
+    /// What happened: a sentence without a full stop.
     pub(crate) what: String,
     pub(crate) hint: &'static str,
 }
@@ -19,13 +19,14 @@ impl From<&Service> for Mistake {
     }
 }
 
-/// The mistake that the first octets tell of when the TLS handshake failed: that at the start, or that behind STLS.
+/// Returns the mistake that the first octets of a failed TLS handshake show, at the start or after
+/// STLS.
 pub(crate) fn in_tls(first: &[u8], is_stls: bool) -> Option<Mistake> {
     let is_pop3 = first.starts_with(b"+") || first.starts_with(b"-ERR");
     if is_pop3 && is_stls {
         return Some(Mistake {
             what: "the server agreed to STLS and continued in cleartext".to_owned(),
-            hint: "tell its postmaster; port 995 with --tls may work",
+            hint: "report it to its administrator; port 995 with --tls may work",
         });
     }
     if first.starts_with(b"+OK") || first.starts_with(b"-ERR") {
@@ -39,13 +40,13 @@ pub(crate) fn in_tls(first: &[u8], is_stls: bool) -> Option<Mistake> {
         .map(Mistake::from)
 }
 
-/// What to do about a connection that was closed, or stays silent, without a greeting.
-pub(crate) const SILENT_HINT: &str = "ports for TLS, web servers and databases wait for the client to speak: check the port, or try --tls";
+/// What to do about a connection that closes or stays silent without a greeting.
+pub(crate) const SILENT_HINT: &str = "TLS ports, web servers and databases wait for the client to speak first: check the port, or try --tls";
 
-/// The mistake of a connection that was closed, or stays silent, without a greeting.
+/// Returns the mistake of a connection that closes or stays silent without a greeting.
 pub(crate) fn silent() -> Mistake {
     Mistake {
-        what: "no greeting came".to_owned(),
+        what: "the server sent no greeting".to_owned(),
         hint: SILENT_HINT,
     }
 }

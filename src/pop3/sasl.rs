@@ -278,19 +278,16 @@ impl SaslExchange {
         Ok(match (self.mechanism.name, step) {
             ("PLAIN", 0) => Turn::new(
                 join(&[b"\0", user.as_bytes(), b"\0", secret]),
-                &[(
-                    "made of",
-                    &format!("(authzid, empty) NUL {user} NUL ••••••"),
-                )],
+                &[("parts", &format!("(authzid, empty) NUL {user} NUL ••••••"))],
             ),
-            ("LOGIN", 0) => Turn::new(user.as_bytes(), &[("made of", user)]),
-            ("LOGIN", 1) => Turn::new(secret.as_slice(), &[("made of", "••••••, the password")]),
+            ("LOGIN", 0) => Turn::new(user.as_bytes(), &[("parts", user)]),
+            ("LOGIN", 1) => Turn::new(secret.as_slice(), &[("parts", "••••••, the password")]),
             ("CRAM-MD5", 0) => Turn::new(
                 format!("{user} {}", hex(&hmac::<Hmac<Md5>>(secret, challenge))),
                 &[
                     ("hash", "HMAC-MD5, key ••••••, over the challenge"),
                     (
-                        "made of",
+                        "parts",
                         &format!("{user} SP (the hash, 32 hexadecimal digits)"),
                     ),
                 ],
@@ -303,10 +300,7 @@ impl SaslExchange {
                     secret,
                     b"\x01\x01",
                 ]),
-                &[(
-                    "made of",
-                    &format!("user={user} ^A auth=Bearer •••••• ^A ^A"),
-                )],
+                &[("parts", &format!("user={user} ^A auth=Bearer •••••• ^A ^A"))],
             ),
             ("OAUTHBEARER", 0) => {
                 let open = format!(
@@ -318,7 +312,7 @@ impl SaslExchange {
                 );
                 Turn::new(
                     join(&[open.as_bytes(), secret, b"\x01\x01"]),
-                    &[("made of", &shown)],
+                    &[("parts", &shown)],
                 )
             }
             // The challenge holds the error as JSON; the response only ends the exchange.
@@ -333,7 +327,7 @@ impl SaslExchange {
                 "\x01",
                 &[("refused", "the challenge is the error; ^A ends it")],
             ),
-            ("EXTERNAL" | "ANONYMOUS", 0) => Turn::new(user.as_bytes(), &[("made of", user)]),
+            ("EXTERNAL" | "ANONYMOUS", 0) => Turn::new(user.as_bytes(), &[("parts", user)]),
             _ => return over,
         })
     }

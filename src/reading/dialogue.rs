@@ -114,13 +114,13 @@ impl Exchange {
 /// A part of a dialogue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Part {
-    /// The greeting, or a command with its reply; told when the reply ends.
+    /// The greeting, or a command with its reply; reported when the reply ends.
     Exchange(Box<Exchange>),
-    /// A line of the server although nothing was asked.
+    /// An unsolicited line of the server.
     Unrequested(Line),
     /// Octets that came between the server's `+OK` to STLS and the TLS handshake.
     Injected(Measures),
-    /// Something besides octets.
+    /// Something other than octets.
     Event(EventAt),
     /// `C: {{...}}`: any number of commands.
     AnyRows(Place),
@@ -162,10 +162,12 @@ pub(crate) enum Passing<'a> {
 
 /// Reads items into parts: the steps of [`Steps`], commands paired with their replies.
 ///
-/// A transcript whose first row is the client's, with no `* connected` before it, is a piece of a session: no greeting is
-/// awaited. Where the server's row is the first, it may be a greeting or not. After a gap (a row `{{...}}`) the pairing goes on as it
-/// would without; it is sure again when a status line answers a command that was sent after the gap. A status line that starts with a hole is taken as one line; `S: {{...}}` in its place stands for the whole reply
-/// to every command that waits.
+/// A transcript whose first row is the client's, with no `* connected` before it, is a piece of a
+/// session: no greeting is awaited. Where the server's row is the first, it may be a greeting or
+/// not. After a gap (a row `{{...}}`) the pairing continues as it would without; it is sure again
+/// when a status line answers a command that was sent after the gap. A status line that starts with
+/// a hole is taken as one line; `S: {{...}}` in its place represents the whole reply to every
+/// command that waits.
 #[derive(Debug)]
 pub(crate) struct Dialogue {
     steps: Steps,
@@ -230,7 +232,7 @@ impl Dialogue {
             }
             Item::Event(text) => {
                 let event = EventAt::read(place, text);
-                // Its time is in the time of the next row, too, and nothing here ends between the two.
+                // The time of the next row includes it, and nothing here ends between the two.
                 steps.event(&event.said(), None, &mut |passed| talk.passed(passed, emit));
                 emit(Passing::Part(Part::Event(event)));
             }
@@ -238,7 +240,7 @@ impl Dialogue {
         }
     }
 
-    /// The transcript has ended: tells what was not finished.
+    /// The transcript has ended: reports what was not finished.
     pub(crate) fn finish(&mut self, emit: &mut dyn FnMut(Part)) {
         self.watch_end(&mut |passing| {
             if let Passing::Part(part) = passing {

@@ -1,8 +1,9 @@
 //! Recordings that other programs made, as transcripts. Pure: octets of files in, texts of transcripts out.
 //!
-//! What a recording does not tell is not made up: a head says what is missing, and holes stand where octets were left out.
-//! Secrets are hidden as in a live recording. In memory at once are the files ([`FILE_MAX`] each), of a capture at most two octets
-//! more for each of the file, and the transcripts, at most about five octets for each of theirs.
+//! Nothing that a recording lacks is made up: a head says what is missing, and holes mark omitted
+//! octets. Secrets are hidden as in a live recording. In memory at once are the files ([`FILE_MAX`]
+//! each), of a capture at most two octets more for each of the file, and the transcripts, at most
+//! about five octets for each of theirs.
 
 mod builder;
 mod conversation;
@@ -55,7 +56,7 @@ pub(crate) const FILE_MAX: u64 = 128 * 1024 * 1024;
 /// A file that was read.
 #[derive(Debug, Clone, Copy)]
 pub struct Source<'a> {
-    /// Its name, for errors; of a rawlog its end tells the side.
+    /// Its name, for errors; of a rawlog its end gives the side.
     pub name: &'a str,
     /// All its octets.
     pub octets: &'a [u8],
@@ -64,7 +65,7 @@ pub struct Source<'a> {
 /// What an import needs to know.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Options {
-    /// Ports of POP3 servers, besides 110, for captures.
+    /// Ports of POP3 servers, in addition to 110, for captures.
     pub ports: Vec<u16>,
     /// Secrets stay as they are.
     pub is_keeping: bool,
@@ -115,7 +116,7 @@ impl Problem {
 }
 
 impl Format {
-    /// The format of a file, by what stands in its lines; None when it is none of these.
+    /// The format of a file, by what is in its lines; None if it is none of them.
     #[must_use]
     pub fn recognize(source: &Source<'_>) -> Option<Self> {
         let octets = source.octets;
@@ -180,7 +181,7 @@ pub fn import(
         Format::Lines => Err(Problem {
             file: "lines".to_owned(),
             line: None,
-            what: "the marks of the two sides are not given".to_owned(),
+            what: "the marks of the two sides are missing".to_owned(),
             hint: "give --client REGEX and --server REGEX, each with a group around what was sent"
                 .into(),
         }),

@@ -1,5 +1,5 @@
-//! A transcript of `poptalk proxy` as the server saw it: what the proxy said itself is left out, and so is its client's TLS. Each
-//! item keeps its line of the file, or nearly so.
+//! A transcript of `poptalk proxy` as the server saw it: what the proxy itself sent is left out,
+//! and so is its client's TLS. Each item keeps its line of the file, or nearly so.
 
 use std::collections::VecDeque;
 
@@ -8,7 +8,7 @@ use crate::transcript::event::Event;
 use crate::transcript::text::ParseError;
 use crate::transcript::{Item, Piece, Row};
 
-/// How many lines may stand before the event that tells of the server.
+/// How many lines may come before the event that names the server.
 const AHEAD_MAX: usize = 64;
 
 /// The items of a transcript, as they would have been recorded on the connection to the server. Of a transcript that no proxy
@@ -105,7 +105,7 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> ServerLeg<I> {
     fn event(&mut self, text: String) {
         match Event::parse(&text) {
             Event::ProxyAnswersStls => {
-                // The client's line stands before it, perhaps not alone.
+                // The client's line comes before it, perhaps not alone.
                 let asked = self.ready.iter_mut().rev();
                 let mut asked =
                     asked.filter(|item| matches!(item, Item::Row(row) if row.side == Side::Client));
@@ -143,7 +143,7 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> Iterator for ServerLeg<I> {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            // A client's row waits for what is told behind it: it may be the proxy that answers.
+            // A client's row waits for the event after it: the proxy may be the one that answers.
             let is_open = match self.ready.front() {
                 Some(Item::Row(row)) => row.side == Side::Client && self.ready.len() < 2,
                 Some(_) => self.phase == LegPhase::Start,

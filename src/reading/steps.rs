@@ -14,14 +14,15 @@ use crate::transcript::event::{Event, EventKind};
 use crate::transcript::{Hole, Piece, Row};
 use stream::SideStream;
 
-/// What stands in a hole's place while the tracker reads: a word that means nothing. What hides secrets takes octets that nobody
-/// types in its place ([`crate::transcript::secret::flat`]): there a hole is not to look like text.
+/// What is in a hole's place while the tracker reads: a word that means nothing. The hider uses
+/// octets that no one types in its place ([`crate::transcript::secret::flat`]): there a hole is not
+/// to look like text.
 const NEUTRAL: u8 = b'x';
 
-/// A line of the server that stands for any rows.
+/// A line of the server that represents any rows.
 const ANY_ROWS: &[u8] = &[NEUTRAL, b'\r', b'\n'];
 
-/// Where an item stands in a file.
+/// Where an item is in a file.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     /// The number of the line in the file, from 1.
@@ -31,9 +32,10 @@ pub struct Place {
 }
 
 impl Place {
-    /// Goes on to the next row behind this one, which is `line` (octets, CRLF included) without time and escapes.
+    /// Continues with the next row after this one, which is `line` (octets, CRLF included) without
+    /// time and escapes.
     pub(crate) fn next_row(&mut self, line: &[u8]) {
-        // `S: ` and LF stand in the file, CRLF on the wire.
+        // `S: ` and LF are in the file, CRLF on the wire.
         self.row += 1;
         self.offset += line.len() as u64 + 2;
     }
@@ -42,7 +44,8 @@ impl Place {
 #[derive(Debug)]
 pub(crate) enum Passed<'a> {
     Row {
-        /// Milliseconds since the row before, or since an event with a time where that came behind it.
+        /// Milliseconds since the row before, or since an event with a time where that came after
+        /// it.
         after_ms: u64,
         /// Milliseconds since the transcript was started.
         now_ms: u64,
@@ -51,7 +54,8 @@ pub(crate) enum Passed<'a> {
     Time(u64),
     /// What the tracker says, and where the octets of it came from, if it has any.
     Step(Step<'a>, OctetOrigin),
-    /// A row `{{...}}`. Outside the data of the server the lines that stand for the replies it holds follow, each a hole.
+    /// A row `{{...}}`. Outside the data of the server the lines that represent the replies it
+    /// holds follow, each a hole.
     AnyRows {
         side: Side,
         is_data: bool,
@@ -59,15 +63,15 @@ pub(crate) enum Passed<'a> {
         /// Milliseconds since the transcript was started.
         now_ms: u64,
     },
-    /// The lines that stand for a row `{{...}}` have come.
+    /// The lines that represent a row `{{...}}` have come.
     AnyRowsEnd {
-        /// Whether data was coming at its end: it is some of that, too.
+        /// Whether data was coming at its end: then it includes some of that.
         is_data: bool,
         place: Place,
     },
-    /// What was awaited will not come: time is out, TLS began, or the connection has ended.
+    /// What was awaited will not come: it timed out, TLS began, or the connection has ended.
     Abandoned {
-        /// Lines do not go on either.
+        /// Lines do not continue either.
         is_end: bool,
     },
 }
@@ -77,8 +81,9 @@ pub(crate) enum Passed<'a> {
 pub(crate) enum Start {
     /// A piece of a session as a person writes it: its first row is whole, and where it is the client's, no greeting is awaited.
     Whole,
-    /// A recording that may begin in the middle of anything. Only who judges a session needs to be so careful: the first line may
-    /// be the rest of one, and belong to a command that is not there.
+    /// A recording that may begin in the middle of anything. Only a judge of a session needs to be
+    /// this careful: the first line may be the rest of one, and belong to a command that is not
+    /// there.
     Anywhere,
 }
 
@@ -128,7 +133,8 @@ impl Steps {
         self.tracker.set_shape(verb, shape);
     }
 
-    /// A row of this side comes: where it is the first, what stands for the greeting of a piece is read before it.
+    /// A row of this side comes: where it is the first, what represents the greeting of a piece is
+    /// read before it.
     pub(crate) fn begin(&mut self, side: Side, emit: &mut dyn FnMut(Passed<'_>)) {
         if std::mem::replace(&mut self.has_rows, true) || self.is_connected {
             return;
@@ -183,7 +189,8 @@ impl Steps {
         });
     }
 
-    /// A row `{{...}}`. Where data is coming it is some of it; elsewhere it stands for all replies that are awaited.
+    /// A row `{{...}}`. Where data is coming it is some of it; elsewhere it represents all replies
+    /// that are awaited.
     fn any_rows(&mut self, place: Place, side: Side, emit: &mut dyn FnMut(Passed<'_>)) {
         let mut is_data = false;
         if side == Side::Client || self.tracker.is_in_data() {
@@ -238,7 +245,7 @@ impl Steps {
         match event.kind() {
             EventKind::Connected => self.is_connected = true,
             EventKind::TlsStarted => {
-                // What the tracker would drop is told first.
+                // What the tracker would drop is reported first.
                 self.steps(emit, Tracker::flush);
                 self.tracker.tls_started();
                 self.end(emit);
@@ -256,7 +263,7 @@ impl Steps {
         }
     }
 
-    /// The transcript has ended: tells what was held.
+    /// The transcript has ended: reports what was held.
     pub(crate) fn finish(&mut self, emit: &mut dyn FnMut(Passed<'_>)) {
         self.steps(emit, |tracker, step| _ = tracker.finish(step));
         self.end(emit);
@@ -275,7 +282,7 @@ impl Steps {
         }
     }
 
-    /// Lets the tracker go on, and hands on its steps with the origins of their octets.
+    /// Lets the tracker continue, and hands on its steps with the origins of their octets.
     fn steps(
         &mut self,
         emit: &mut dyn FnMut(Passed<'_>),

@@ -3,13 +3,13 @@
 use crate::base::plural::counted;
 use crate::pop3::stuffing::Unstuffer;
 
-/// What becomes of message data.
+/// How message data is recorded.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Bodies {
     /// It stays.
     #[default]
     Keep,
-    /// All of it behind the first `lines` lines of each message is left out.
+    /// All of it after the first `lines` lines of each message is left out.
     Elide {
         /// How many lines stay.
         lines: u64,
@@ -20,7 +20,7 @@ impl std::str::FromStr for Bodies {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        const WRONG: &str = "not one of keep, elide, elide=LINES";
+        const WRONG: &str = "expected keep, elide or elide=LINES";
         match text.split_once('=') {
             None if text == "keep" => Ok(Self::Keep),
             None if text == "elide" => Ok(Self::Elide { lines: 0 }),
@@ -94,7 +94,7 @@ impl Elider {
         (stays, begins)
     }
 
-    /// What was left out, as prose; None when nothing was. The count starts anew.
+    /// Returns what was left out, as prose; None if nothing was. Restarts the count.
     pub(crate) fn end(&mut self) -> Option<String> {
         let cut = self.cut.take()?;
         let lines = cut.lines + u64::from(cut.in_line);

@@ -1,5 +1,5 @@
-//! The events of a transcript (`transcripts/README.md`, Events). This is the one place that knows their words: who writes an event
-//! makes an [`Event`] and prints it, who reads one parses it.
+//! The events of a transcript (`transcripts/README.md`, Events). This is the one place that knows
+//! their words: a writer of an event makes an [`Event`] and prints it, a reader parses it.
 
 mod kind;
 mod malformed;
@@ -15,10 +15,10 @@ pub(crate) use malformed::{Flaw, SecretKind};
 use crate::pop3::command::Shape;
 use crate::pop3::tracker::{CutAt, Side};
 
-/// Why a client closed where the replies did not fit the commands any more.
+/// Why a client closed when the replies no longer fitted the commands.
 pub const OUT_OF_STEP: &str = "the replies are out of step";
 
-/// Something that happened besides octets.
+/// Something other than octets that happened.
 ///
 /// Its texts are as the writer gives them, or escaped as in the file where it was read from there. A text that fits no variant
 /// is [`Event::Other`], so that printing gives what was parsed.
@@ -35,14 +35,14 @@ pub enum Event {
         /// Of the SRV record.
         weight: u16,
     },
-    /// The TCP connection stands.
+    /// The TCP connection is up.
     Connected {
         /// Address and port, as far as they are known.
         peer: String,
         /// The proxy that made it.
         via: Option<String>,
     },
-    /// The proxy's TCP connection to the server stands.
+    /// The proxy's TCP connection to the server is up.
     ConnectedUpstream(String),
     /// The host has no address: host and reason.
     NoAddress(String),
@@ -79,9 +79,9 @@ pub enum Event {
         /// [`Shape::Single`] or [`Shape::Multi`].
         shape: Shape,
     },
-    /// A secret that was hidden in the row before did not have its shape.
+    /// A secret that was hidden in the row before was malformed.
     Malformed(Malformed),
-    /// Nothing came for so long although a reply was awaited.
+    /// A reply was awaited, and nothing came for this long.
     TimedOut(Duration),
     /// More came than was to be stored; the most.
     TooMuchCame(String),
@@ -183,7 +183,7 @@ impl Event {
         }
     }
 
-    /// A connection to a place, or from there; what made it may stand behind.
+    /// A connection to a place, or from there; a proxy may follow.
     #[must_use]
     pub fn connected(place: impl fmt::Display) -> Self {
         parse::route(&place.to_string())

@@ -19,7 +19,7 @@ pub enum Destination {
     StateFolder,
     /// This file, which must not exist yet; or a new file in this folder: see [`is_folder`].
     Path(PathBuf),
-    /// A new file in this folder, which is made when it is not there, or not any more.
+    /// A new file in this folder, which is made if it does not exist, or no longer does.
     Folder(PathBuf),
     /// Nowhere.
     Nowhere,
@@ -101,7 +101,7 @@ pub(crate) fn head(server: &str, now: Timestamp, is_keeping: bool) -> Vec<(&'sta
         ("tool", format!("poptalk {}", env!("CARGO_PKG_VERSION"))),
     ];
     if is_keeping {
-        head.push(("secrets", "kept in clear, by --keep-secrets".to_owned()));
+        head.push(("secrets", "kept in cleartext, by --keep-secrets".to_owned()));
     }
     head
 }

@@ -1,11 +1,11 @@
-//! What happened on one connection: rows of octets, who sent them, when, and events. There is no POP3 in it.
+//! What happened on one connection: rows of octets, who sent them, when, and events. Knows no POP3.
 
 use crate::pop3::tracker::{LineEnd, Side};
 
 /// A transcript: its items in the order of the file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Transcript {
-    /// The items, in order. Heads stand before the first blank line, row or event.
+    /// The items, in order. Heads come before the first blank line, row or event.
     pub items: Vec<Item>,
 }
 
@@ -47,9 +47,9 @@ pub enum Item {
     },
     /// Octets on the wire.
     Row(Row),
-    /// Something that happened besides octets: the text behind `* `, escapes as in the file.
+    /// Something other than octets that happened: the text after `* `, escapes as in the file.
     Event(String),
-    /// Text for people, behind `#`. The file's first line is one: `!pop3 1`.
+    /// Text for people, after `#`. The file's first line is one: `!pop3 1`.
     Prose(String),
     /// An empty line.
     Blank,
@@ -77,9 +77,10 @@ pub struct Row {
     pub side: Side,
     /// Milliseconds since the row before; the first row counts from the head's `started`.
     pub after_ms: u64,
-    /// Octets and holes, without the line end. Two runs of octets never stand side by side, and none is empty.
+    /// Octets and holes, without the line end. Two runs of octets are never adjacent, and none is
+    /// empty.
     pub pieces: Vec<Piece>,
-    /// How the line ends; `LineEnd::None` when the next row of this side goes on with it.
+    /// How the line ends; `LineEnd::None` when the next row of this side continues with it.
     pub end: LineEnd,
 }
 

@@ -1,4 +1,5 @@
-//! Records one connection as it happens: octets through the tracker, secrets out, rows into the file, then to the observer.
+//! Records one connection as it happens: octets pass the tracker, secrets are taken out, rows go
+//! into the file and then to the observer.
 
 mod listing;
 mod rows;
@@ -38,7 +39,8 @@ pub enum RecordedStep {
     Data {
         /// Who sent them.
         side: Side,
-        /// As on the wire, stuffed; where it is no message, the name of a hole in place of each secret.
+        /// As on the wire, stuffed; where it is not a message, the name of a hole in place of each
+        /// secret.
         octets: Vec<u8>,
     },
     /// Octets that came between the `+OK` to STLS and the handshake.
@@ -108,10 +110,11 @@ pub struct Recorder {
     /// The end of a part of a server line that may be the start of a secret, until more of the line comes.
     held: Vec<u8>,
     seen: Vec<RecordedStep>,
-    /// The data that is coming, where it is no message.
+    /// The data that is coming, where it is not a message.
     listing: ListedData,
     is_listing: bool,
-    /// Whether the data of the reply that is coming is told: not that of a message which nobody wants to see.
+    /// Whether the data of the coming reply is reported: not that of a message that no one wants to
+    /// see.
     tells_data: bool,
     tells_messages: bool,
     file: Option<Box<dyn Write + Send>>,
@@ -147,12 +150,13 @@ impl Recorder {
         }
     }
 
-    /// Says what becomes of message data in the file; it is shown all the same.
+    /// Sets how message data is written to the file; it is shown in any case.
     pub(crate) fn set_bodies(&mut self, bodies: Bodies) {
         self.bodies = bodies;
     }
 
-    /// Says whether the data of messages is told as [`RecordedStep::Data`]; it is unless told otherwise.
+    /// Says whether the data of messages is reported as [`RecordedStep::Data`]; it is, unless this
+    /// says otherwise.
     pub fn tell_messages(&mut self, tells_messages: bool) {
         self.tells_messages = tells_messages;
     }
@@ -171,7 +175,8 @@ impl Recorder {
         self.write();
     }
 
-    /// Takes octets of one side at `now_ms`, milliseconds since the start; writes their rows, then tells what was seen.
+    /// Takes octets of one side at `now_ms`, milliseconds since the start; writes their rows, then
+    /// reports what was seen.
     pub fn feed(
         &mut self,
         side: Side,
@@ -207,7 +212,8 @@ impl Recorder {
 
     /// Hands out what was held because more was likely to come; call it when nothing came for a while.
     ///
-    /// The client's line stays: only its start tells where the secret is, and some clients send each octet as it is typed.
+    /// The client's line stays: only its start says where the secret is, and some clients send each
+    /// octet as it is typed.
     pub fn flush(&mut self, now_ms: u64, see: &mut dyn FnMut(RecordedStep)) {
         self.rows.now_ms = now_ms;
         self.steps(|tracker, emit| tracker.flush_server(emit));
@@ -216,7 +222,7 @@ impl Recorder {
         self.deliver(see);
     }
 
-    /// The connection has ended: hands out everything, and tells what was cut.
+    /// The connection has ended: hands out everything, and reports what was cut.
     pub fn finish(&mut self, now_ms: u64, see: &mut dyn FnMut(RecordedStep)) -> CutAt {
         self.rows.now_ms = now_ms;
         let mut cut = CutAt::Nothing;
@@ -238,7 +244,7 @@ impl Recorder {
         self.write();
     }
 
-    /// Nothing is waited for any more; see [`Tracker::forget`].
+    /// Nothing is awaited any longer; see [`Tracker::forget`].
     pub(crate) fn forget(&mut self, now_ms: u64, see: &mut dyn FnMut(RecordedStep)) {
         self.rows.now_ms = now_ms;
         self.steps(|tracker, emit| tracker.forget(emit));
@@ -248,7 +254,7 @@ impl Recorder {
 
     /// Records what the server said in cleartext where the TLS handshake was due; returns it with each secret as a hole.
     ///
-    /// The tracker does not see it, so it is no reply to anything.
+    /// The tracker does not see it, so it is not a reply to anything.
     pub(crate) fn said_before_tls(&mut self, octets: &[u8], now_ms: u64) -> Vec<u8> {
         self.rows.now_ms = now_ms;
         for line in octets.split_inclusive(|octet| *octet == b'\n') {
@@ -288,7 +294,8 @@ impl Recorder {
         self.tracker.tls_started();
     }
 
-    /// Says what shape replies to `verb` have; see [`Tracker::set_shape`]. An event tells the readers of the transcript.
+    /// Says what shape replies to `verb` have; see [`Tracker::set_shape`]. An event says so to
+    /// readers of the transcript.
     pub(crate) fn set_shape(&mut self, verb: &str, shape: Shape, now_ms: u64) {
         self.tracker.set_shape(verb, shape);
         if let Some(event) = Event::taken_as(&self.hide_text(verb), shape) {
@@ -315,7 +322,7 @@ impl Recorder {
         self.hider.take_short()
     }
 
-    /// Why the file could not be written; said once, nothing is written any more.
+    /// Why the file could not be written; said once; after it, nothing more is written.
     pub(crate) fn take_failure(&mut self) -> Option<io::Error> {
         self.failure.take()
     }
@@ -423,7 +430,8 @@ impl Recorder {
         });
     }
 
-    /// Hands out the held end of a line that will not go on. So much of a secret that it could be told is hidden.
+    /// Hands out the held end of a line that will not continue. If it holds enough of a secret to
+    /// recognize it, it is hidden.
     fn release(&mut self) {
         self.hand_out_data(ListedData::finish);
         let held = std::mem::take(&mut self.held);
@@ -492,7 +500,7 @@ fn see_data(seen: &mut Vec<RecordedStep>, side: Side, octets: &[u8]) {
     }
 }
 
-/// Whether the client sends a message behind this reply.
+/// Whether the client sends a message after this reply.
 pub(crate) fn starts_upload(sent: &Sent, status: Status) -> bool {
     sent.shape() == Shape::Upload && status == Status::Positive
 }

@@ -1,4 +1,4 @@
-//! Hides secrets: by the place where they stand, and by value when they come back.
+//! Hides secrets: by their place in a line, and by value when they come back.
 
 mod guess;
 mod line;
@@ -27,7 +27,8 @@ use sasl::{names_in, secret_in, unquoted};
 use values::Secret;
 use values::{SecretFound, Values, decode};
 
-/// A secret shorter than this many octets is hidden only where it stands: by value it would be found everywhere.
+/// A secret shorter than this many octets is hidden only where it is: by value it would be found
+/// everywhere.
 pub const VALUE_MIN: usize = 4;
 
 /// A secret longer than this many octets is remembered by its start.
@@ -44,7 +45,8 @@ pub struct Hider {
     store: Option<Secrets>,
     /// The user who was named last, in lower case.
     user: Vec<u8>,
-    /// The SASL mechanism of the exchange that is going on, upper case, and how many responses were seen.
+    /// The SASL mechanism of the exchange that is in progress, upper case, and how many responses
+    /// were seen.
     mechanism: Vec<u8>,
     responses: usize,
     guess: Guess,
@@ -53,9 +55,10 @@ pub struct Hider {
     has_short: bool,
     /// What the client wrote before the secret that is being learnt.
     before_secret: Vec<u8>,
-    /// The end of what was handed out of the server line that is going on.
+    /// The end of what was handed out of the server line that is in progress.
     before: Vec<u8>,
-    /// It ended with a secret of which only the start is known: what comes next may go on with it.
+    /// It ended with a secret of which only the start is known: what comes next may continue with
+    /// it.
     is_in_secret: bool,
     malformed: Vec<Malformed>,
 }
@@ -124,8 +127,8 @@ impl Hider {
         }
     }
 
-    /// Remembers a secret that an option or a prompt gave, to be hidden wherever it comes back; it is never forgotten. `hole` names
-    /// what stands for it.
+    /// Remembers a secret that an option or a prompt gave, to be hidden wherever it comes back; it
+    /// is never forgotten. `hole` names what represents it.
     pub(crate) fn remember(&mut self, hole: &'static str, secret: &[u8]) {
         self.remember_as(hole, secret, true);
     }
@@ -247,7 +250,8 @@ impl Hider {
         pieces
     }
 
-    /// The pieces of a client line. The verb of a command says what the line is, and is no secret.
+    /// The pieces of a client line. The verb of a command says what the line is, and is not a
+    /// secret.
     fn hide_arguments(&self, line: &[u8], role: Role) -> Vec<Piece> {
         let row = Command::of_line(line).filter(|_| role == Role::Command);
         let mut words = Words::of(line);
@@ -264,7 +268,8 @@ impl Hider {
         joined(verb, self.hide_values(rest, verb))
     }
 
-    /// Like [`Hider::hide`] for a line that has holes already: what they stand for is not known, and is not remembered.
+    /// Like [`Hider::hide`] for a line that has holes already: what they represent is not known,
+    /// and is not remembered.
     pub(crate) fn hide_pieces(
         &mut self,
         side: Side,
@@ -345,8 +350,8 @@ impl Hider {
         named(&self.hide_values_in(vec![Piece::Octets(text.as_bytes().to_vec())]))
     }
 
-    /// The pieces of a line without names: whole words become holes that have a secret inside which was left as a part of a name.
-    /// `is_kept` says of a word that it stands for a name.
+    /// The pieces of a line without names: whole words become holes that have a secret inside which
+    /// was left as a part of a name. `is_kept` says of a word that it represents a name.
     pub(crate) fn hide_words(&self, pieces: Vec<Piece>, is_kept: fn(&[u8]) -> bool) -> Vec<Piece> {
         if self.is_keeping {
             return pieces;
@@ -379,7 +384,7 @@ impl Hider {
         if role == Role::Command {
             self.values.forget_sasl_names();
             let mut words = Words::of(line);
-            // A response that was found behind another verb was meant for AUTH.
+            // A response that was found after another verb was meant for AUTH.
             let is_meant = found.is_some_and(|place| place.hole == "response");
             let verb = words.next();
             let is_auth = is_meant || verb.is_some_and(|verb| verb.eq_ignore_ascii_case(b"AUTH"));
@@ -433,7 +438,7 @@ impl Hider {
         self.name_user(all);
     }
 
-    /// The names in the responses of the SASL exchange that is going on, in lower case.
+    /// The names in the responses of the SASL exchange that is in progress, in lower case.
     pub(crate) fn sasl_names(&self) -> impl Iterator<Item = &[u8]> {
         self.values.sasl_names()
     }
@@ -511,8 +516,8 @@ impl Hider {
         }
     }
 
-    /// A response is one word. Where there are more, the verb was guessed (`AUHT PLAIN response`), or a password stands in clear:
-    /// the last word is the secret, and it may come back alone.
+    /// A response is one word. Where there are more, the verb was guessed (`AUHT PLAIN response`),
+    /// or a password is in cleartext: the last word is the secret, and it may come back alone.
     fn learn_last_word(&mut self, hole: &'static str, secret: &[u8]) {
         let mut words = Words::of(secret).collect::<Vec<_>>().into_iter().rev();
         let (Some(last), Some(before)) = (words.next(), words.next()) else {

@@ -169,7 +169,7 @@ fn nobody_reads_the_replies_from_any_moment_on() {
         let status = end(child);
         server.join().unwrap();
         // It may have been through with it.
-        let told = told.replace("poptalk: the script ended without QUIT\n", "");
+        let told = told.replace("poptalk: script ended without QUIT\n", "");
         assert_eq!((status.code(), told.as_str()), (Some(0), ""));
         let what = format!("round {round}");
         holds(&only_transcript(home.path()), &seen, &what);

@@ -127,7 +127,7 @@ fn a_recording_that_is_served_does_not_use_commands_from_before_tls() {
         assert!(came.ends_with("+OK\r\n"), "{came}");
         let mut said = String::new();
         out.read_line(&mut said).unwrap();
-        assert!(said.contains("commands behind STLS"), "{said}");
+        assert!(said.contains("cleartext commands after STLS"), "{said}");
         server.kill().unwrap();
         server.wait().unwrap();
     }

@@ -424,7 +424,7 @@ fn who_listens_for_others_than_this_machine_is_told_so() {
             }
             assert!(line.starts_with("ready "), "{line}{told}");
             assert_eq!(
-                told.contains("not for this machine alone"),
+                told.contains("not only for this machine"),
                 is_told,
                 "{told}"
             );

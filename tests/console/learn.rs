@@ -227,7 +227,7 @@ fn a_learner_is_led_from_lesson_to_lesson() {
     terminal.press(":diagnose bare-lf\r");
     terminal.see("nothing is wrong with the server");
     terminal.press(":quit\r");
-    terminal.see("2 of 24 lessons done; `poptalk learn` goes on");
+    terminal.see("2 of 24 lessons done; `poptalk learn` continues");
     terminal.end();
     let output = home.script(&["learn", "--list"], b"");
     let list = text(&output.stdout);
@@ -239,7 +239,7 @@ fn a_learner_is_led_from_lesson_to_lesson() {
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(
         text(&output.stdout),
-        "forgotten that these 2 were done: 01-greeting, 02-login\n"
+        "no longer done (2): 01-greeting, 02-login\n"
     );
     let output = home.script(&["learn", "--list"], b"");
     assert!(text(&output.stdout).contains("\n0 of "));
@@ -259,7 +259,7 @@ fn what_is_wrong_is_named_only_after_it_was_seen() {
     terminal.press(":diagnose bare-lf\r");
     terminal.see("no, not bare-lf");
     terminal.press(":diagnose nonsense\r");
-    terminal.see("there is no id");
+    terminal.see("unknown id");
     terminal.press(":diagnose uidl-duplicte\r");
     terminal.see("did you mean `:diagnose uidl-duplicate`?");
     terminal.press("uidl\r");
@@ -352,10 +352,7 @@ fn what_is_done_is_kept_by_folder() {
     assert!(run(&["--list", one]).contains("1 of 1 done"));
     assert!(run(&["--list", two]).contains("0 of 1 done"));
     assert!(run(&["--reset", two]).starts_with("nothing to forget"));
-    assert_eq!(
-        run(&["--reset", one]),
-        "forgotten that it was done: 01-greeting\n"
-    );
+    assert_eq!(run(&["--reset", one]), "no longer done: 01-greeting\n");
     assert!(run(&["--list", one]).contains("0 of 1 done"));
     assert!(run(&["--list"]).contains("1 of 24 done"));
 }

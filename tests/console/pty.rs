@@ -406,7 +406,7 @@ fn words_to_poptalk_are_carried_out_and_not_sent() {
     terminal.line(&format!(":log {}", file.display()), "auth>");
     terminal.line("::x", "auth>");
     let screen = terminal.line(":nonsense", "auth>");
-    assert!(screen.contains("no command `:nonsense`"), "{screen}");
+    assert!(screen.contains("unknown command `:nonsense`"), "{screen}");
     terminal.line(":close", "closed>");
     assert_eq!(
         text(&server.join().unwrap()),
@@ -565,7 +565,7 @@ fn messages_are_saved_octet_for_octet_and_viewed_decoded() {
     terminal.see("octets in");
     assert!(std::fs::read(&picture).unwrap().starts_with(b"\x89PNG\r\n"));
     terminal.line(":view 99", "trans>");
-    terminal.see("the message did not come whole");
+    terminal.see("the message is incomplete");
     terminal.press("quit\r");
     terminal.end();
     let sent = text(&home.transcript().octets(Side::Client));

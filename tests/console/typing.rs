@@ -16,7 +16,7 @@ fn an_octet_that_is_not_utf_8_costs_its_line_and_not_the_session() {
         screen.matches("> caf").count() == 2
     });
     terminal.press("\r");
-    terminal.see("lost an octet that is not UTF-8");
+    terminal.see("lost invalid UTF-8");
     terminal.line("user alice", "auth>");
     terminal.line("pass wonderland", "trans>");
     terminal.press("quit\r");
@@ -193,7 +193,7 @@ fn a_handshake_that_failed_is_explained_and_shown() {
         terminal.line("stls", "closed>");
         terminal.see("lint: security tls-cert-untrusted (RFC");
         let screen = terminal.see("`:why` explains what went wrong");
-        let reason = "the server's certificate is signed by itself";
+        let reason = "the server's certificate is self-signed";
         assert_eq!(screen.matches(reason).count(), 1, "{screen}");
         let screen = terminal.line(":why", "closed>");
         assert!(

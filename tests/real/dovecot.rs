@@ -183,7 +183,7 @@ fn a_certificate_that_is_not_to_be_trusted_is_told_why() {
     assert_eq!(code, Some(4));
     assert!(
         words.contains("authority that this machine does not trust")
-            || words.contains("not known here"),
+            || words.contains("does not know the authority"),
         "{words}"
     );
     let ca = dovecot.ca();
@@ -249,7 +249,7 @@ fn every_mechanism_logs_in_on_each_kind_of_port() {
             let mut terminal = Terminal::tall(&home, &[&args[..], &given[..]].concat());
             terminal.prompt(&format!("auth{tls}>"));
             let screen = terminal.line(&word, &format!("trans{tls}>"));
-            assert!(screen.contains("made of: "), "{word}: {screen}");
+            assert!(screen.contains("parts: "), "{word}: {screen}");
             terminal.press("quit\r");
             let (code, raw) = terminal.end();
             assert_eq!(code, 0);

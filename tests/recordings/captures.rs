@@ -172,18 +172,18 @@ fn refused(octets: &[u8], ports: &[u16]) -> (String, String) {
 fn a_capture_without_pop3_is_refused_with_what_is_there() {
     const RAW: u8 = 101;
     let tls: &[&[u8]] = &[b"", b"\x16\x03\x01\0\x04hello", b"\x16\x03\x03\0\x04hello"];
-    let keys = "a capture does not have the keys: record such a session by `poptalk proxy`";
+    let keys = "a capture lacks the keys: record such a session with `poptalk proxy`";
     assert_eq!(
         refused(&capture(RAW, 995, tls), &[]),
         (
-            "x: no POP3 on port 110: port 995 is there, and is TLS".to_owned(),
+            "x: no POP3 on port 110, only port 995, is TLS".to_owned(),
             keys.to_owned()
         )
     );
     assert_eq!(
         refused(&capture(RAW, 995, tls), &[995]),
         (
-            "x: no unencrypted POP3: port 995 is there, and is TLS".to_owned(),
+            "x: no unencrypted POP3, only TLS on port 995".to_owned(),
             keys.to_owned()
         )
     );
@@ -192,13 +192,16 @@ fn a_capture_without_pop3_is_refused_with_what_is_there() {
         what,
         "x: no POP3 on port 110, but something like it on port 2110"
     );
-    assert_eq!(hint, "import it by --port 2110");
+    assert_eq!(hint, "import it with --port 2110");
     let (what, _) = refused(&capture(RAW, 80, &[b"", b"GET / HTTP/1.0\r\n"]), &[]);
     assert_eq!(what, "x: no POP3 on port 110, only port 80");
     let (what, _) = refused(&capture(RAW, 110, &[b"", b""]), &[]);
     assert_eq!(what, "x: connections to port 110, but none of their octets");
     let (what, hint) = refused(&capture(189, 110, &[b"+OK\r\n"]), &[]);
-    assert_eq!(what, "x: packets of link type 189 (USB), which is not read");
+    assert_eq!(
+        what,
+        "x: packets of link type 189 (USB), which poptalk can't read"
+    );
     assert!(hint.contains("tcpdump -i any"), "{hint}");
     let (what, _) = refused(&capture(RAW, 110, &[]), &[]);
     assert_eq!(what, "x: no POP3 on port 110: no TCP at all");
@@ -209,7 +212,7 @@ fn a_capture_without_pop3_is_refused_with_what_is_there() {
     let (what, hint) = refused(&cut, &[]);
     assert_eq!(
         what,
-        "x: no POP3 on port 110 can be seen: the packets are cut inside the header of TCP"
+        "x: no POP3 visible on port 110: the packets are cut inside the TCP header"
     );
     assert_eq!(hint, "record whole packets: tcpdump -s 0");
 }

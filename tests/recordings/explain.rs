@@ -96,7 +96,7 @@ fn the_console_explains_the_last_reply_and_compares_capabilities() {
     terminal.line("pass right-one", "trans>");
     terminal.line("capa", "trans>");
     terminal.line(":caps", "trans>");
-    terminal.see("after the login, compared with before TLS and login:");
+    terminal.see("after login, compared with before TLS and login:");
     terminal.see("appeared: `PIPELINING`");
     terminal.see("disappeared: `USER`");
     terminal.press("quit\r");

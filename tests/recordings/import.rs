@@ -195,7 +195,7 @@ fn a_recording_that_was_compressed_is_read_or_its_program_named() {
     assert_eq!(output.status.code(), Some(2));
     assert!(
         said.contains(
-            "x.txt.gz: compressed by zstd, which is not read\nhint: unpack it first: zstd -d FILE"
+            "x.txt.gz: compressed by zstd, which poptalk can't read\nhint: unpack it first: zstd -d FILE"
         ),
         "{said}"
     );
@@ -212,12 +212,12 @@ fn errors_say_where_what_and_what_next() {
     for (args, want) in [
         (
             &["import", "rawlog", log][..],
-            "x.in: the other side of it is missing\nhint: give both files",
+            "x.in: the file of the other side is missing\nhint: give both files",
         ),
         (&["import", "rawlog", log, other], "error: line 2 of "),
         (
             &["import", "auto", "-"],
-            "error: standard input: none of the formats that are known: s_client, gnutls_cli, telnet",
+            "error: standard input: unknown format, not one of s_client, gnutls_cli, telnet",
         ),
         (
             &["import", "curl", "-"],
@@ -225,7 +225,7 @@ fn errors_say_where_what_and_what_next() {
         ),
         (
             &["import", "pcap", "-"],
-            "error: standard input: no capture in pcap or pcapng form\nhint: ",
+            "error: standard input: not a pcap or pcapng capture\nhint: ",
         ),
         (
             &["import", "lines", "-"],
@@ -263,7 +263,7 @@ fn redact_hides_and_leaves_nothing_half_done() {
     let output = home.script(&["redact", file, "--secret-file", secrets], b"");
     let want = "#!pop3 1\nredacted: secrets\n\nS: +OK\nC: PASS {{password}}\nS: +OK {{secret}}\n";
     assert_eq!(text(&output.stdout), want);
-    assert!(text(&output.stderr).starts_with("warning: a secret of less than four octets"));
+    assert!(text(&output.stderr).starts_with("warning: a secret shorter than four octets"));
     let out = home.path().join("out.pop3");
     let to = out.to_str().unwrap();
     let output = home.script(&["redact", file, "-o", to], b"");

@@ -248,7 +248,10 @@ fn where_the_conversation_leaves_the_recording_it_ends() {
         "{said}{}",
         text(&output.stderr)
     );
-    assert!(said.contains("left the recording at row "), "{said}");
+    assert!(
+        said.contains("diverged from the recording at row "),
+        "{said}"
+    );
     assert!(said.contains("+OK was recorded, -ERR came"), "{said}");
     let output = replay(
         &home,

@@ -183,7 +183,7 @@ fn pop3s_comes_before_pop3_and_is_tls_at_once() {
     let told = text(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{told}");
     assert!(
-        told.contains("_pop3._tcp.localhost SRV: in clear at first, STLS follows")
+        told.contains("_pop3._tcp.localhost SRV: cleartext at first, then STLS")
             && told.contains("verified"),
         "{told}"
     );
@@ -210,7 +210,7 @@ fn pop3_without_tls_ends_before_anything_is_sent() {
     let told = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{told}");
     assert!(
-        told.contains("error: no TLS with a server that only DNS told of\nhint: give HOST"),
+        told.contains("error: no TLS with a server that only DNS names\nhint: give HOST"),
         "{told}"
     );
     assert_eq!(text(&got.join().unwrap()), "STLS\r\n");
@@ -251,7 +251,7 @@ fn servers_are_tried_in_their_order() {
         "{told}"
     );
     assert!(
-        told.contains(":1: connection refused; the next server is tried"),
+        told.contains(":1: connection refused; trying the next server"),
         "{told}"
     );
     let file = text(&std::fs::read(home.path().join("x.pop3")).unwrap());
@@ -304,7 +304,7 @@ fn what_dns_does_not_have_is_told() {
         }
         vec![asked.reply(|reply| reply.set_flags(PacketFlag::TRUNCATION))]
     });
-    assert!(says(&closing, &[], 3).contains("it closed the connection in place of an answer"));
+    assert!(says(&closing, &[], 3).contains("it closed the connection instead of answering"));
     // The port of a server that has gone.
     let gone = UdpSocket::bind("127.0.0.1:0")
         .unwrap()
@@ -338,7 +338,7 @@ fn an_address_that_names_no_domain_is_told() {
         b"",
     );
     assert_eq!(output.status.code(), Some(2));
-    assert!(text(&output.stderr).contains("would go around the proxy"));
+    assert!(text(&output.stderr).contains("would bypass the proxy"));
 }
 
 #[test]
@@ -542,7 +542,7 @@ fn a_server_that_the_proxy_does_not_reach_leaves_the_next_one() {
         "{told}"
     );
     assert!(
-        told.contains("(SOCKS reply 4); the next server is tried"),
+        told.contains("(SOCKS reply 4); trying the next server"),
         "{told}"
     );
 }
@@ -563,7 +563,7 @@ fn a_person_is_told_that_there_is_no_tls() {
     let home = Home::new();
     let args = ["-u", "alice@localhost", "--no-log", "--dns", &dns];
     let mut terminal = Terminal::new(&home, &args);
-    terminal.see("no TLS: this session is in clear, and only DNS says");
+    terminal.see("no TLS: this session is in cleartext, and only DNS says");
     terminal.prompt("auth>");
     terminal.press("\u{4}");
     terminal.end();

@@ -100,7 +100,7 @@ fn a_script_stores_no_more_than_it_was_told() {
         let output = noop(&home, address, &["--max-size", "1M", "--multi", "noop"]);
         let said = text(&output.stderr);
         assert_eq!(output.status.code(), Some(3), "{said}");
-        let wanted = "error: more than 1 MiB came from the server; closed\nhint: --max-size SIZE";
+        let wanted = "error: the server sent more than 1 MiB; closed\nhint: --max-size SIZE";
         assert!(said.contains(wanted), "{said}");
         let log = home.path().join("log.pop3");
         let length = log.metadata().unwrap().len();
@@ -128,7 +128,7 @@ fn a_console_keeps_no_more_of_a_message_than_it_was_told() {
         screen.contains("q back") && !screen.contains("receiving")
     });
     terminal.press("q");
-    terminal.see("more than 256 KiB came from the server; closed");
+    terminal.see("the server sent more than 256 KiB; closed");
     terminal.press(":quit\r");
     assert_eq!(terminal.end().0, 3);
     let ends = ["more than 256 KiB came from the server", "closed by client"];
@@ -164,7 +164,10 @@ fn a_replay_and_a_check_take_no_more_than_they_were_told() {
     let output = home.script(&["check", &address.to_string(), "--max-size", "64k"], b"");
     let said = text(&output.stdout) + &text(&output.stderr);
     assert!(said.contains("more than 64 KiB came"), "{said}");
-    assert!(said.contains("more than 256 KiB came in all"), "{said}");
+    assert!(
+        said.contains("the server sent more than 256 KiB in all"),
+        "{said}"
+    );
     assert!(matches!(output.status.code(), Some(1 | 5)), "{said}");
 }
 

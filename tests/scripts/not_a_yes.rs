@@ -401,7 +401,7 @@ fn no_secret_goes_out_where_stls_was_asked_for_and_refused() {
         );
         assert_eq!(ran.sent, "stls\r\nuser alice\r\n", "{line}: {ran:?}");
         assert_eq!(ran.code, Some(1), "{line}: {ran:?}");
-        let why = "not sent: there is no TLS, although it was asked for by STLS";
+        let why = "not sent: TLS is not on, although STLS asked for it";
         assert!(ran.words.contains(why), "{line}: {ran:?}");
         assert!(!ran.words.contains("wonderland"), "{line}: {ran:?}");
     }

@@ -154,7 +154,7 @@ fn the_lack_of_quit_is_told_and_quit_is_not_sent() {
         "USER a\r\nPASS geheim\r\nDELE 1\r\n"
     );
     assert!(
-        text(&output.stderr).contains("without QUIT: 1 message marked for deletion stay"),
+        text(&output.stderr).contains("without QUIT: kept 1 message marked for deletion"),
         "{}",
         text(&output.stderr)
     );
@@ -476,9 +476,15 @@ fn words_to_poptalk_work_in_scripts_and_mistakes_name_the_line() {
     assert_eq!(output.status.code(), Some(0));
 
     for (script, told) in [
-        (&b"NOOP\n:nonsense\n"[..], "line 2: no command `:nonsense`"),
+        (
+            &b"NOOP\n:nonsense\n"[..],
+            "line 2: unknown command `:nonsense`",
+        ),
         (b":send \\q\n", "line 1: unknown escape at octet 1"),
-        (b":page\n", "line 1: `:page` needs a person"),
+        (
+            b":page\n",
+            "line 1: `:page` works only in the interactive console",
+        ),
         (b":pass\n", "line 1: no password for"),
     ] {
         let (address, server) = serve(|peer| peer.answer(|_| "+OK\r\n".into()));
@@ -531,7 +537,7 @@ fn a_full_disk_is_told_once_and_the_session_goes_on() {
     assert_eq!(output.status.code(), Some(2));
     let told = text(&output.stderr);
     assert_eq!(
-        told.matches("can't be written any more").count(),
+        told.matches("can no longer be written").count(),
         1,
         "{told}"
     );

@@ -240,7 +240,7 @@ fn a_certificate_for_another_name() {
         leaf,
         None,
         Some(&ca),
-        "for another name than `localhost`",
+        "not for the name `localhost`",
         Some("not for `localhost`"),
     );
 }
@@ -252,7 +252,7 @@ fn a_certificate_of_an_authority_that_is_not_known() {
         leaf,
         None,
         None,
-        "authority that signed the certificate is not known",
+        "does not know the authority that signed the certificate",
         Some("local issuer"),
     );
 }

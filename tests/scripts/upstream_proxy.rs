@@ -235,7 +235,7 @@ fn a_proxy_that_fails_is_told_what_it_did() {
         peer.say(b"\x05\x05\x00\x01\x00\x00\x00\x00\x00\x00");
     });
     assert!(
-        told.contains("the server refused its connection (SOCKS reply 5)"),
+        told.contains("the server refused the connection (SOCKS reply 5)"),
         "{told}"
     );
     let told = fails("http://", "", |peer| {
@@ -250,7 +250,7 @@ fn a_proxy_that_fails_is_told_what_it_did() {
         peer.rest();
     });
     assert!(
-        told.contains("does not speak SOCKS 5: it starts with `^[[`"),
+        told.contains("does not speak SOCKS 5: its reply starts with `^[[`"),
         "{told}"
     );
     let told = fails("http://alice@", "geheim-99", |peer| {
@@ -259,7 +259,7 @@ fn a_proxy_that_fails_is_told_what_it_did() {
         peer.rest();
     });
     assert!(
-        told.contains("refuses the user or the password (HTTP 407 (hidden))"),
+        told.contains("rejected the user name or the password (HTTP 407 (hidden))"),
         "{told}"
     );
 }
@@ -271,7 +271,7 @@ fn a_proxy_that_closes_is_told() {
         peer.say(b"\x05");
     });
     assert!(
-        told.contains("closed the connection before the way was open"),
+        told.contains("closed the connection before the tunnel was open"),
         "{told}"
     );
     let told = fails("http://", "", |peer| {
@@ -279,7 +279,7 @@ fn a_proxy_that_closes_is_told() {
         peer.say("HTTP/1.1 200 OK\r\nVia");
     });
     assert!(
-        told.contains("closed the connection before the way was open"),
+        told.contains("closed the connection before the tunnel was open"),
         "{told}"
     );
 }
@@ -292,7 +292,7 @@ fn a_proxy_without_end_is_left() {
         let line = format!("X: {}\r\n", "x".repeat(1000));
         while std::io::Write::write_all(&mut peer.stream(), line.as_bytes()).is_ok() {}
     });
-    assert!(told.contains("does not end within 16384 octets"), "{told}");
+    assert!(told.contains("is longer than 16384 octets"), "{told}");
 }
 
 #[test]
@@ -317,7 +317,7 @@ fn a_proxy_that_stalls_runs_into_the_time_out() {
     assert_eq!(output.status.code(), Some(3));
     let told = text(&output.stderr);
     assert!(
-        told.contains("the proxy opened no way within 0.3 s"),
+        told.contains("the proxy did not connect within 0.3 s"),
         "{told}"
     );
 }

@@ -141,7 +141,7 @@ fn faults_are_named_and_a_wrong_name_is_told() {
         ),
         (
             ["serve", "--fault", "nothing-like-it"],
-            "`poptalk serve --list-faults` names them all",
+            "`poptalk serve --list-faults` lists them all",
         ),
     ] {
         let output = home.script(&args, b"");

@@ -178,7 +178,7 @@ fn hanging_up_keeps_the_mail() {
     assert!(
         event
             .to_string()
-            .ends_with("hung up without QUIT, nothing deleted")
+            .ends_with("disconnected without QUIT, nothing deleted")
     );
     let mut client = served.client();
     client.log_in();
@@ -322,10 +322,11 @@ fn a_certificate_that_is_none_is_an_error() {
     };
     assert_eq!(
         given(b"", b""),
-        "no TLS with this certificate: no certificate in it"
+        "cannot use this certificate for TLS: it contains no certificate"
     );
     assert!(
-        given(b"-----BEGIN CERTIFICATE-----\nx", b"").starts_with("no TLS with this certificate: ")
+        given(b"-----BEGIN CERTIFICATE-----\nx", b"")
+            .starts_with("cannot use this certificate for TLS: ")
     );
 }
 

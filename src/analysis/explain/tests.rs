@@ -370,7 +370,7 @@ fn lists_of_capabilities_are_compared() {
             lines: &tls,
         },
         compare::CapaReply {
-            when: "after the login",
+            when: "after login",
             change: compare::CapaChange::Login,
             lines: &after,
         },

@@ -38,7 +38,8 @@ pub(super) const RULES: &[Rule] = &[
         hint: "check the port and the service: a TLS port waits for the client to speak (connect with --tls), and so does a web server",
         check: &[
             Check::Exchange(|ended, _| {
-                let what = "the first line answers a command: no greeting came before it";
+                let what =
+                    "the first line answers a command: the server sent no greeting before it";
                 ended.when(ended.exchange.has_no_greeting, what)
             }),
             // With a late greeting, there is one line more than there are commands.
@@ -58,7 +59,7 @@ pub(super) const RULES: &[Rule] = &[
                 // A client that closes did not wait, or not long enough.
                 let is_ours = known.now.is_closed_by_client();
                 (is_end && is_silent && !is_ours)
-                    .then(|| super::Site::at(event.place, "no greeting came"))
+                    .then(|| super::Site::at(event.place, "the server sent no greeting"))
             }),
         ],
     },

@@ -173,7 +173,7 @@ fn summary(
     };
     writeln!(
         out,
-        "{}: {} of {} probes{rest}, {} about servers, {} found something",
+        "{}: {} of {} probes{rest}, {} about servers, {} with findings",
         plan.target,
         verdicts.len() - count(Verdict::Skipped),
         PROBES.len(),
@@ -242,7 +242,7 @@ pub(super) fn list() -> io::Result<()> {
             Need::Nothing => "",
             Need::Stls => "   (in cleartext, where STLS is announced)",
             Need::NoStls => "   (in cleartext, where STLS is not announced)",
-            Need::Silence => "   (where no greeting comes)",
+            Need::Silence => "   (if no greeting arrives)",
             Need::User => "   (-u)",
             Need::Login => "   (-u and a password)",
             Need::ClearLogin => {

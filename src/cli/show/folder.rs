@@ -72,7 +72,7 @@ impl<'a> MessageFolder<'a> {
             "" => String::new(),
             reason => format!(": {reason}"),
         };
-        // The files are what was asked for: nobody needs to read their names.
+        // The files are what was asked for: no one needs to read their names.
         match writeln!(self.out, "{name}  {}{why}", counted(octets, "octet")) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
             _ => Ok(()),

@@ -7,13 +7,13 @@ use crate::transcript::recorder::RecordedStep;
 
 const START_MAX: usize = 512;
 
-/// The last command with its reply, and the lines since that nothing asked for.
+/// The last command with its reply, and the unsolicited lines since.
 #[derive(Debug, Default)]
 pub(crate) struct Alignment {
     sent: Option<Sent>,
     status: Option<Status>,
     line: Vec<u8>,
-    /// Lines since the last command that nothing asked for.
+    /// Unsolicited lines since the last command.
     strays: u64,
     stray_statuses: u64,
 }
@@ -41,11 +41,12 @@ impl Alignment {
         }
     }
 
-    /// Whether more may be on its way: the reply is not the one to its command, or a login was refused, which two programs
-    /// behind each other may both answer. `is_wary`: whatever the reply to a login is.
+    /// Whether more may be on its way: the reply is not the one to its command, or a login was
+    /// refused, which two programs after each other may both answer. `is_wary`: whatever the reply
+    /// to a login is.
     pub(crate) fn is_doubtful(&self, is_wary: bool) -> bool {
         let (Some(sent), Some(status)) = (&self.sent, self.status) else {
-            // What came with the greeting is no reply.
+            // What came with the greeting is not a reply.
             return false;
         };
         if self.is_echo() && self.stray_statuses == 1 {
@@ -77,7 +78,7 @@ impl Alignment {
         (self.stray_statuses > 0 && !is_message && !self.is_echo()) || is_listing
     }
 
-    /// Whether it is about a login, behind which nothing could be tested without one.
+    /// Whether it is about a login, after which nothing could be tested without one.
     pub(crate) fn is_about_login(&self) -> bool {
         self.sent.as_ref().is_some_and(is_login)
     }
@@ -96,7 +97,8 @@ impl Alignment {
         }
     }
 
-    /// Whether numbers belong into the reply that are not there (RFC 1939 §5: STAT, and LIST with a number; §7: UIDL).
+    /// Whether the reply lacks numbers that belong into it (RFC 1939 §5: STAT, and LIST with a
+    /// number; §7: UIDL).
     fn lacks_numbers(&self) -> bool {
         let (Some(sent), Some(Status::Positive)) = (&self.sent, self.status) else {
             return false;
@@ -116,7 +118,7 @@ impl Alignment {
         }
     }
 
-    /// Whether the reply is the command itself, behind which the true reply comes.
+    /// Whether the reply is the command itself, after which the true reply comes.
     fn is_echo(&self) -> bool {
         let verb = self.sent.as_ref().map(Sent::verb).unwrap_or_default();
         let start = self.line.get(..verb.len()).unwrap_or_default();
@@ -129,7 +131,7 @@ fn is_login(sent: &Sent) -> bool {
     row.is_some_and(|row| row.is_of_login() || row.effect == Effect::Tls)
 }
 
-/// Whether one message was asked for, by a number or what stands in its place.
+/// Whether one message was asked for, by a number or by a hole in its place.
 fn has_number(sent: &Sent) -> bool {
     let is_listing = sent.command().is_some_and(Command::lists_messages);
     is_listing && Words::of(sent.arguments()).next().is_some()

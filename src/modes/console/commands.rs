@@ -24,7 +24,7 @@ impl Console {
     pub(super) fn own(&mut self, own: &Own, args: &[u8]) -> AfterLine {
         let text = String::from_utf8_lossy(args.trim_ascii()).into_owned();
         if own.args.is_empty() && !text.is_empty() {
-            let what = format!("`:{}` takes nothing behind it", own.word);
+            let what = format!("`:{}` takes no arguments", own.word);
             self.screen.note(Paint::Warning, &what);
             return AfterLine::Go;
         }
@@ -65,7 +65,7 @@ impl Console {
         AfterLine::Go
     }
 
-    /// Reads `on` or `off`; without either, the other of what is.
+    /// Reads `on` or `off`; without either, toggles.
     fn switch(&self, text: &str, is_on: bool) -> bool {
         let is_on = match text {
             "on" => true,
@@ -73,7 +73,7 @@ impl Console {
             "" => !is_on,
             other => {
                 let other = know(&self.knowledge).recall.hide(other);
-                let what = format!("`{other}`: only `on`, `off` or nothing");
+                let what = format!("`{other}`: expected `on`, `off` or nothing");
                 self.screen.note(Paint::Warning, &what);
                 return is_on;
             }
@@ -99,7 +99,7 @@ impl Console {
                     ),
                 );
             }
-            None => self.screen.note(Paint::Warning, "there is no connection"),
+            None => self.screen.note(Paint::Warning, "not connected"),
         }
     }
 
@@ -111,7 +111,7 @@ impl Console {
                 "closed without QUIT: nothing was deleted; `:open` reconnects",
             );
         } else {
-            self.screen.note(Paint::Note, "there is no connection");
+            self.screen.note(Paint::Note, "not connected");
         }
     }
 
@@ -160,7 +160,7 @@ impl Console {
                 connection.order(Request::SetFile(None, Vec::new()));
                 self.log = None;
                 self.screen
-                    .note(Paint::Note, "no transcript is written any more");
+                    .note(Paint::Note, "the transcript is no longer written");
             }
             (path, Some(connection)) => {
                 match plan::log_elsewhere(connection, &self.plan, PathBuf::from(path)) {
@@ -170,20 +170,18 @@ impl Console {
                     }
                     Err(why) => self.screen.note(
                         Paint::Warning,
-                        &format!("transcript {path}: {why}; it goes on where it was"),
+                        &format!("transcript {path}: {why}; recording continues in the old file"),
                     ),
                 }
             }
-            (_, None) => self.screen.note(Paint::Warning, "there is no connection"),
+            (_, None) => self.screen.note(Paint::Warning, "not connected"),
         }
     }
 
     fn open_another(&mut self, text: &str) {
         if self.standing().is_some_and(|now| now.ending.is_none()) {
-            self.screen.note(
-                Paint::Warning,
-                "there is a connection; `:close` or QUIT first",
-            );
+            self.screen
+                .note(Paint::Warning, "already connected; `:close` or QUIT first");
             return;
         }
         if !text.is_empty() {
@@ -208,7 +206,7 @@ impl Console {
         }
         if self.plan.found.is_some() && self.plan.is_stls {
             self.screen
-                .note(Paint::Note, "in clear so far: type `stls` first");
+                .note(Paint::Note, "no TLS yet: type `stls` first");
         } else if self.is_at_lesson() {
             // No other server gets the account of the lesson.
             self.get_ready();
@@ -238,7 +236,7 @@ impl Console {
         self.plan.server = target.to_string();
         self.plan.file_name = target.host.clone();
         self.plan.target = target;
-        // How the one before was found says nothing of this one.
+        // How the previous server was found says nothing about this one.
         self.plan.spares.clear();
         self.plan.found = None;
         self.plan.tls.names.clear();
@@ -246,7 +244,7 @@ impl Console {
 
     fn send_octets(&mut self, args: &[u8]) {
         if args.is_empty() {
-            let what = r"what? `:send TEXT`, with `\r \n \t \0 \xHH \\` for octets";
+            let what = r"send what? `:send TEXT`, with `\r \n \t \0 \xHH \\` for octets";
             self.screen.note(Paint::Warning, what);
             return;
         }
@@ -262,10 +260,10 @@ impl Console {
                 know(&self.knowledge).is_inside_line = !octets.ends_with(b"\n");
                 connection.order(Request::Send(Zeroizing::new(octets)));
             }
-            (Ok(_), None) => self.screen.note(Paint::Warning, "there is no connection"),
+            (Ok(_), None) => self.screen.note(Paint::Warning, "not connected"),
             (Err(at), _) => {
                 let text = format!(
-                    r"unknown escape at octet {} of the text; `\r \n \t \0 \xHH \\` are known",
+                    r"unknown escape at octet {} of the text; the escapes are `\r \n \t \0 \xHH \\`",
                     at + 1
                 );
                 self.screen.note(Paint::Warning, &text);
@@ -315,7 +313,7 @@ impl Console {
                 Paint::Note,
                 "the server waits for a SASL response; `*` cancels",
             ),
-            None => self.screen.note(Paint::Note, "nothing is awaited"),
+            None => self.screen.note(Paint::Note, "no reply is pending"),
         }
     }
 }

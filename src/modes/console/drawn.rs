@@ -1,7 +1,7 @@
 //! What is drawn of a line that is being typed: its secret masked, and nothing that drives the terminal.
 //!
-//! The editor gives control characters no column, nor what it takes for an escape sequence. The cursor is where it says, so here
-//! they get none either; a hint behind the line shows them.
+//! The editor gives control characters no column, nor what it takes for an escape sequence. The
+//! cursor is where it says, so here they get none either; a hint after the line shows them.
 
 use std::borrow::Cow;
 
@@ -12,7 +12,7 @@ use crate::base::escape;
 
 pub(super) const MASK: char = '•';
 
-/// What stands for a control character where the editor gives it a column.
+/// The sign for a control character where the editor gives it a column.
 const CONTROL: &str = "^";
 
 /// The joiner of emoji: the editor and the terminal know it.

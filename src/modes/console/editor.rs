@@ -112,7 +112,7 @@ impl Editor {
             .ok()
             .map(|folder| folder.join("history"));
         if let Some(path) = &history {
-            // A first start has none.
+            // The first start has no history.
             let _ = rustyline.load_history(path);
             clean(&mut rustyline, path);
         }
@@ -158,7 +158,8 @@ impl Editor {
                 Ok(line) if is_damaged => Input::Damaged(line),
                 Ok(line) => Input::Line(line),
                 Err(ReadlineError::Interrupted) => Input::Interrupted,
-                // The library drops an octet that is not UTF-8, and with it the line: it goes on with what was drawn.
+                // The library drops an octet that is not UTF-8, and with it the line, and continues
+                // with what was drawn.
                 Err(ReadlineError::Io(error)) if error.kind() == ErrorKind::InvalidData => {
                     is_damaged = true;
                     given.clone_from(&self.drawn.lock().unwrap_or_else(PoisonError::into_inner));
@@ -179,7 +180,7 @@ impl Editor {
             if let Some(folder) = path.parent() {
                 let _ = files::make_folder(folder);
             }
-            // A history that can't be kept is no reason to stop.
+            // A history that can't be kept is not a reason to stop.
             let _ = self.rustyline.append_history(path);
         }
     }
@@ -193,7 +194,7 @@ fn clean(rustyline: &mut Rustyline<Assistant, FileHistory>, path: &Path) {
     }
     let lines = history.iter().filter(|line| !has_controls(line));
     let lines: Vec<String> = lines.cloned().collect();
-    // Nothing of it fails in memory; a file that can't be written is cleaned the next time.
+    // Nothing here fails in memory; a file that can't be written is cleaned the next time.
     let _ = rustyline.clear_history();
     for line in &lines {
         let _ = rustyline.add_history_entry(line);
@@ -225,7 +226,7 @@ impl Completer for Assistant {
     }
 }
 
-/// The offset of the word at the end of `typed`, and what could stand there.
+/// The offset of the word at the end of `typed`, and what could complete it.
 fn candidates(typed: &str, knowledge: &Knowledge) -> (usize, Vec<String>) {
     if knowledge.expects_response || knowledge.secret_from(typed).is_some() {
         return (typed.len(), Vec::new());
@@ -272,7 +273,7 @@ fn candidates(typed: &str, knowledge: &Knowledge) -> (usize, Vec<String>) {
     (start, found)
 }
 
-/// What the next argument behind `before` could be.
+/// What the next argument after `before` could be.
 fn arguments(before: &str, knowledge: &Knowledge) -> Vec<String> {
     let Some(row) = Command::of_line(before.as_bytes()) else {
         return Vec::new();
@@ -334,7 +335,8 @@ fn controls_hint(line: &str) -> String {
     hint
 }
 
-/// The arguments that are still to be typed, and what the command does while only its verb stands there.
+/// The arguments that are still to be typed, and what the command does while only its verb is
+/// there.
 fn syntax_hint(line: &str) -> Option<String> {
     let row = Command::of_line(line.as_bytes())?;
     let words = Words::of(line.as_bytes()).count();
@@ -388,7 +390,7 @@ impl Highlighter for Assistant {
     }
 
     fn highlight_char(&self, _: &str, _: usize, kind: CmdKind) -> bool {
-        // Whatever is typed is drawn by `highlight`; else the library would echo the key itself.
+        // `highlight` draws everything that is typed; else the library would echo the key itself.
         !matches!(kind, CmdKind::MoveCursor)
     }
 }

@@ -20,7 +20,7 @@ impl Console {
             return;
         }
         let Some(last) = shown(&self.shown).last.clone() else {
-            self.screen.note(Paint::Note, "there was no reply yet");
+            self.screen.note(Paint::Note, "no reply yet");
             return;
         };
         let context = ExplainContext {
@@ -51,7 +51,7 @@ impl Console {
             }
             None => self.screen.note(
                 Paint::Note,
-                "no TLS: everybody on the way can read and change what is said; `stls` begins it, where CAPA announces it",
+                "no TLS: anyone on the network path can read and change this session; `stls` begins TLS, if CAPA announces it",
             ),
         }
     }
@@ -71,14 +71,14 @@ impl Console {
         let session = know(&self.knowledge).session.clone();
         // On port 995 there is no phase without TLS, and no STLS.
         let at_first = if session.tls == Tls::Direct {
-            "before the login"
+            "before login"
         } else {
             "before TLS and login"
         };
         let names = [
             (Phase::First, at_first, CapaChange::Tls),
             (Phase::Tls, "inside TLS", CapaChange::Tls),
-            (Phase::Login, "after the login", CapaChange::Login),
+            (Phase::Login, "after login", CapaChange::Login),
         ];
         let answers: Vec<CapaReply<'_>> = names
             .into_iter()

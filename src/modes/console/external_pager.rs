@@ -69,7 +69,7 @@ fn feed(child: &mut Child, spool: &Spool) -> io::Result<()> {
     let mut text = String::new();
     loop {
         let progress = spool.progress();
-        // A line that has not ended could still become another one.
+        // A line that has not ended could still become a different one.
         let upto = if progress.is_finished {
             progress.lines
         } else {

@@ -24,7 +24,7 @@ use crate::transcript::event::{Event, Party};
 const EXAMPLE_ID: &str = "greeting-err";
 
 /// Where the ids are.
-const IDS: &str = "in another terminal `poptalk lint --list` names those of rules, `poptalk serve --list-faults` those of faults";
+const IDS: &str = "in another terminal, `poptalk lint --list` lists those of rules, `poptalk serve --list-faults` those of faults";
 
 /// The id of a rule or a fault that is at most two typing errors away.
 fn nearest(id: &str) -> Option<&'static str> {
@@ -116,7 +116,7 @@ impl Console {
         }
     }
 
-    /// Says which goals were reached since, and how to go on when the lesson is solved.
+    /// Says which goals were reached since, and how to continue when the lesson is solved.
     pub(super) fn tell_goals(&mut self) {
         let Some((number, count)) = self.tell_reached() else {
             return;
@@ -160,13 +160,13 @@ impl Console {
             }
         }
         if let Some(Err(error)) = trouble {
-            let what = format!("the progress can't be kept: {error}");
+            let what = format!("the progress can't be saved: {error}");
             self.screen.note(Paint::Warning, &what);
         }
         is_solved.then_some(number)
     }
 
-    /// The learner has closed: of what we do ourselves nobody tells the goals.
+    /// The learner has closed: what we do ourselves is not reported to the goals.
     pub(super) fn tell_closed_by_us(&self) {
         if let Some(course) = &self.course {
             let closed = Item::Event(Event::closed_by(Party::Client).to_string());
@@ -174,7 +174,7 @@ impl Console {
         }
     }
 
-    /// Whether Enter alone goes on to the next lesson.
+    /// Whether Enter alone continues to the next lesson.
     pub(super) fn is_lesson_solved(&self) -> bool {
         self.course
             .as_ref()
@@ -184,7 +184,7 @@ impl Console {
     /// The session is over, and the lesson is not.
     pub(super) fn tell_session_over(&self) {
         if !self.is_lesson_solved() {
-            self.tell_own("this session is over: the next line that you type starts a new one on the same maildrop; `:restart` starts the lesson again");
+            self.tell_own("the session has ended: the next line you type starts a new one on the same maildrop; `:restart` starts the lesson again");
         }
     }
 
@@ -216,11 +216,14 @@ impl Console {
         is_open
     }
 
-    /// The learner leaves: how many lessons are done, and how to go on.
+    /// The learner leaves: how many lessons are done, and how to continue.
     pub(super) fn tell_progress(&self) {
         if let Some(course) = &self.course {
             let (done, count) = course.done();
-            let text = format!("{done} of {count} lessons done; `{}` goes on", course.call);
+            let text = format!(
+                "{done} of {count} lessons done; `{}` continues",
+                course.call
+            );
             self.tell_own(&text);
         }
     }
@@ -245,7 +248,7 @@ impl Console {
     /// Carries out a word that belongs to a course.
     pub(super) fn course_word(&mut self, action: Action, text: &str) -> AfterLine {
         if self.course.is_none() {
-            let what = "this is no lesson; `poptalk learn` begins one";
+            let what = "this is not a lesson; `poptalk learn` starts one";
             self.screen.note(Paint::Warning, what);
             return AfterLine::Go;
         }
@@ -289,13 +292,13 @@ impl Console {
         } else if course.watched.goals().diagnose(id) {
             self.tell_what_is_open(id);
         } else if lint::rule(id).is_some() || fault::named(id).is_some() {
-            self.tell_own(&format!("no, not {id}; look again, or `:hint`"));
+            self.tell_own(&format!("it is not {id}; look again, or type `:hint`"));
         } else {
             let what = match nearest(id) {
                 Some(meant) => format!("did you mean `:diagnose {meant}`?"),
                 None => IDS.to_owned(),
             };
-            self.tell_own(&format!("there is no id `{id}`; {what}"));
+            self.tell_own(&format!("unknown id `{id}`; {what}"));
         }
     }
 
@@ -313,7 +316,7 @@ impl Console {
         } else {
             let steps: Vec<String> = steps.iter().map(|step| format!("`{step}`")).collect();
             format!(
-                "it does not count before you have seen it: first {}, then type `:diagnose {id}` again",
+                "it does not count until you have seen it: first {}, then type `:diagnose {id}` again",
                 steps.join(", then ")
             )
         };
@@ -327,7 +330,7 @@ fn room() -> usize {
     terminal::size().0.clamp(20, WIDEST)
 }
 
-/// Wraps the text behind a mark; what goes on stands under the text.
+/// Wraps the text after a mark; further lines are indented to the text.
 fn hanging(mark: &str, says: &str, width: usize) -> Vec<String> {
     let indent = mark.len() + 1;
     let wrapped = wrap(says, width.saturating_sub(indent));

@@ -1,4 +1,4 @@
-//! Pages text that is no reply: a transcript from a file.
+//! Pages text that is not a reply: a transcript from a file.
 
 use std::io::{self, Read};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -46,7 +46,7 @@ pub(crate) fn page<T: Send>(
             // Also when a panic ends this thread: the pager waits for the end of the text.
             let _end = SpoolEndGuard(&text);
             let written = write(&mut lines);
-            // What can't be kept is told by the pager.
+            // What can't be kept is reported by the pager.
             let _ = lines.flush();
             written
         });
@@ -56,7 +56,7 @@ pub(crate) fn page<T: Send>(
         is_left.store(true, Ordering::Relaxed);
         let written = writer
             .join()
-            .map_err(|_| io::Error::other("what was to be shown can't be read"));
+            .map_err(|_| io::Error::other("the text to show can't be read"));
         shown.and(written)
     })
 }
@@ -132,7 +132,7 @@ impl SpoolWriter<'_> {
 impl Canvas for SpoolWriter<'_> {
     fn text(&mut self, highlight: Highlight, text: &str) -> io::Result<()> {
         self.held.extend_from_slice(text.as_bytes());
-        // What is neither plain nor a note tells what the line is; a time or a remark may stand in any.
+        // What is neither plain nor a note says what the line is; a time or a remark may be in any.
         self.highlight = match self.highlight {
             highlight if text.trim_start().is_empty() => highlight,
             None => Some(highlight),

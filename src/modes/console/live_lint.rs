@@ -1,4 +1,5 @@
-//! Judges a session by the rules while it goes on; what is found is kept until the reply has been shown.
+//! Judges a session by the rules while it continues; what is found is kept until the reply has been
+//! shown.
 
 use std::time::Instant;
 
@@ -21,7 +22,7 @@ pub(super) struct LiveLint {
 }
 
 impl LiveLint {
-    /// A judge of a connection to `place`, host and port; it brings on the goals of a lesson besides.
+    /// A judge of a connection to `place`, host and port; it also advances the goals of a lesson.
     pub(super) fn new(place: &str, watched: Option<Watched>) -> Self {
         if let Some(watched) = &watched {
             watched.goals().begin_session();
@@ -121,7 +122,7 @@ mod tests {
             |side, text: &[u8]| recorder.feed(side, text, 0, &mut |seen| judge.see(&seen));
         talk(Side::Client, b"user a\r\npass wonderland\r\n");
         assert!(judge.take().concat().contains("security password-in-clear"));
-        let why = "the server's certificate is signed by itself";
+        let why = "the server's certificate is self-signed";
         judge.event(&Event::TlsFailed(why.to_owned()));
         let found = judge.take().concat();
         assert!(

@@ -40,7 +40,7 @@ impl Console {
                 let what = match self.plan.found {
                     // Nothing proves who it is.
                     Some(_) => {
-                        "no TLS: this session is in clear, and only DNS says that it is the right server; QUIT, or send no password"
+                        "no TLS: this session is in cleartext, and only DNS says that this is the right server; QUIT, or send no password"
                     }
                     None => NO_TLS,
                 };
@@ -51,9 +51,9 @@ impl Console {
             return;
         }
         if self.plan.is_stls && self.standing().is_some_and(|now| !now.is_tls) {
-            let what = "not logged in: there is no TLS, and --stls asked for it";
+            let what = "not logged in: TLS is not on, and --stls asked for it";
             self.screen.note(Paint::Warning, what);
-            let hint = "hint: `:login` asks, and logs in without";
+            let hint = "hint: `:login` asks, then logs in without TLS";
             self.screen.note(Paint::Note, hint);
         } else {
             self.log_in_as_planned();
@@ -172,7 +172,7 @@ impl LoginHost for Console {
     fn may_send_in_clear(&mut self) -> bool {
         self.screen.note(
             Paint::Warning,
-            "there is no TLS: everybody on the way can read the password (`stls` begins it)",
+            "there is no TLS: anyone on the network path can read the password (`stls` begins TLS)",
         );
         self.is_agreed()
     }

@@ -1,4 +1,5 @@
-//! Where a line that is being typed becomes secret: on its way to the server, and where a person tells poptalk too much.
+//! Where a line that is being typed becomes secret: on its way to the server, and where a person
+//! types one that poptalk need not see.
 
 use crate::analysis::console_input::{self, Action, Typed};
 use crate::pop3::command::Command;
@@ -16,7 +17,7 @@ pub(super) fn secret_from(line: &str, role: Role, is_inside: bool, guess: &Guess
             let from = match own.action {
                 Action::Send => in_escaped(text, role, is_inside),
                 Action::Pass => words(text).next(),
-                // A password has no place behind these words; it is typed there all the same.
+                // A password has no place after these words, but is typed there anyway.
                 Action::Login | Action::Apop => words(text).nth(1),
                 Action::Auth => words(text).nth(2),
                 Action::Open => in_url(text),
@@ -108,7 +109,7 @@ fn in_escaped(text: &[u8], role: Role, is_inside: bool) -> Option<usize> {
     None
 }
 
-/// Octets with the place of each in the text; an escape that is not whole stands for itself.
+/// Octets with the place of each in the text; an incomplete escape is taken literally.
 fn unescape(text: &[u8]) -> (Vec<u8>, Vec<usize>) {
     let (mut octets, mut places) = (Vec::new(), Vec::new());
     let mut at = 0;

@@ -125,7 +125,7 @@ impl Console {
         self.screen.note(Paint::Warning, &text);
     }
 
-    /// A part of a message, decoded. None when there is none, which was told.
+    /// A part of a message, decoded. None without one, which was reported.
     fn part_of(&self, fetched: &FetchedMessage, number: &str, part: &str) -> Option<Vec<u8>> {
         let message = self.start_of(fetched).unwrap_or_default();
         let content = part
@@ -156,11 +156,12 @@ impl Console {
         result.ok().map(|()| message)
     }
 
-    /// Fetches a message, unless it is the reply that came last. None when it could not be had, which was told.
+    /// Fetches a message, unless it is the reply that came last. None when it could not be had,
+    /// which was reported.
     fn fetch(&mut self, number: &str) -> Option<FetchedMessage> {
         if number.is_empty() || !number.bytes().all(|digit| digit.is_ascii_digit()) {
             self.screen
-                .note(Paint::Warning, "which message? a number of LIST");
+                .note(Paint::Warning, "which message? give a number from LIST");
             return None;
         }
         let title = format!("RETR {number}");
@@ -183,7 +184,7 @@ impl Console {
         let fetched = FetchedMessage::of(&shown(&self.shown), &title);
         if fetched.is_none() {
             self.screen
-                .note(Paint::Warning, "the message did not come whole");
+                .note(Paint::Warning, "the message is incomplete");
         }
         fetched
     }

@@ -33,14 +33,16 @@ const LONG: u64 = 64 * 1024 * 1024;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Leave {
-    /// What was typed behind the key that left, and read together with it: it was meant for the prompt. Enter is `\n`.
+    /// What was typed after the key that left, and read together with it: it was meant for the
+    /// prompt. Enter is `\n`.
     pub(crate) typed_ahead: String,
 }
 
-/// Shows a spool until the person leaves, or `is_over` says so; it is asked some times a second. `title` tells what it is.
+/// Shows a spool until the person leaves, or `is_over` says so; it is asked some times a second.
+/// `title` says what it is.
 ///
-/// The terminal is as before in the end, also after an error or a panic. A thread that ends the program meanwhile calls
-/// [`restore`] first. Nothing else may write to the terminal.
+/// The terminal is as before in the end, also after an error or a panic. A thread that ends the
+/// program in the meantime calls [`restore`] first. Nothing else may write to the terminal.
 ///
 /// Errors: the terminal can't be used, or the spool not be read.
 pub(crate) fn page(
@@ -52,7 +54,8 @@ pub(crate) fn page(
     page_in_colour(spool, title, has_colour, &|_| Highlight::Plain, is_over)
 }
 
-/// The same for text in which each line has its highlight; `highlight` gives it by the number of the line, from 0.
+/// The same for text in which each line has its highlight; `highlight` returns it for the number of
+/// a line, from 0.
 ///
 /// Errors: those of [`page`].
 pub(crate) fn page_in_colour(
@@ -136,7 +139,8 @@ impl Pager<'_> {
             if self.events.is_empty() && !event::poll(patience)? {
                 continue;
             }
-            // All that was typed meanwhile, then one drawing: a key that is held down does not lag.
+            // All that was typed in the meantime, then one drawing: a key that is held down does
+            // not lag.
             while let Some(event) = self.next_event()? {
                 if self.handle(event, alternate)? == AfterKey::Leave {
                     return Ok(());
@@ -249,7 +253,7 @@ impl Pager<'_> {
 
     fn search(&mut self, way: Direction, alternate: &mut Alternate) -> io::Result<()> {
         let Some((text, needle)) = self.search.clone() else {
-            self.message = Some("nothing was searched yet: / searches".to_owned());
+            self.message = Some("no search yet: / searches".to_owned());
             return Ok(());
         };
         self.is_following = false;
@@ -280,8 +284,8 @@ impl Pager<'_> {
         if found == SearchResult::Nowhere {
             found = self.find(&needle, way, again)?;
             note = Some(match way {
-                Direction::Down => "found from the start on again",
-                Direction::Up => "found from the end on again",
+                Direction::Down => "search continued at the start",
+                Direction::Up => "search continued at the end",
             });
         }
         match found {

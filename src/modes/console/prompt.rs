@@ -40,11 +40,11 @@ impl Console {
             }
             _ => self
                 .screen
-                .note(Paint::Warning, "a line to poptalk itself is UTF-8"),
+                .note(Paint::Warning, "a line for poptalk itself must be UTF-8"),
         }
     }
 
-    /// A secret that was typed without a connection is one all the same.
+    /// A secret that was typed without a connection is one anyway.
     fn learn_unsent(&self, line: &[u8]) {
         if !self.plan.args.secrets.keep_secrets {
             let guess = know(&self.knowledge).guess.clone();
@@ -104,7 +104,8 @@ impl Console {
         safe
     }
 
-    /// A line with what was typed ahead behind it. Each line waits for Enter: you have not seen it yet.
+    /// A line with what was typed ahead after it. Each line waits for Enter: you have not seen it
+    /// yet.
     fn with_typed_ahead(&mut self, line: &str) -> String {
         let ahead = std::mem::take(&mut self.typed_ahead);
         let (first, rest) = ahead.split_once('\n').unwrap_or((&ahead, ""));

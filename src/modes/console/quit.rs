@@ -1,4 +1,4 @@
-//! The end of a connection and of the session: what is closed, asked and told then.
+//! The end of a connection and of the session: what is closed, asked and reported then.
 
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ impl Console {
         true
     }
 
-    /// QUIT was answered: waits for the server to close, and tells whether the session is over.
+    /// QUIT was answered: waits for the server to close, and reports whether the session is over.
     pub(super) fn has_said_goodbye(&mut self) -> bool {
         let Some(connection) = &self.connection else {
             return false;
@@ -51,14 +51,14 @@ impl Console {
         if let Some(now) = self.standing().filter(|now| now.ending.is_none()) {
             if now.marked > 0 {
                 let text = format!(
-                    "{} marked for deletion: only QUIT deletes, leaving now keeps all",
+                    "{} marked for deletion: only QUIT deletes; leaving now keeps everything",
                     counted(now.marked, "message")
                 );
                 self.screen.note(Paint::Warning, &text);
                 match self.read("leave without QUIT? [y/N] ", "") {
                     Input::Line(answer)
                         if answer.trim_start().to_ascii_lowercase().starts_with('y') => {}
-                    // Ctrl-D again; a terminal that is gone would give the same for ever.
+                    // Ctrl-D again; a terminal that is gone would give the same indefinitely.
                     Input::End => {}
                     _ => return AfterLine::Go,
                 }

@@ -12,7 +12,7 @@ use crate::base::escape;
 use crate::base::stdio;
 use crate::base::style::{Paint, Style};
 
-/// What stands before poptalk's own lines.
+/// What comes before poptalk's own lines.
 const MARGIN: &str = "  ";
 
 /// Where text goes: straight out, or above the prompt while a line is being typed.
@@ -58,7 +58,7 @@ pub(super) fn in_margin(text: &str, columns: usize) -> String {
         .collect()
 }
 
-/// The octet at which a text goes beyond so many columns.
+/// The octet at which a text goes beyond this many columns.
 fn overflow(text: &str, columns: usize) -> Option<usize> {
     let mut column = 0;
     text.char_indices().find_map(|(at, letter)| {
@@ -96,7 +96,7 @@ impl Screen {
     /// Prints a line of poptalk's own, made safe, on as many rows as it needs; words are not cut.
     pub(crate) fn note(&self, paint: Paint, text: &str) {
         let rows = in_margin(text, terminal::size().0);
-        // A line of the server's that has no end yet is none of ours.
+        // A server line without an end yet is not one of ours.
         let mut text = match self.lock().is_inside_line {
             true => "\n".to_owned(),
             false => String::new(),
@@ -165,7 +165,7 @@ impl Screen {
     }
 }
 
-/// Prints what has waited, if it need not wait any more.
+/// Prints what has waited, if it need not wait any longer.
 fn flush(state: &mut ScreenState) {
     while !state.is_prompting
         && !state.is_covered

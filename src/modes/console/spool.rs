@@ -20,7 +20,7 @@ use lines::{Cutter, LineIndex};
 #[derive(Debug)]
 pub struct Spool {
     file: File,
-    /// Taken by whoever appends, for as long as it takes to write.
+    /// Taken by the writer, for as long as it takes to write.
     cutter: Mutex<Cutter>,
     /// Taken for moments only.
     state: Mutex<SpoolState>,
@@ -174,8 +174,8 @@ impl Spool {
         Ok(start)
     }
 
-    /// Looks for the first match that starts at `offset` or behind it, or for the last one that starts before it.
-    /// `is_over` is asked every now and then whether to give up.
+    /// Looks for the first match that starts at `offset` or after it, or for the last one that
+    /// starts before it. `is_over` is asked every now and then whether to give up.
     ///
     /// Errors: the file can't be read.
     pub fn find(

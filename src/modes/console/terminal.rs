@@ -1,4 +1,4 @@
-//! What the terminal is asked and told besides text.
+//! What passes between us and the terminal in addition to text.
 
 #[cfg(unix)]
 mod signals;
@@ -46,12 +46,12 @@ pub(crate) struct Interrupts(Arc<AtomicBool>);
 impl Interrupts {
     pub(crate) fn listen() -> Self {
         let flag = Arc::new(AtomicBool::new(false));
-        // Where it can't be listened to, Ctrl-C ends the program; the transcript is whole all the same.
+        // Where it can't be listened to, Ctrl-C ends the program; the transcript is whole anyway.
         let _ = signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::clone(&flag));
         Self(flag)
     }
 
-    /// Listens to Ctrl-C while `run` goes on; behind that it ends the program again.
+    /// Listens to Ctrl-C while `run` continues; after that it ends the program again.
     pub(crate) fn during<T>(run: impl FnOnce(&Self) -> T) -> T {
         let interrupts = Self::listen();
         let is_over = Arc::new(AtomicBool::new(false));
@@ -62,7 +62,7 @@ impl Interrupts {
         result
     }
 
-    /// Whether it was pressed; asked anew, it is not.
+    /// Whether it was pressed; asked again, it is not.
     pub(crate) fn take(&self) -> bool {
         self.0.swap(false, Ordering::Relaxed)
     }
@@ -72,7 +72,8 @@ impl Interrupts {
     }
 }
 
-/// How often it is looked for Ctrl-C while a secret is awaited; where the system tells of it, it is noticed at once.
+/// How often to look for Ctrl-C while a secret is awaited, where the system does not report it at
+/// once.
 const WAKE: Duration = Duration::from_millis(200);
 
 /// Asks for a secret; nothing of it is shown.
@@ -86,7 +87,7 @@ pub(crate) fn ask_unseen(prompt: &str, interrupts: &Interrupts) -> io::Result<Ze
     out.flush()?;
     let mut line = Zeroizing::new(Vec::new());
     let count = imp::unseen(|| {
-        // Reading alone would go on after Ctrl-C.
+        // Reading alone would continue after Ctrl-C.
         while !imp::is_input_waiting_for(WAKE) {
             if interrupts.take() {
                 return Err(io::ErrorKind::Interrupted.into());
@@ -202,7 +203,7 @@ mod imp {
         read()
     }
 
-    /// Runs `read`; the system's console can't be told to hide it from here.
+    /// Runs `read`; the system's console can't hide it from here.
     pub(super) fn unseen<T>(read: impl FnOnce() -> T) -> T {
         read()
     }

@@ -45,8 +45,8 @@ pub(crate) struct ReplyView {
 }
 
 impl ReplyView {
-    /// Shows on `screen` a connection to `place`, host and port; long replies go to a pager when there is one. The goals of a
-    /// lesson are judged besides.
+    /// Shows on `screen` a connection to `place`, host and port; long replies go to a pager when
+    /// there is one. The goals of a lesson are judged too.
     pub(crate) fn new(
         screen: Arc<Screen>,
         knowledge: SharedKnowledge,
@@ -279,7 +279,7 @@ impl ReplyView {
     fn injected(&self, octets: &[u8]) {
         let mut text = String::new();
         escape::escape(octets, &mut text);
-        let text = format!("before the TLS handshake came: {text}");
+        let text = format!("received before the TLS handshake: {text}");
         self.screen.note(Paint::Warning, &text);
     }
 

@@ -1,9 +1,10 @@
-//! Which way of logging in is tried after which, and what a refusal says of the password.
+//! The order in which login methods are tried, and what a refusal says about the password.
 
 use crate::pop3::sasl::{Mechanism, SaslError};
 use crate::pop3::session::SessionState;
 
-/// A script tries no more ways than this: each refusal counts as a failed login, and servers lock accounts for those.
+/// A script tries no more methods than this: each refusal counts as a failed login, and servers
+/// lock accounts for those.
 pub(crate) const TRIES_MAX: usize = 3;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +26,7 @@ impl Attempt {
         }
     }
 
-    /// Whether whoever reads the lines has the password.
+    /// Whether a reader of the lines has the password.
     pub(super) fn is_plain(self) -> bool {
         match self {
             Self::Sasl(row) => row.is_plain,
@@ -53,30 +54,31 @@ impl Attempt {
     }
 }
 
-/// Returns the ways that the server offers to one who has a password, in the order to try them.
+/// Returns the methods with a password that the server offers, in the order to try them.
 pub(super) fn offered(session: &SessionState, has_binding: bool, is_tls: bool) -> Vec<Attempt> {
     let mechanisms = Mechanism::offered(&session.mechanisms, has_binding);
     let mut ways: Vec<Attempt> = mechanisms.map(Attempt::Sasl).collect();
     if session.timestamp.is_some() {
-        // Without TLS a digest is better than a password that everybody can read.
+        // Without TLS a digest is better than a password that anyone on the network path can read.
         let plain = ways.iter().position(|way| !is_tls && way.is_plain());
         ways.insert(plain.unwrap_or(ways.len()), Attempt::Apop);
     }
-    // RFC 2449 §6.2: a list without USER says that there is none. Where nothing else is offered it is tried anyway.
+    // RFC 2449 §6.2: a list without USER says that USER is not supported. Where nothing else is
+    // offered it is tried anyway.
     if offers_user(&session.capabilities) || ways.is_empty() {
         ways.push(Attempt::UserAndPass);
     }
     ways
 }
 
-/// Whether there may be USER and PASS: it is announced, or nothing is (RFC 2449 §6.2).
+/// Whether USER and PASS may be supported: announced, or nothing is announced (RFC 2449 §6.2).
 fn offers_user(capabilities: &[String]) -> bool {
     let tags = capabilities.iter();
     let mut tags = tags.filter_map(|line| line.split_ascii_whitespace().next());
     capabilities.is_empty() || tags.any(|tag| tag.eq_ignore_ascii_case("USER"))
 }
 
-/// Whether this may follow a way that was refused: no second binding, after one was refused.
+/// Whether this may follow a refused method: no second binding after one was refused.
 pub(super) fn may_follow(refused: Attempt, next: Attempt) -> bool {
     !(refused.is_bound() && next.is_bound())
 }
@@ -86,26 +88,26 @@ pub(super) fn may_follow(refused: Attempt, next: Attempt) -> bool {
 pub(crate) struct NextAttempt {
     pub(crate) name: &'static str,
     pub(crate) refused: usize,
-    /// What was refused says more of the password than of the mechanism.
+    /// The refusal says more about the password than about the mechanism.
     pub(crate) is_doubtful: bool,
     /// The password would go out where anyone on the network path can read it.
     pub(crate) is_in_clear: bool,
-    /// Why it is what it is, where that would surprise.
+    /// Why it is this one, where that would surprise.
     pub(crate) explanation: Option<&'static str>,
     /// It is weaker than what was refused, by a server that was not verified: a binding or a digest is given up.
     pub(crate) gives_up_proof: bool,
 }
 
 impl NextAttempt {
-    /// Returns what is against it, a sentence without full stop.
+    /// Returns what is against it: a sentence without a full stop.
     pub(crate) fn warning(&self) -> Option<&'static str> {
         if self.is_in_clear {
             return Some(
-                "the next way sends the password unencrypted: anyone on the network path can read it, and may have refused the digest to get it",
+                "the next method sends the password unencrypted: anyone on the network path can read it, and may have refused the digest to get it",
             );
         }
         self.gives_up_proof.then_some(
-            "the certificate of this server was not verified, and an attacker in between would refuse what is safe to get what is not",
+            "this server's certificate was not verified, and an attacker in between could refuse a safe method to get an unsafe one",
         )
     }
 }
@@ -121,23 +123,24 @@ pub(super) struct Refused<'a> {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RefusalMeaning {
-    /// Name or password are wrong: the server says so, and could judge it.
+    /// The name or the password is wrong: the server says so, and could judge it.
     Wrong,
-    /// The server had the password itself, and says no more than no.
+    /// The server received the password itself, and refuses without a reason.
     Doubtful,
-    /// As likely as the password it is the mechanism.
+    /// The mechanism is as likely a reason as the password.
     Unclear,
     /// The server could not judge the password, or had none to judge.
     Nothing,
-    /// It is for another reason, and would be the same for every other way.
+    /// The reason is a different one, and would apply to every other method.
     Elsewhere,
 }
 
 impl Refused<'_> {
-    /// Returns what it says of the password.
+    /// Returns what it says about the password.
     ///
-    /// `[AUTH]` alone proves nothing: RFC 3206 §4 gives it for every trouble with credentials. Cyrus says it of a kind of
-    /// binding that it does not know, and Dovecot of a digest where it keeps only a hash of the password.
+    /// `[AUTH]` alone proves nothing: RFC 3206 §4 gives it for every trouble with credentials.
+    /// Cyrus sends it for a type of binding that it does not support, and Dovecot for a digest when
+    /// it stores only a hash of the password.
     pub(super) fn verdict(&self) -> RefusalMeaning {
         if let Some("IN-USE" | "LOGIN-DELAY" | "SYS/TEMP") = self.code {
             return RefusalMeaning::Elsewhere;
@@ -176,32 +179,32 @@ impl Refused<'_> {
                 format!("{name}: the server says that the name or the password is wrong")
             }
             RefusalMeaning::Doubtful => format!(
-                "{name}: the server had the password itself and refused it: name or password may be wrong, or it allows no login now"
+                "{name}: the server received the password itself and refused it: the name or the password may be wrong, or no login is allowed now"
             ),
             RefusalMeaning::Nothing => {
-                format!("{name}: it came to no password, so this says nothing about yours")
+                format!("{name}: no password was sent, so this says nothing about yours")
             }
             RefusalMeaning::Elsewhere => format!(
-                "{name}: refused for another reason ([{}]): this says nothing about the password",
+                "{name}: refused for a different reason ([{}]): this says nothing about the password",
                 self.code.unwrap_or_default()
             ),
             RefusalMeaning::Unclear if self.attempt.is_bound() => format!(
-                "{name}: this may be the binding to TLS and not the password: some servers know only `tls-unique`, and poptalk has `tls-server-end-point` (RFC 5929)"
+                "{name}: the channel binding may be the reason, not the password: some servers support only `tls-unique`, poptalk only `tls-server-end-point` (RFC 5929)"
             ),
             RefusalMeaning::Unclear if self.attempt == Attempt::Apop => format!(
-                "{name}: this may not be the password: many servers greet with a timestamp and can't do APOP, for which they need the password itself (RFC 1939 §7)"
+                "{name}: the password may still be right: many servers greet with a timestamp but can't do APOP, for which they must store the password itself (RFC 1939 §7)"
             ),
             RefusalMeaning::Unclear => format!(
-                "{name}: this may not be the password: the server may keep it in a form that this mechanism can't use"
+                "{name}: the password may still be right: the server may store it in a form that this mechanism can't use"
             ),
         }
     }
 
-    /// Returns why the next way is what it is, where that would surprise.
+    /// Returns why the next method is this one, where that would surprise.
     pub(super) fn explains(&self, next: Attempt) -> Option<&'static str> {
         let is_unbound = self.attempt.is_bound() && next.is_scram();
         is_unbound.then_some(
-            "not bound this time, and marked so by `n,,`; `y,,` would say that the server offers no binding: this one does, and would have to take that for an attack (RFC 5802 §6)",
+            "no channel binding this time, marked by `n,,`; `y,,` would say that the server offers no binding: this one does, and must treat that as an attack (RFC 5802 §6)",
         )
     }
 }

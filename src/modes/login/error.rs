@@ -9,12 +9,12 @@ use crate::pop3::sasl::SaslError;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LoginError {
-    /// The line to poptalk can't be understood, or does not fit this moment.
+    /// The command to poptalk is malformed, or not possible now.
     #[error("{0}")]
     Usage(String),
-    #[error("not sent: there is no TLS, and everybody on the way could read the password")]
+    #[error("not sent: there is no TLS, and anyone on the network path could read the password")]
     InClear,
-    /// A secret would go where it should not, unasked.
+    /// A secret would be sent where it should not be, without a question.
     #[error("not sent: {}", .0.says())]
     Risk(Risk),
     /// `+OK` to AUTH before any credentials were sent.
@@ -27,7 +27,7 @@ pub(crate) enum LoginError {
     #[error("{}{error}", if *.was_cancelled { "cancelled: " } else { "" })]
     Sasl {
         error: SaslError,
-        /// The server was told so by `*`.
+        /// The server was informed with `*`.
         was_cancelled: bool,
     },
     /// Logged in by SCRAM, without the server's signature (RFC 5802 §3).
@@ -35,7 +35,7 @@ pub(crate) enum LoginError {
         "logged in, but the server never proved that it knows the password: it may be an impostor (RFC 5802 §3)"
     )]
     Unproved,
-    /// The conversation has ended, or is not to go on.
+    /// The conversation has ended, or is not to continue.
     #[error("the login ended early")]
     Stopped,
 }
@@ -43,18 +43,16 @@ pub(crate) enum LoginError {
 impl Explain for LoginError {
     fn hint(&self) -> Option<Cow<'static, str>> {
         let hint = match self {
-            Self::InClear => {
-                Some("`stls` or --tls begins TLS; --allow-plaintext sends it all the same")
-            }
+            Self::InClear => Some("`stls` or --tls begins TLS; --allow-plaintext sends it anyway"),
             Self::Risk(risk) => Some(risk.hint()),
             Self::Password(error) => return error.hint(),
             Self::NoUser => {
-                Some("name the user by -u, in a URL (pop3://USER@HOST), or behind `:login`")
+                Some("name the user with -u, in a URL (pop3://USER@HOST), or after `:login`")
             }
             Self::Sasl { error, .. } => Some(error.hint()),
-            Self::Unproved => {
-                Some("change nothing until you know who this is; `:tls` shows the certificate")
-            }
+            Self::Unproved => Some(
+                "change nothing until you know which server this is; `:tls` shows the certificate",
+            ),
             Self::NoChallenge | Self::Usage(_) | Self::Stopped => None,
         };
         hint.map(Cow::Borrowed)

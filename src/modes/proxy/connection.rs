@@ -19,7 +19,8 @@ use crate::transcript::event::Event;
 
 const READ_MAX: usize = 128 * 1024;
 
-/// So many octets of the client may wait for the reply to STLS, or for the end of a line that may be STLS.
+/// This many octets of the client may wait for the reply to STLS, or for the end of a line that may
+/// be STLS.
 const HELD_MAX: usize = 64 * 1024;
 
 /// So much of a greeting is looked at for its first line.
@@ -28,13 +29,13 @@ const GREETING_MAX: usize = 4096;
 /// After so much silence the start of a line is recorded that more was likely to come of.
 const FLUSH_AFTER: Duration = Duration::from_millis(200);
 
-/// How long the client may take to close when it is told that it is over.
+/// How long the client may take to close after it learns that the session is over.
 const LINGER: Duration = Duration::from_secs(5);
 
 /// How long the server may take to close when the client has.
 const LAST_REPLIES: Duration = Duration::from_secs(60);
 
-/// How many octets are read from a client that is told that it is over and does not stop.
+/// How many octets are read from a client that continues after the end.
 const MOST_LEFT_OVER: usize = 1 << 20;
 
 pub(super) struct ProxiedConnection<'a> {
@@ -46,14 +47,15 @@ pub(super) struct ProxiedConnection<'a> {
     pub(super) server: Leg,
     /// Version and cipher on the leg of the client, and on that of the server.
     pub(super) tls: (Option<String>, Option<String>),
-    /// Told to who may want to stop us: a thread that dials can't be woken.
+    /// For a thread that may want to stop us: a thread that dials can't be woken.
     dialling: Arc<AtomicBool>,
     /// What the client sent and is not recorded and handed on yet.
     held: Vec<u8>,
     is_line_start: bool,
     /// The server's greeting so far, until its first line is known.
     greeting: Vec<u8>,
-    /// The greeting's first line is known, and is not another service's: the client may be heard.
+    /// The greeting's first line is known, and is not that of a different service: the client may
+    /// speak.
     pub(super) is_greeted: bool,
     is_stls_ours: bool,
     capabilities: Capabilities,
@@ -198,7 +200,7 @@ impl<'a> ProxiedConnection<'a> {
             if cut == 0 {
                 if self.held.len() >= HELD_MAX {
                     return Err(RelayOutcome::Lost(
-                        "a line of the client's that does not end".into(),
+                        "a line from the client without a line end".into(),
                     ));
                 }
                 break;
@@ -298,9 +300,9 @@ impl<'a> ProxiedConnection<'a> {
         self.answer_stls()
     }
 
-    /// Looks for another service in the first line of the greeting.
+    /// Looks for a different service in the first line of the greeting.
     ///
-    /// Errors: the server is another service.
+    /// Errors: the server is a different service.
     fn look_at_greeting(&mut self, octets: &[u8]) -> Result<(), RelayOutcome> {
         let room = GREETING_MAX.saturating_sub(self.greeting.len());
         let part = octets.get(..room).unwrap_or(octets);
@@ -421,7 +423,8 @@ impl<'a> ProxiedConnection<'a> {
         Ok(())
     }
 
-    /// RFC 2595 §4: what was sent in clear behind STLS is not to be taken for what comes inside TLS.
+    /// RFC 2595 §4: what was sent in cleartext after STLS is not to be taken for what comes inside
+    /// TLS.
     fn injected_by_client(&mut self) -> RelayOutcome {
         let octets = std::mem::take(&mut self.held);
         self.tape.event(&Event::Injected {
@@ -433,8 +436,8 @@ impl<'a> ProxiedConnection<'a> {
         RelayOutcome::Injected(Side::Client)
     }
 
-    /// A side that sends no more, and all that it sent was handed on: the other side is told so. Where it is the server, that
-    /// is the end: what a client says then has nobody to read it.
+    /// A side that sends no more, and all that it sent was handed on: the other side learns of it.
+    /// Where it is the server, that is the end: no one reads what a client sends then.
     fn pass_on_ends(&mut self) -> Result<(), RelayOutcome> {
         if self.server.has_ended && self.client.waiting() == 0 {
             return Err(self.ended.take().unwrap_or(RelayOutcome::ClosedByServer));

@@ -1,4 +1,4 @@
-//! The start of a connection: the way to the server, and TLS on either leg.
+//! The start of a connection: connecting to the server, and TLS on either leg.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -22,10 +22,10 @@ const LINE_MAX: usize = 4096;
 /// The longest reply of our own in octets, line end included (RFC 2449 §4).
 const REPLY_MAX: usize = 512;
 
-/// How many octets that nobody is to use are told in an event.
+/// How many unused octets an event shows.
 const TOLD_MAX: usize = 256;
 
-/// Who else is woken while a handshake waits.
+/// What else is woken while a handshake waits.
 const CLIENT: Token = super::CLIENT;
 
 impl ProxiedConnection<'_> {
@@ -72,7 +72,7 @@ impl ProxiedConnection<'_> {
     fn ask_for_tls(&mut self) -> Result<(), RelayOutcome> {
         let greeting = self.own_line("a greeting")?;
         if Status::of_line(&greeting) != Status::Positive {
-            // It is the client that was refused; what is said in clear behind that is nobody's.
+            // The refusal is for the client; what follows in cleartext is ignored.
             self.tell_client(&greeting)?;
             if let Some(service) = Service::of_start(&greeting) {
                 return Err(RelayOutcome::OtherService(service));
@@ -81,7 +81,7 @@ impl ProxiedConnection<'_> {
                 Status::Malformed => {
                     "the greeting is neither +OK nor -ERR; STLS was not sent".to_owned()
                 }
-                _ => "the greeting says no".to_owned(),
+                _ => "the greeting is -ERR".to_owned(),
             };
             return Err(RelayOutcome::NoServer(why));
         }
@@ -105,14 +105,15 @@ impl ProxiedConnection<'_> {
         self.tape.event(&Event::UpstreamLine { side, text });
     }
 
-    /// One line of the server's that is not handed on as it comes. Nothing may stand behind it: we have asked for no more, and
-    /// what came in clear is not to be taken for what comes inside TLS (RFC 2595 §4).
+    /// One line of the server's that is not handed on as it comes. Nothing may follow it: we have
+    /// asked for no more, and what came in cleartext is not to be taken for what comes inside TLS
+    /// (RFC 2595 §4).
     fn own_line(&mut self, what: &str) -> Result<Vec<u8>, RelayOutcome> {
         let deadline = Instant::now() + self.shared.waits.handshake;
         let mut line = Vec::new();
         let mut buffer = [0; LINE_MAX];
         let end = loop {
-            // Fails at once where the server is gone; reading tells it then.
+            // Fails at once where the server is gone; reading reports it then.
             let _ = self.server.send();
             match self.server.read(&mut buffer) {
                 ReadOutcome::Octets(count) => {
@@ -120,17 +121,19 @@ impl ProxiedConnection<'_> {
                 }
                 ReadOutcome::Nothing => {
                     if !self.wait_until(deadline)? {
-                        return Err(self.refuse(format!("{what} did not come in time")));
+                        return Err(self.refuse(format!("timed out waiting for {what}")));
                     }
                 }
-                ReadOutcome::End => return Err(self.refuse(format!("closed in place of {what}"))),
+                ReadOutcome::End => {
+                    return Err(self.refuse(format!("closed instead of sending {what}")));
+                }
                 ReadOutcome::Broken(why) => return Err(self.refuse(why)),
             }
             if let Some(lf) = memchr::memchr(b'\n', &line) {
                 break lf + 1;
             }
             if line.len() > LINE_MAX {
-                return Err(self.refuse(format!("{what} that does not end")));
+                return Err(self.refuse(format!("{what} without a line end")));
             }
         };
         let behind = line.split_off(end);
@@ -144,7 +147,7 @@ impl ProxiedConnection<'_> {
             octets: behind.len() as u64,
             shown: Some(shown.to_string()),
         });
-        self.refuse("octets in clear that nobody had asked for".to_owned());
+        self.refuse("unsolicited octets in cleartext".to_owned());
         Err(RelayOutcome::Injected(Side::Server))
     }
 
@@ -161,7 +164,7 @@ impl ProxiedConnection<'_> {
             .take(REPLY_MAX - 2)
             .collect();
         line.extend_from_slice(b"\r\n");
-        // Who has gone meanwhile is told nothing.
+        // A client that has gone in the meantime gets nothing.
         let _ = self.tell_client(&line);
         RelayOutcome::NoServer(why)
     }
@@ -239,7 +242,7 @@ impl ProxiedConnection<'_> {
                 }
                 Handshake::Waiting(half) => {
                     if !self.wait_until(deadline)? {
-                        break "not done in time".to_owned();
+                        break "timed out".to_owned();
                     }
                     handshake = half.go_on();
                 }

@@ -1,4 +1,5 @@
-//! One leg of a connection: its socket, in clear or inside TLS, and what is still to be sent on it.
+//! One leg of a connection: its socket, in cleartext or inside TLS, and what is still to be sent on
+//! it.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::Shutdown;
@@ -41,7 +42,7 @@ pub(super) struct Leg {
     /// What is to be sent, from `sent` on.
     out: Vec<u8>,
     sent: usize,
-    /// The end or fault behind what was read last. The system tells a reset only once.
+    /// The end or fault after what was read last. The system reports a reset only once.
     ending: Option<ReadOutcome>,
 }
 
@@ -158,7 +159,8 @@ impl Leg {
         }
     }
 
-    /// Reads until `buffer` is full or nothing more has come. An end or a fault behind octets is told by the next read.
+    /// Reads until `buffer` is full or nothing more has come. An end or a fault after octets is
+    /// reported by the next read.
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> ReadOutcome {
         if let Some(came) = self.ending.take() {
             self.has_ended = true;
@@ -199,7 +201,7 @@ impl Leg {
         }
     }
 
-    /// The other end sends no more; behind octets that is told by the next read.
+    /// The other end sends no more; after octets, the next read reports it.
     fn end(&mut self, count: usize, came: ReadOutcome) -> ReadOutcome {
         if count == 0 {
             self.has_ended = true;
@@ -214,7 +216,7 @@ impl Leg {
         if std::mem::replace(&mut self.is_shut, true) {
             return;
         }
-        // Who is gone already needs to be told nothing.
+        // A peer that is gone needs no notice.
         let _ = match &mut self.stream {
             LegStream::Plain(socket) => socket.shutdown(Shutdown::Write),
             LegStream::Client(stream) => {

@@ -1,4 +1,4 @@
-//! What is written about one connection, and shown of it while it goes on.
+//! What is written about one connection, and shown of it while it continues.
 
 use std::time::Instant;
 
@@ -13,7 +13,7 @@ use crate::transcript::recorder::{RecordedStep, Recorder};
 use crate::transcript::secret::Hider;
 use crate::transcript::{Hole, Piece};
 
-/// A shown line that is longer is shown in parts of about so many octets.
+/// A shown line that is longer is shown in parts of about this many octets.
 const SHOWN_MAX: usize = 8 * 1024;
 
 pub(super) struct RelayLog<'a> {
@@ -29,7 +29,8 @@ pub(super) struct RelayLog<'a> {
 }
 
 impl<'a> RelayLog<'a> {
-    /// Opens the transcript of `peer`'s connection. One that can't be made is done without.
+    /// Opens the transcript of `peer`'s connection. If it can't be made, the connection goes
+    /// without one.
     pub(super) fn new(shared: &'a ProxyShared, peer: &str) -> Self {
         let now = Timestamp::now();
         let mut recorder = Recorder::new(Hider::sharing(shared.is_keeping, &shared.secrets));

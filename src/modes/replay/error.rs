@@ -14,7 +14,7 @@ use crate::net::wrong_service::Mistake;
 use crate::pop3::sasl::SaslError;
 use crate::transcript::text::ParseError;
 
-/// Why nothing could be played, or not on.
+/// Why nothing could be played, or not to the end.
 #[derive(Debug, thiserror::Error)]
 pub enum ReplayError {
     /// The file can't be read.
@@ -29,17 +29,17 @@ pub enum ReplayError {
     /// There is no password to be had.
     #[error("row {0}: {1}")]
     Password(usize, PasswordError),
-    /// A mechanism can't go on.
+    /// A mechanism can't continue.
     #[error("row {0}: {1}")]
     Sasl(usize, SaslError),
     /// The server is not POP3: nothing was sent to it.
     #[error("{}; nothing was sent", .0.what)]
     NotPop3(Mistake),
-    /// A secret would go to a server whose greeting is not POP3's.
+    /// A secret would go to a server whose greeting is not a POP3 greeting.
     #[error("row {0}: not sent: {risk}", risk = .1.says())]
     Risk(usize, Risk),
-    /// There is nothing to be sent in a hole's place.
-    #[error("row {0}: nothing is known to send for `{{{{{1}}}}}`")]
+    /// There is no value for a hole.
+    #[error("row {0}: no value to send for `{{{{{1}}}}}`")]
     Hole(usize, String),
     /// What a hole needs is not there.
     #[error("row {0}: {1}")]
@@ -62,7 +62,9 @@ impl Explain for ReplayError {
             Self::Hole(_, name) if !name.starts_with('.') => {
                 return Some(format!("give --set {name}=VALUE").into());
             }
-            Self::Hole(..) => "a client row with `{{..}}` or `{{...}}` can be served, not played",
+            Self::Hole(..) => {
+                "a client row with `{{..}}` or `{{...}}` can be served, but not played"
+            }
             Self::NotPop3(mistake) => mistake.hint,
             Self::Risk(_, risk) => risk.hint(),
             Self::Sasl(_, error) => error.hint(),

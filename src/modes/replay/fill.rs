@@ -1,4 +1,4 @@
-//! What is sent for a recorded row: its octets, and for each hole what it stands for in this session.
+//! What is sent for a recorded row: its octets, and for each hole its value in this session.
 
 use zeroize::Zeroizing;
 
@@ -36,7 +36,7 @@ impl Replay<'_> {
                     if octets.iter().any(|octet| b"\r\n".contains(octet)) {
                         return Err(ReplayError::Lacks(
                             row,
-                            "what stands for the hole would end the line",
+                            "the value of the hole would end the line",
                             "give a value without CR and LF",
                         ));
                     }
@@ -132,7 +132,7 @@ impl Replay<'_> {
             let user = self.user.clone();
             let user = user.ok_or(ReplayError::Lacks(
                 row,
-                "the recording does not tell who logged in",
+                "the recording does not say who logged in",
                 "name the user with -u",
             ))?;
             let secret = match mechanism.wants_secret() {

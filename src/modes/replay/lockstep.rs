@@ -13,16 +13,16 @@ use crate::pop3::tracker::{LineEnd, State};
 use crate::servers::player::{Answer, Cue, CueAction};
 use crate::transcript::Piece;
 
-/// How long to wait for lines that the recording has although nobody had asked for them.
+/// How long to wait for lines that the recording has, although they are unsolicited.
 const UNASKED: Duration = Duration::from_secs(1);
 
-/// How long to wait for the rest of a reply whose first line nobody had asked for.
+/// How long to wait for the rest of a reply whose first line was unsolicited.
 const REST_OF_INJECTED: Duration = Duration::from_millis(300);
 
 /// How many octets of rows that wait for nothing go out together: their replies must fit into the buffers between us.
 const JOINED_MAX: usize = 512;
 
-/// Longer than anybody waits; the reply's own time-out strikes first.
+/// Longer than any wait; the reply's own time-out comes first.
 const NEVER: Duration = Duration::from_secs(1 << 32);
 
 /// Whether the end of the session was reached, and then the exit code of a session that failed.
@@ -33,7 +33,7 @@ type SessionFlow = ControlFlow<Option<Exit>>;
 struct Injection {
     /// The last row is STLS, as far as an injected line can be written with it, however fast the server is.
     ends_in_stls: bool,
-    /// A line was injected, and the server has not been heard inside TLS since.
+    /// A line was injected, and the server has sent nothing inside TLS since.
     is_unheard: bool,
     was_seen: bool,
 }
@@ -126,7 +126,7 @@ impl Replay<'_> {
         })
     }
 
-    /// Whether the session goes on after the answers that have come.
+    /// Whether the session continues after the answers that have come.
     fn judge_answers(&mut self, now: &Snapshot) -> Result<SessionFlow, ReplayError> {
         match self.limit {
             Some(Limit::Time) => return Ok(SessionFlow::Break(Some(Exit::TimedOut))),
@@ -151,7 +151,7 @@ impl Replay<'_> {
         })
     }
 
-    /// Waits for lines that nobody asked for. Returns whether the session is fit for the next row.
+    /// Waits for unsolicited lines. Returns whether the session is fit for the next row.
     fn settle(&mut self, cue: &Cue, now: &Snapshot, injection: &mut Injection) -> SessionFlow {
         // A probe has no such lines, and leaves out commands whose replies it has.
         let may_be_unasked = self.departure.is_none() && !self.options.answers_only;
@@ -169,7 +169,8 @@ impl Replay<'_> {
         if self.connection.standing().ending.is_some() {
             return SessionFlow::Break(None);
         }
-        // A password that went through TLS does not go out in clear, whoever refuses STLS now.
+        // A password that went through TLS does not go out in cleartext, even if STLS is refused
+        // now.
         if cue.needs_tls && !now.is_tls {
             return SessionFlow::Break(self.departure.is_none().then_some(Exit::Tls));
         }
@@ -244,7 +245,8 @@ impl Replay<'_> {
         unsent::would_only_fail(pieces, &hear(&self.heard))
     }
 
-    /// Reads on inside TLS for a while: a reply to what was injected must not be taken for that to the next command.
+    /// Reads on inside TLS for a while: a reply to what was injected must not be taken for the
+    /// reply to the next command.
     fn listen_inside_tls(&self, lines: u64) {
         let now = self.connection.wait(UNASKED, |now| now.lines > lines);
         if now.lines > lines {
@@ -307,7 +309,8 @@ impl Replay<'_> {
     }
 }
 
-/// A line without holes, and its end. What was hidden in a recording is not sent where everybody on the way may read it.
+/// A line without holes, and its end. What was hidden in a recording is not sent where anyone on
+/// the network path can read it.
 fn plain_line(pieces: &[Piece], end: LineEnd) -> Option<Vec<u8>> {
     let mut line = Vec::new();
     for piece in pieces {
@@ -320,8 +323,8 @@ fn plain_line(pieces: &[Piece], end: LineEnd) -> Option<Vec<u8>> {
     Some(line)
 }
 
-/// Whether the server is something else, and nothing is to be sent to it. A greeting that is only odd may be what was recorded;
-/// probes have no such recording.
+/// Whether the server is a different service, to which nothing is sent. A greeting that is only odd
+/// may be what was recorded; probes have no such recording.
 fn is_other(now: &Snapshot, options: &Options) -> bool {
     match now.greeting {
         Greeting::Other(_) => true,
@@ -330,7 +333,7 @@ fn is_other(now: &Snapshot, options: &Options) -> bool {
     }
 }
 
-/// How many times nothing came.
+/// How many times there was no answer.
 fn silences(now: &Snapshot) -> u64 {
     now.timeouts + u64::from(now.is_kept_open)
 }

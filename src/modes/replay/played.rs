@@ -1,4 +1,4 @@
-//! What came of a replay.
+//! The result of a replay.
 
 use std::path::PathBuf;
 
@@ -7,11 +7,11 @@ use crate::modes::plan::Failure;
 use crate::net::wrong_service::Mistake;
 use crate::servers::player::Answer;
 
-/// A replay that came to its end, or as far as the conversation went along with the recording.
+/// A replay that reached its end, or the point where the conversation diverged from the recording.
 #[derive(Debug)]
 pub(crate) struct Played {
     pub(crate) log: PathBuf,
-    /// Where the conversation left the recording.
+    /// Where the conversation diverged from the recording.
     pub(crate) departure: Option<Departure>,
     pub(crate) failure: Option<Exit>,
     /// Why there is no TLS, where [`super::Options::expects_tls_failure`] takes that for an answer.
@@ -22,7 +22,7 @@ pub(crate) struct Played {
     /// The first row that was not sent because the session ended.
     pub(crate) rest_row: Option<usize>,
     pub(crate) last_sent: Option<String>,
-    /// The server answered once too often, and was left: its replies did not fit the commands any more.
+    /// The server answered once too often, and was left: its replies no longer fitted the commands.
     pub(crate) is_out_of_step: bool,
     /// The server is not POP3, where [`super::Options::answers_only`] takes that for an answer.
     pub(crate) not_pop3: Option<Mistake>,
@@ -53,7 +53,7 @@ pub(crate) enum Limit {
     Octets,
 }
 
-/// Where a conversation left the recording.
+/// Where a conversation diverged from the recording.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Departure {
     pub(crate) row: usize,

@@ -21,7 +21,8 @@ pub struct Preview {
     pub is_tls: bool,
     pub(crate) answers: u64,
     pub(crate) change: Option<(usize, String)>,
-    /// It is a piece of a session: its first row is the client's, and no event tells of the connection.
+    /// It is a piece of a session: its first row is the client's, and no event reports the
+    /// connection.
     pub(crate) is_piece: bool,
     pub(crate) lines: u64,
 }

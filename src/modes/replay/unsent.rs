@@ -13,7 +13,8 @@ const FETCHED_MAX: u64 = 10;
 
 const SETTLES_MAX: usize = 20;
 
-/// So many replies without a status indicator show that this server has none, and that waiting brings nothing.
+/// This many replies without a status indicator show that this server has none, and that waiting
+/// brings nothing.
 const VAIN_WAITS_MAX: u64 = 2;
 
 const LABEL_MAX: usize = 40;
@@ -49,7 +50,8 @@ impl Replay<'_> {
         self.vain_waits += u64::from(is_malformed && lines == now.lines);
         let is_open = self.connection.standing().ending.is_none();
         let heard = hear(&self.heard);
-        // A login goes on: what was on its way has come, and without a login there would be nothing to test.
+        // A login continues: what was on its way has come, and without a login there would be
+        // nothing to test.
         is_open && heard.alignment.is_lost() && !heard.alignment.is_about_login()
     }
 

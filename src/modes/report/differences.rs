@@ -56,7 +56,7 @@ impl<'a> DifferencePrinter<'a> {
         Self::new(out, Style::new(ColorChoice::Auto, Stream::Stdout), width)
     }
 
-    /// Prints what a comparison tells.
+    /// Prints what a comparison reports.
     ///
     /// Errors: `out` can't be written.
     pub(crate) fn emit(&mut self, told: &Compared) -> io::Result<()> {
@@ -132,7 +132,7 @@ impl<'a> DifferencePrinter<'a> {
         self.style.paint(paint, &span.text)
     }
 
-    /// Both sides in two columns; a line that is too long goes on below.
+    /// Both sides in two columns; a line that is too long continues below.
     fn columns(&mut self, marks: &[Mark], width: usize) -> io::Result<()> {
         let column = width.saturating_sub(3) / 2;
         let mut olds = marks.iter().filter(|mark| !mark.is_new);

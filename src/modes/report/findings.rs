@@ -20,7 +20,7 @@ pub(crate) enum Format {
     Json,
     /// JUnit XML, for build servers
     Junit,
-    /// A page for a bug report: one file that fetches nothing and runs nothing
+    /// A page for a bug report: one file, without scripts or external content
     Html,
 }
 
@@ -56,7 +56,7 @@ pub(crate) struct Judged {
     /// Why nothing, or not all of it, was judged.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) skipped: Option<String>,
-    /// What else is to be known of it: its session ended early, and the next entry has the rest.
+    /// What else to know about it: its session ended early, and the next entry has the rest.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) note: Option<String>,
     /// What was judged: the name of a file, or of several; none where the probe was not played.
@@ -66,10 +66,10 @@ pub(crate) struct Judged {
     /// It was played, and what it is for could not be tested.
     #[serde(skip)]
     pub(crate) is_untested: bool,
-    /// The rules that found something which an earlier entry tells, and the worst level of these.
+    /// The rules whose findings an earlier entry reports, and the worst level of these.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) repeats: Vec<&'static str>,
-    /// The worst level of what is told by an earlier entry.
+    /// The worst level of what an earlier entry reports.
     #[serde(skip)]
     pub(crate) repeated: Option<Level>,
     /// Findings that were counted and not kept.
@@ -90,9 +90,9 @@ pub(crate) enum Verdict {
     Pass,
     /// Only what is worth knowing.
     Info,
-    /// A SHOULD is not kept.
+    /// It breaks a SHOULD.
     NonStrict,
-    /// A MUST is not kept, it can harm somebody, or two recordings differ.
+    /// It breaks a MUST, it can cause harm, or two recordings differ.
     Fail,
     /// It was not played.
     Skipped,
@@ -122,7 +122,7 @@ impl Verdict {
 }
 
 impl Judged {
-    /// What came of it: what the worst finding makes it.
+    /// The verdict: what the worst finding makes it.
     #[must_use]
     pub(crate) fn verdict(&self) -> Verdict {
         let own = self.findings.iter().map(|finding| finding.level).max();
@@ -330,7 +330,7 @@ fn suite(xml: &mut Xml<'_>, one: &Judged) -> io::Result<()> {
     xml.write_event(Event::End(BytesEnd::new("testsuite")))
 }
 
-/// A finding as a case of a suite; what is only worth knowing passes.
+/// A finding as a case of a suite; a finding of level info passes.
 fn test(xml: &mut Xml<'_>, suite: &str, finding: &Finding) -> io::Result<()> {
     let title = format!("{} row {}", finding.id, rows(finding));
     let test = case(suite, &title);
@@ -379,7 +379,7 @@ pub(crate) fn html(out: &mut dyn Write, judged: &[Judged]) -> io::Result<()> {
             notes => format!("{}: {verdict} ({})", one.name(), notes.join("; ")),
         }
     };
-    // What was found again stands in the title.
+    // What was found again is in the title.
     let findings = |one: &'_ Judged| !one.findings.is_empty() || one.repeats.is_empty();
     let mut parts = judged.iter().map(|one| {
         let findings = findings(one).then_some(one.findings.as_slice());

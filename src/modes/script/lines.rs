@@ -11,7 +11,8 @@ use zeroize::Zeroizing;
 /// How many octets of standard input are read at once.
 const CHUNK: usize = 16 * 1024;
 
-/// How many pieces of standard input are looked at for lines that are not sent any more, and how long each may take to come.
+/// How many pieces of standard input are looked at for lines that are no longer sent, and how long
+/// each may take to come.
 const CHUNKS_COUNTED: usize = 64;
 const COUNT_WAIT: Duration = Duration::from_millis(50);
 
@@ -31,8 +32,8 @@ pub(super) struct ScriptLines {
 }
 
 impl ScriptLines {
-    /// Lines that are given; one that holds several is several. None: those of standard input. Also where to tell that the
-    /// connection has ended.
+    /// Lines that are given; one that holds several is several. None: those of standard input. Also
+    /// where to report that the connection has ended.
     pub(super) fn new(given: &[String]) -> (Self, SyncSender<ScriptEvent>) {
         let (sender, events) = sync_channel(2);
         let mut octets = Zeroizing::new(Vec::new());
@@ -143,7 +144,7 @@ fn read(sender: &SyncSender<ScriptEvent>) {
             Err(error) => ScriptEvent::Failed(error),
         };
         let is_last = !matches!(event, ScriptEvent::Octets(_));
-        // Nobody reads any more when the script is over.
+        // No one reads any longer when the script is over.
         if sender.send(event).is_err() || is_last {
             return;
         }

@@ -1,4 +1,4 @@
-//! Logging in from a script: nobody is asked, and what is missing ends it.
+//! Logging in from a script: no one is asked, and what is missing ends it.
 
 use zeroize::Zeroizing;
 
@@ -29,7 +29,7 @@ impl ScriptRun<'_> {
             return Err(exit);
         }
         say::error(&format!("{place}: {error}"), error.hint().as_deref());
-        // A server that is told `*` refuses: that is not why.
+        // A server that receives `*` refuses: that refusal is not the reason.
         Err(match (early_end, error) {
             (Some(exit), _) => exit,
             (
@@ -102,7 +102,7 @@ impl LoginHost for ScriptRun<'_> {
         false
     }
 
-    /// Nobody can be asked: a further try must be safe, and likely to be of use.
+    /// No one can be asked: a further try must be safe, and likely to be of use.
     fn may_try(&mut self, next: &NextAttempt) -> bool {
         let is_allowed =
             next.warning().is_none() || (next.is_in_clear && self.plan.args.allow_plaintext);
@@ -117,7 +117,7 @@ impl LoginHost for ScriptRun<'_> {
         }
         let count = next.refused + 1;
         say::note(&format!(
-            "trying {name}, login {count} of {TRIES_MAX} at most"
+            "trying {name}, login {count} of at most {TRIES_MAX}"
         ));
         if let Some(explanation) = next.explanation {
             say::note(explanation);

@@ -1,4 +1,5 @@
-//! Where a script is: which lines were sent and which wait, so that the line that stopped it can be named.
+//! The position of a script: which lines were sent and which wait, to name the line that stopped
+//! it.
 
 use std::collections::VecDeque;
 

@@ -18,15 +18,15 @@ use crate::transcript::recorder::RecordedStep;
 
 /// Prints the server's octets, and poptalk's own words elsewhere.
 pub(super) struct ScriptPrinter {
-    /// On a terminal what would drive it is made visible; nobody reads the octets there.
+    /// On a terminal what would drive it is made visible; no one reads the octets there.
     pub(super) safe: Option<escape::LineEscaper>,
     pub(super) is_pipe_closed: Arc<AtomicBool>,
-    /// It can't be written to, and not because nobody reads.
+    /// It can't be written to, and not because no one reads.
     pub(super) is_full: Arc<AtomicBool>,
     pub(super) heard: Arc<Mutex<ServerAnswers>>,
-    /// Where it is told that the connection has ended.
+    /// Receives the end of the connection.
     pub(super) lines: SyncSender<ScriptEvent>,
-    /// A greeting that is not POP3's does not end the script, so it is said here.
+    /// The greeting of a different service does not end the script, so it is reported here.
     pub(super) keeps_going: bool,
 }
 
@@ -37,7 +37,7 @@ impl ScriptPrinter {
             {
                 say::error(
                     &format!("standard output: {}", plain(&error)),
-                    Some("the transcript holds what came; write the replies elsewhere"),
+                    Some("the transcript has what was received; write the replies elsewhere"),
                 );
             }
             self.is_pipe_closed.store(true, Ordering::Relaxed);
@@ -73,12 +73,12 @@ impl Observer for ScriptPrinter {
             self.print(text.as_bytes());
         }
         if matches!(news, Notice::Ended(_)) {
-            // Where there is no room lines are there, and whoever takes them finds the end.
+            // If there is no room, lines are there, and their reader finds the end.
             let _ = self.lines.try_send(ScriptEvent::ConnectionEnded);
         }
         hear(&self.heard).hear_of(&news);
         let is_said = match &news {
-            // The usual end is no news to a script.
+            // A script does not report the usual end.
             Notice::Ended(CloseReason::ByServer(CutAt::Nothing)) => false,
             // What ends the script says so itself.
             Notice::NotPop3(greeting) => self.keeps_going && *greeting == Greeting::Odd,

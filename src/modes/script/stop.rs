@@ -39,7 +39,7 @@ impl ScriptStop {
 }
 
 impl ScriptRun<'_> {
-    /// Why the script stops here: the greeting, or the last reply, is not a yes.
+    /// Why the script stops here: the greeting, or the last reply, is not `+OK`.
     pub(super) fn stop(&self, now: &Snapshot) -> Option<ScriptStop> {
         let is_greeting =
             now.answers <= 1 && now.refused_verb.is_none() && self.waiting.last().is_none();
@@ -62,7 +62,7 @@ impl ScriptRun<'_> {
         let place = match (&self.place, self.waiting.last()) {
             (Some(place), _) if place.ends_with(":pass\"") => place.clone(),
             (Some(place), _) => format!("{place}, {verb}"),
-            // Which of the lines that are on their way it was can't be told by their number.
+            // Which of the lines that are on their way it was, their number can't say.
             (None, Some(_)) if self.plan.args.pipeline => verb.to_owned(),
             (None, Some(line)) => line.to_owned(),
             (None, None) => "the greeting is -ERR".to_owned(),

@@ -27,7 +27,7 @@ type Wire = wire::SocketWire<Arc<TcpStream>>;
 
 const HANDSHAKE: Duration = Duration::from_secs(60);
 
-/// How long the client may take to close behind the last reply.
+/// How long the client may take to close after the last reply.
 const LINGER: Duration = Duration::from_secs(5);
 
 /// How many octets are read from a client that does not stop.
@@ -79,7 +79,8 @@ impl ClientStream {
 }
 
 pub(super) fn run(shared: &ServerShared, socket: Arc<TcpStream>, peer: SocketAddr, is_tls: bool) {
-    // A reply is sent in few pieces; waiting to fill a packet only makes it late. It works without as well.
+    // A reply is sent in few pieces; waiting to fill a packet only makes it late. It also works
+    // without.
     let _ = socket.set_nodelay(true);
     let mut connection = ClientConnection {
         shared,
@@ -110,7 +111,7 @@ pub(super) fn run(shared: &ServerShared, socket: Arc<TcpStream>, peer: SocketAdd
     });
     match connection.stream {
         Some(stream) => stream.close(),
-        // The alert of a failed handshake is to arrive as well.
+        // The alert of a failed handshake must also arrive.
         None => Wire::new(socket).linger(LINGER, MOST_LEFT_OVER),
     }
 }
@@ -149,7 +150,7 @@ impl ClientConnection<'_> {
         (peer.summary(), outcome)
     }
 
-    /// Who speaks to the client, with the faults that it is to have.
+    /// The side that speaks to the client, with its faults.
     fn peer(&self, is_tls: bool) -> io::Result<Box<dyn ServerSession>> {
         let peer = self.faultless(is_tls)?;
         let faults = self.shared.faults.clone();
@@ -218,7 +219,7 @@ impl ClientConnection<'_> {
                 return Err(VisitOutcome::Guessing);
             }
             match wish {
-                // RFC 1939 §3: a command begins the time anew; half a line does not.
+                // RFC 1939 §3: a command begins the time again; half a line does not.
                 Next::Again => {
                     let time = self.shared.autologout;
                     self.stream()?.wire().allow(time);

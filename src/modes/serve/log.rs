@@ -26,7 +26,7 @@ pub(super) struct VisitLog<'a> {
 fn see(_: RecordedStep) {}
 
 impl<'a> VisitLog<'a> {
-    /// Opens the transcript of a visit by `peer`. One that can't be made is done without.
+    /// Opens the transcript of a visit by `peer`. If it can't be made, the visit goes without one.
     pub(super) fn new(shared: &'a ServerShared, peer: &str) -> Self {
         let now = Timestamp::now();
         let place = match shared.room.is_full() {
@@ -91,7 +91,7 @@ impl<'a> VisitLog<'a> {
         self.tell_trouble();
     }
 
-    /// It is told once: the recorder writes no more.
+    /// Reported once: the recorder writes no more.
     fn tell_trouble(&mut self) {
         if let Some(error) = self.recorder.as_mut().and_then(Recorder::take_failure) {
             self.shared.logs.lose_rest(&self.peer, &error);
@@ -112,7 +112,7 @@ impl Room {
         self.0.load(Ordering::SeqCst) == 0
     }
 
-    /// Takes room for so many octets. Where there is too little, no visit gets any from then on.
+    /// Takes room for this many octets. Where there is too little, no visit gets any from then on.
     fn take(&self, octets: usize) -> bool {
         let octets = u64::try_from(octets).unwrap_or(u64::MAX);
         let before = self
@@ -124,7 +124,8 @@ impl Room {
     }
 }
 
-/// A transcript that takes up room. Where there is none, it ends before the octets that it can't take, with a whole row.
+/// A transcript that takes up room. Without room it ends before the octets that do not fit, with a
+/// whole row.
 struct Counted {
     file: File,
     room: Arc<Room>,
@@ -134,7 +135,7 @@ impl Write for Counted {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
         if !self.room.take(octets.len()) {
             return Err(io::Error::other(
-                "the transcripts of all visits have reached --max-size, and no more are written",
+                "the transcripts of all visits have reached --max-size; no more are written",
             ));
         }
         self.file.write_all(octets)?;

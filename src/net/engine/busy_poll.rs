@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-/// While a script is played, and something has just happened, the thread looks for more again and again for so long before it goes to
-/// sleep: to be woken takes longer than a server that is near takes to answer.
+/// While a script is played, and something has just happened, the thread polls for this long before
+/// it goes to sleep: waking up takes longer than the answer of a near server.
 const NEAR: Duration = Duration::from_micros(50);
-/// So often that may be in vain before it is given up.
+/// Misses allowed before polling stops.
 const PATIENCE: u8 = 8;
 
 /// Whether more comes before the thread would be asleep.
 pub(super) struct BusyPoll {
     patience: u8,
-    /// How things were when it was last looked; None: the thread has slept since.
+    /// The state at the last look; None: the thread has slept since.
     looked: Option<EngineProgress>,
 }
 
@@ -24,7 +24,7 @@ pub(super) struct EngineProgress {
 }
 
 impl BusyPoll {
-    /// For a script, or for a person: to look again for them is not worth it.
+    /// Whether a person types: then polling is not worth it.
     pub(super) fn new(is_script: bool) -> Self {
         Self {
             patience: if is_script { PATIENCE } else { 0 },
@@ -32,18 +32,19 @@ impl BusyPoll {
         }
     }
 
-    /// Whether the thread has not slept since it looked the last time: it has not heard of the end of the connection then.
+    /// Whether the thread has not slept since the last look: then it does not know of the end of
+    /// the connection.
     pub(super) fn is_awake(&self) -> bool {
         self.looked.is_some()
     }
 
-    /// Whether something has happened since it looked the last time.
+    /// Whether something has happened since the last look.
     pub(super) fn has_changed(&self, now: EngineProgress) -> bool {
         self.looked != Some(now)
     }
 
-    /// Notes how things are `now`, and tells whether to look again instead of going to sleep; `quiet`: for how long nothing has come
-    /// and nothing was sent.
+    /// Notes the state `now`, and returns whether to look again instead of going to sleep; `quiet`:
+    /// for how long nothing has come and nothing was sent.
     pub(super) fn stay_awake(&mut self, now: EngineProgress, quiet: Duration) -> bool {
         if self.patience == 0 {
             self.looked = None;

@@ -27,11 +27,12 @@ use crate::transcript::recorder::{RecordedStep, Recorder};
 
 /// How many octets one read takes at most.
 const READ_MAX: usize = 128 * 1024;
-/// The same in a script until so many came together: a short one should not wait for the memory of a long one.
+/// The same in a script until this many came together: a short one should not wait for the memory
+/// of a long one.
 const READ_FIRST: usize = 8 * 1024;
-/// After so much silence what was held back, because more was likely to come, is handed out.
+/// After this much silence, what was held back (more was likely to come) is handed out.
 const FLUSH_AFTER: Duration = Duration::from_millis(200);
-/// After so much silence from the start it is said that no greeting comes.
+/// After this much silence from the start, the missing greeting is reported.
 const GREETING_LATE: Duration = Duration::from_secs(5);
 
 pub(super) struct Engine {
@@ -49,9 +50,9 @@ pub(super) struct Engine {
     pub(super) outbox: Zeroizing<Vec<u8>>,
     pub(super) queue: SendQueue,
     pub(super) nearness: BusyPoll,
-    /// The system told of a reset while something was written.
+    /// The system reported a reset during a write.
     pub(super) reset: Option<String>,
-    /// The system told that the server has closed its side, or of an error.
+    /// The system reported that the server has closed its side, or an error.
     pub(super) is_closing: bool,
     /// Something may have come since the last read.
     pub(super) has_news: bool,
@@ -62,7 +63,7 @@ pub(super) struct Engine {
     pub(super) start: Instant,
     /// Since when the greeting or the status line that comes next is awaited.
     pub(super) asked_since: Instant,
-    /// The first octets of the server, until they told who it is.
+    /// The first octets of the server, until they show which service it is.
     pub(super) first: Option<Vec<u8>>,
     pub(super) is_late_told: bool,
     /// TLS ended without close_notify.
@@ -106,7 +107,7 @@ impl Engine {
             self.write()?;
         }
         self.strike()?;
-        // In this order: what is compared is what was noted when it was looked the last time.
+        // In this order: the comparison is with what the last look noted.
         let (now, quiet) = (self.moment(), self.standing.quiet_since.elapsed());
         let has_news = self.nearness.has_changed(now);
         let stays_awake = is_dry && self.nearness.stay_awake(now, quiet);
@@ -192,8 +193,8 @@ impl Engine {
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                // What the server said before it closed is still to be read; reading finds the end. The system tells of a reset
-                // only once.
+                // What the server said before it closed is still to be read; reading finds the end.
+                // The system reports a reset only once.
                 Err(error) => {
                     self.outbox.clear();
                     if error.kind() == ErrorKind::ConnectionReset {
@@ -220,8 +221,8 @@ impl Engine {
                 Ok(0) => end = Some(self.reset.take()),
                 Ok(more) => {
                     count += more;
-                    // A plain socket that gives less than was asked for has no more, unless its end came with it; and of that
-                    // nothing is known where nobody waited for it.
+                    // A plain socket that gives less than was asked for has no more, unless its end
+                    // came with it; and that is unknown unless we waited for it.
                     is_dry =
                         is_plain && more < asked && !self.is_closing && !self.nearness.is_awake();
                     if !is_dry {
@@ -306,7 +307,7 @@ impl Engine {
         }
     }
 
-    /// Looks at the first octets for a greeting that is not POP3's.
+    /// Looks at the first octets for the greeting of a different service.
     fn know(&mut self, octets: &[u8]) {
         let Some(first) = &mut self.first else { return };
         first.extend(octets.iter().take(64));
@@ -414,7 +415,7 @@ impl Engine {
             && let Some(awaited) = self.recorder.tracker().awaited()
             && now.saturating_duration_since(self.awaited_since(&awaited)) >= limit
         {
-            // The time-out says it, too.
+            // The time-out also says it.
             self.is_late_told = true;
             let last = self.recorder.tracker().last_octets().to_vec();
             // What is held back came before the time-out.
@@ -443,8 +444,9 @@ impl Engine {
         tracker.state() == State::Update && tracker.awaited().is_none()
     }
 
-    /// From when on a reply may take so long. Data is as long as it is, and while it comes all is well. One line is short: a server
-    /// that sends it octet by octet gains no time.
+    /// The moment from which the time-out of a reply counts. Data may be of any length, and while
+    /// it comes all is well. One line is short: a server that sends it octet by octet gains no
+    /// time.
     fn awaited_since(&self, awaited: &Awaited) -> Instant {
         match awaited {
             Awaited::Greeting | Awaited::Status(_) => self.asked_since,
@@ -452,7 +454,7 @@ impl Engine {
         }
     }
 
-    /// How long nothing is due by time; None: for ever.
+    /// How long until something is due; None: indefinitely.
     fn next_due(&self) -> Option<Duration> {
         let tracker = self.recorder.tracker();
         let late = (tracker.state() == State::Greeting && !self.is_late_told)

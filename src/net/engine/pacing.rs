@@ -7,11 +7,11 @@ use super::event_loop::Engine;
 use super::{Notice, Pacing};
 use crate::pop3::tracker::{Side, State};
 
-/// So many octets go out together at most.
+/// The most octets that go out together.
 const OUTBOX_FULL: usize = 16 * 1024;
 
 impl Engine {
-    /// Whether lines go out one after the other, and nobody needs to be told of each.
+    /// Whether lines go out one after the other, without a notice for each.
     pub(super) fn is_busy(&self) -> bool {
         let low = self.queue.turns.map_or(0, |turns| turns.low);
         self.queue.left() > low && self.has_turn()
@@ -25,7 +25,7 @@ impl Engine {
         }
     }
 
-    /// Whether the lines that wait may go on at all.
+    /// Whether the waiting lines may be sent at all.
     fn has_turn(&self) -> bool {
         let now = &self.standing;
         let goes_on = |turns: Pacing| now.refusals <= turns.refusals;

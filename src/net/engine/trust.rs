@@ -1,5 +1,5 @@
-//! What keeps a session from its next line: a reply that is not a yes, a greeting that is not POP3's, TLS that was asked for
-//! and is not there.
+//! What keeps a session from its next line: a reply that is not `+OK`, the greeting of a different
+//! service, TLS that was asked for and is not on.
 
 use super::Snapshot;
 use crate::base::service::Service;
@@ -12,13 +12,14 @@ use crate::transcript::recorder::RecordedStep;
 pub(crate) enum Greeting {
     Awaited,
     Pop3,
-    /// Neither, and of no service that is known.
+    /// Neither, and not of a known service.
     Odd,
     Other(&'static Service),
 }
 
 impl Greeting {
-    /// Returns what is wrong with it, and what to do; None when it is POP3's, or has not come.
+    /// Returns what is wrong with it, and what to do; None when it is a POP3 greeting, or has not
+    /// come.
     pub(crate) fn mistake(self) -> Option<Mistake> {
         match self {
             Self::Awaited | Self::Pop3 => None,
@@ -54,10 +55,10 @@ impl TrustRefusal {
     }
 }
 
-/// Why a secret is not to go out without a question.
+/// Why a secret is not sent without a question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Risk {
-    /// The greeting is not POP3's.
+    /// The greeting is not a POP3 greeting.
     NotPop3,
     /// No greeting has come.
     NoGreeting,
@@ -66,12 +67,12 @@ pub enum Risk {
 }
 
 impl Risk {
-    /// What it is, a sentence without full stop.
+    /// What it is: a sentence without a full stop.
     pub(crate) fn says(self) -> &'static str {
         match self {
-            Self::NotPop3 => "the greeting of this server is not POP3's",
-            Self::NoGreeting => "this server has not greeted, so it may not be POP3",
-            Self::NoTls => "there is no TLS, although it was asked for by STLS",
+            Self::NotPop3 => "this server's greeting is not a POP3 greeting",
+            Self::NoGreeting => "this server has sent no greeting, so it may not speak POP3",
+            Self::NoTls => "TLS is not on, although STLS asked for it",
         }
     }
 
@@ -88,7 +89,7 @@ impl Risk {
 }
 
 impl Snapshot {
-    /// Returns why a secret is not to go out without a question; None when nothing is against it.
+    /// Returns why a secret is not sent without a question; None if nothing is against it.
     pub(crate) fn risk(&self) -> Option<Risk> {
         match self.greeting {
             Greeting::Odd | Greeting::Other(_) => Some(Risk::NotPop3),

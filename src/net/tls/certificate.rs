@@ -22,7 +22,7 @@ pub(crate) struct Certificate {
     pub(crate) not_before: String,
     /// Until when it is valid, `YYYY-MM-DD`.
     pub(crate) not_after: String,
-    /// The kind of its key, with its size in bits where that is told by the kind.
+    /// The kind of its key, with its size in bits where the kind implies it.
     pub(crate) key: String,
     pub(crate) signature: String,
     /// The SHA-256 of the certificate (DER), hexadecimal with colons.
@@ -37,7 +37,7 @@ pub(crate) struct Certificate {
 }
 
 impl Certificate {
-    /// Reads a certificate (DER); None when it is no X.509.
+    /// Reads a certificate (DER); None when it is not X.509.
     pub(crate) fn of_der(der: &[u8]) -> Option<Self> {
         let parsed = x509_cert::Certificate::from_der(der).ok()?;
         let inner = parsed.tbs_certificate();
@@ -170,7 +170,7 @@ fn key(key: &SubjectPublicKeyInfoOwned) -> String {
     }
 }
 
-/// What is said of a signature that anybody might make (RFC 9155 and its like).
+/// What is said of a signature that an attacker might forge (RFC 9155 and its like).
 const UNSAFE: &str = ": no longer safe";
 
 fn signature(oid: &str) -> &str {

@@ -1,4 +1,4 @@
-//! Listens to a handshake, since the library tells neither version nor cipher suite.
+//! Reads a handshake in passing, since the library reports neither version nor cipher suite.
 
 use std::io::{self, Read, Write};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -41,7 +41,7 @@ struct EarlyCleartext {
     since: Instant,
 }
 
-/// What a tap has heard; it outlives a handshake that failed.
+/// What a tap has seen; it outlives a failed handshake.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Tapped(Arc<Mutex<Vec<u8>>>);
 
@@ -80,8 +80,9 @@ impl Tap {
         self.reads_text = false;
     }
 
-    /// Whether the TCP connection was read to its end. Who hears close_notify reads no further (RFC 8314 §3.4), so an end of
-    /// TLS that finds this was not announced; libraries do not tell the one from the other.
+    /// Whether the TCP connection was read to its end. After close_notify nothing more is read (RFC
+    /// 8314 §3.4), so an end of TLS that finds this was not announced; libraries do not distinguish
+    /// the two.
     pub(crate) fn has_ended(&self) -> bool {
         self.has_ended
     }
@@ -121,7 +122,7 @@ impl Tap {
                     let is_over = text.is_line || text.since.elapsed() >= LINE_WAIT;
                     return if is_over { Ok(()) } else { Err(error) };
                 }
-                // The end is found by who reads on.
+                // The next read finds the end.
                 Err(_) => return Ok(()),
             }
         }
@@ -211,7 +212,8 @@ impl Default for HelloSeen {
     }
 }
 
-/// Reads the octets of a handshake: what the ServerHello chose, and the certificates where they are in clear.
+/// Reads the octets of a handshake: what the ServerHello chose, and the certificates if they are
+/// unencrypted.
 pub(super) fn listen(octets: &[u8]) -> HelloSeen {
     let mut messages = Vec::new();
     let mut rest = octets;

@@ -12,62 +12,62 @@ const REASONS: &[(&str, &str, &str)] = &[
     (
         "self-signed certificate in certificate chain",
         "the certificate was signed by an authority that this machine does not trust",
-        "give the authority's certificate with --ca FILE, or go on with --insecure",
+        "give the authority's certificate with --ca FILE, or continue with --insecure",
     ),
     (
         "self-signed certificate",
-        "the server's certificate is signed by itself",
-        "give it with --ca FILE if it is known to be the server's, or go on with --insecure",
+        "the server's certificate is self-signed",
+        "give it with --ca FILE if you know that it is the server's, or continue with --insecure",
     ),
     (
         "unable to get local issuer certificate",
-        "the authority that signed the certificate is not known here, or the server leaves out a certificate between",
-        "give the missing certificate with --ca FILE, or go on with --insecure",
+        "this machine does not know the authority that signed the certificate, or the server omits an intermediate certificate",
+        "give the missing certificate with --ca FILE, or continue with --insecure",
     ),
     (
         "unable to get issuer certificate",
-        "the authority that signed the certificate is not known here",
-        "give the authority's certificate with --ca FILE, or go on with --insecure",
+        "this machine does not know the authority that signed the certificate",
+        "give the authority's certificate with --ca FILE, or continue with --insecure",
     ),
     (
         "unable to verify the first certificate",
-        "the server leaves out the certificate of who signed its own",
-        "give the missing certificate with --ca FILE, or go on with --insecure",
+        "the server omits the certificate of the authority that signed its own",
+        "give the missing certificate with --ca FILE, or continue with --insecure",
     ),
     (
         "certificate has expired",
         "the server's certificate has expired",
-        "its administrator must renew it and restart the server; --insecure goes on",
+        "its administrator must renew it and restart the server; --insecure continues anyway",
     ),
     (
         "certificate is not yet valid",
         "the server's certificate is not valid yet",
-        "check the clock of this machine; --insecure goes on",
+        "check the clock of this machine; --insecure continues anyway",
     ),
     (
         "ostname mismatch",
-        "the server's certificate is for another name than `{host}`",
-        "use the name that the certificate is for, or go on with --insecure",
+        "the server's certificate is not for the name `{host}`",
+        "use the name that the certificate is for, or continue with --insecure",
     ),
     (
         "IP address mismatch",
         "the server's certificate is not for the address `{host}`",
-        "use the name that the certificate is for, or go on with --insecure",
+        "use the name that the certificate is for, or continue with --insecure",
     ),
     (
         "too weak",
-        "the server's certificate is signed in a way that is no longer safe",
-        "its administrator must have a new one issued; --insecure goes on",
+        "the server's certificate is signed with an algorithm that is no longer safe",
+        "its administrator must have a new one issued; --insecure continues anyway",
     ),
     (
         "certificate signature failure",
         "the certificate was not signed by the authority that it names",
-        "an authority of this name has another key; give the right one with --ca FILE, or go on with --insecure",
+        "an authority of this name has another key; give the right one with --ca FILE, or continue with --insecure",
     ),
     (
         "excessive message size",
-        "the server sends more certificates than anybody needs",
-        "its administrator must shorten the chain: its own certificate, and who signed it",
+        "the server sends too many certificates",
+        "its administrator must shorten the chain to its own certificate and its issuers",
     ),
     (
         "unsupported protocol",
@@ -90,7 +90,7 @@ const ENDS: &[(&str, &str)] = &[
 
 pub(in crate::net) fn hint(is_stls: bool) -> &'static str {
     match is_stls {
-        true => "the server's log says more; port 995 with --tls may work",
+        true => "see the server's log; port 995 with --tls may work",
         false => "the port may not speak TLS; try without --tls, or type STLS",
     }
 }
@@ -113,11 +113,11 @@ pub(super) fn of_failure(text: &str, received: &[u8], host: &str, is_stls: bool)
     if let Some(code) = alert(received) {
         let name = TlsAlertDescription(code);
         let hint = if name == TlsAlertDescription::ProtocolVersion {
-            "the server speaks only another TLS version; it needs TLS 1.2 or later (RFC 8314 §4)"
+            "the server supports none of the TLS versions offered; it needs TLS 1.2 or later (RFC 8314 §4)"
         } else {
-            "the server's log says more"
+            "see the server's log"
         };
-        let what = format!("the server broke the TLS handshake off: alert {code} ({name})");
+        let what = format!("the server aborted the TLS handshake: alert {code} ({name})");
         return TlsError {
             what,
             hint: Some(hint.to_owned()),
@@ -128,7 +128,7 @@ pub(super) fn of_failure(text: &str, received: &[u8], host: &str, is_stls: bool)
     let what = if received.is_empty() && !text.contains("reset by peer") {
         "the server closed the connection during the TLS handshake".to_owned()
     } else if is_text {
-        "the server answered the TLS handshake with something else".to_owned()
+        "the server's answer to the TLS handshake is not TLS".to_owned()
     } else if let Some((_, what)) = ENDS.iter().find(|(sign, _)| text.contains(sign)) {
         (*what).to_owned()
     } else {
@@ -152,10 +152,10 @@ fn words(text: &str) -> &str {
 pub(super) fn of_names(host: &str, names: &[String]) -> TlsError {
     let shown: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
     let hint = if names.iter().any(|name| name == host) {
-        "use the name that the certificate is for, or go on with --insecure".to_owned()
+        "use the name that the certificate is for, or continue with --insecure".to_owned()
     } else {
         format!(
-            "DNS without DNSSEC names `{host}`, and anybody may have put that there; if it is right, give it as HOST"
+            "`{host}` comes from DNS without DNSSEC, where an attacker may have put it; if it is right, give it as HOST"
         )
     };
     TlsError {
@@ -178,7 +178,7 @@ fn alert(received: &[u8]) -> Option<u8> {
 /// Why a certificate that was accepted unseen is not to be trusted; None when it is.
 pub(super) fn doubt(der: Option<&[u8]>, host: &str, settings: &TlsSettings) -> Option<String> {
     let Some(der) = der else {
-        return Some("no certificate was shown".to_owned());
+        return Some("the server sent no certificate".to_owned());
     };
     let own = Certificate::of_der(der).and_then(|read| {
         let fitting = settings.names.iter().find(|name| read.is_for(name));
@@ -190,7 +190,7 @@ pub(super) fn doubt(der: Option<&[u8]>, host: &str, settings: &TlsSettings) -> O
     }
 }
 
-/// What is wrong with who signed the certificate, as far as it can be told from the certificate alone.
+/// What is wrong with the issuer, as far as the certificate alone shows it.
 #[cfg(not(any(windows, target_vendor = "apple")))]
 fn chain_fault(der: &[u8], settings: &TlsSettings) -> Option<String> {
     use openssl::x509::store::X509StoreBuilder;
@@ -217,17 +217,17 @@ fn chain_fault(der: &[u8], settings: &TlsSettings) -> Option<String> {
     };
     match check() {
         Ok(X509VerifyResult::OK) => None,
-        // The dates were told already, with the date.
+        // The dates were reported already.
         Ok(result) if result.error_string().contains("expired") => None,
         Ok(result) => Some(result.error_string().to_owned()),
         Err(error) => Some(error.to_string()),
     }
 }
 
-/// Elsewhere the system's library keeps its verdict to itself.
+/// Elsewhere the system's library does not report its verdict.
 #[cfg(any(windows, target_vendor = "apple"))]
 fn chain_fault(_: &[u8], _: &TlsSettings) -> Option<String> {
-    Some("who signed it was not checked".to_owned())
+    Some("its issuer was not checked".to_owned())
 }
 
 #[cfg(test)]
@@ -258,7 +258,7 @@ mod tests {
         );
         assert_eq!(
             told.what,
-            "the server's certificate is for another name than `pop.example.org`"
+            "the server's certificate is not for the name `pop.example.org`"
         );
         assert!(of_failure("eof", b"", "h", false).what.contains("closed"));
         let text = "error:0A0000F4:SSL routines:state:unexpected message:../a.c:396:, error:x";

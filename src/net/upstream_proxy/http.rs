@@ -9,7 +9,7 @@ use crate::net::target::Target;
 
 const HEAD_MAX: usize = 16 * 1024;
 
-/// The most octets of the proxy's own words that are shown.
+/// The most octets shown of the proxy's own words.
 const REASON_MAX: usize = 80;
 
 /// What the status codes of a refusal mean (RFC 9110 §15), and what to do.
@@ -21,40 +21,44 @@ const REPLIES: &[(u16, &str, &str)] = &[
     ),
     (
         401,
-        "it wants a login as a web server does",
-        "it may be a web server and no proxy",
+        "it requires a web login, not a proxy login",
+        "it may be a web server, not a proxy",
     ),
     (
         403,
         "its rules forbid this connection",
-        "many proxies allow only port 443; ask who runs it",
+        "many proxies allow only port 443; ask its administrator",
     ),
     (
         404,
-        "it takes the request for a page",
-        "it may be a web server and no proxy",
+        "it looked for a web page",
+        "it may be a web server, not a proxy",
     ),
     (
         405,
         "it does not allow CONNECT",
-        "it may be a web server and no proxy",
+        "it may be a web server, not a proxy",
     ),
-    (429, "it had too many requests", "try later"),
-    (500, "it failed", "the proxy's log says more"),
-    (501, "it has no CONNECT", "it is no proxy for POP3"),
+    (429, "it received too many requests", "try again later"),
+    (500, "it failed", "see the proxy's log"),
+    (
+        501,
+        "it does not support CONNECT",
+        "use a proxy that supports CONNECT",
+    ),
     (
         502,
-        "it got no connection to the server",
-        "check the host name and the port; it is the proxy that looks the name up",
+        "it could not connect to the server",
+        "check the host name and the port; the proxy looks the name up",
     ),
     (
         503,
-        "it can't serve now, or can't find the server",
-        "check the host name; try later",
+        "it is unavailable, or can't find the server",
+        "check the host name, or try again later",
     ),
     (
         504,
-        "the server did not answer it in time",
+        "the server did not answer in time",
         "check the host name and the port",
     ),
 ];
@@ -62,7 +66,7 @@ const REPLIES: &[(u16, &str, &str)] = &[
 pub(super) struct HttpNegotiation {
     request: Option<Zeroizing<Vec<u8>>>,
     head: Vec<u8>,
-    /// What must not be shown: the password, and its form in the request. Empty: there is no login.
+    /// What must not be shown: the password, and its form in the request. Empty without a login.
     secrets: Vec<Zeroizing<Vec<u8>>>,
 }
 
@@ -109,17 +113,17 @@ impl HttpNegotiation {
         if !is_http {
             return Err(stranger(&self.head, ProxyKind::Http));
         }
-        // An LF alone ends a line, too (RFC 9112 §2.2).
+        // A bare LF also ends a line (RFC 9112 §2.2).
         if self.head.ends_with(b"\n\r\n") || self.head.ends_with(b"\n\n") {
             return self.judge();
         }
         if self.head.len() >= HEAD_MAX {
             return Err(ProxyError::new(
-                format!("the head of the proxy's reply does not end within {HEAD_MAX} octets"),
+                format!("the header of the proxy's reply is longer than {HEAD_MAX} octets"),
                 "check the host and the port of the proxy",
             ));
         }
-        // One at a time: behind the head the server speaks, and that is not ours to read.
+        // One at a time: after the header the server speaks, and those octets are not ours to read.
         Ok(ProxyStep::Read(1))
     }
 
@@ -140,16 +144,14 @@ impl HttpNegotiation {
             Some(407) => {
                 let (what, hint) = if self.secrets.is_empty() {
                     (
-                        "the proxy wants a user and a password",
-                        format!(
-                            "write USER@ before its host, and put the password into {VARIABLE}"
-                        ),
+                        "the proxy requires a user name and a password",
+                        format!("write USER@ before its host, and set {VARIABLE} to the password"),
                     )
                 } else {
                     (
-                        "the proxy refuses the user or the password",
+                        "the proxy rejected the user name or the password",
                         format!(
-                            "check USER@ in --proxy, and the variable {VARIABLE}; only Basic authentication is there"
+                            "check USER@ in --proxy, and the variable {VARIABLE}; poptalk supports only Basic authentication"
                         ),
                     )
                 };
@@ -202,14 +204,14 @@ fn refusal(code: u16, reason: &str) -> ProxyError {
     let (what, hint) = match (known, code) {
         (Some((_, what, hint)), _) => (*what, *hint),
         (None, 300..=399) => (
-            "it points elsewhere, which is not followed",
-            "it may be a web server and no proxy, or want a login in a browser",
+            "it redirects, which poptalk does not follow",
+            "it may be a web server, or require a login in a browser",
         ),
-        (None, 500..) => ("it failed", "the proxy's log says more"),
-        (None, _) => ("it says no", "the proxy's log says more"),
+        (None, 500..) => ("it failed", "see the proxy's log"),
+        (None, _) => ("unknown reason", "see the proxy's log"),
     };
     ProxyError::new(
-        format!("the proxy refuses: {what} (HTTP {code}{reason})"),
+        format!("the proxy refused the connection: {what} (HTTP {code}{reason})"),
         hint,
     )
     .about_target()

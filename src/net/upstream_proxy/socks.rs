@@ -18,15 +18,11 @@ const LOGIN_VERSION: u8 = 1;
 
 /// What the codes of a reply mean (RFC 1928 §6), and what to do.
 const REPLIES: &[(u8, &str, &str)] = &[
-    (
-        1,
-        "it failed in a way that it does not name",
-        "the proxy's log says more",
-    ),
+    (1, "general failure of the proxy", "see the proxy's log"),
     (
         2,
         "its rules forbid this connection",
-        "many proxies allow only some ports; ask who runs it",
+        "many proxies allow only some ports; ask its administrator",
     ),
     (
         3,
@@ -36,23 +32,27 @@ const REPLIES: &[(u8, &str, &str)] = &[
     (
         4,
         "it can't reach the server, or can't find its name",
-        "check the host name; it is the proxy that looks it up",
+        "check the host name; the proxy looks it up",
     ),
     (
         5,
-        "the server refused its connection",
+        "the server refused the connection",
         "nothing listens there; POP3 is on port 110, over TLS on 995 (--tls)",
     ),
     (
         6,
-        "the time to live ran out on the way to the server",
-        "the route to the server is broken; try later",
+        "the time to live (TTL) expired on the way to the server",
+        "the route to the server is broken; try again later",
     ),
-    (7, "it has no command CONNECT", "it is no proxy for POP3"),
+    (
+        7,
+        "it does not support CONNECT",
+        "use a proxy that supports CONNECT",
+    ),
     (
         8,
-        "it does not know this kind of address",
-        "give a host name in place of the address",
+        "it does not support this type of address",
+        "give a host name instead of the address",
     ),
 ];
 
@@ -61,14 +61,14 @@ enum SocksState {
     Start,
     Method,
     MethodSent,
-    /// Whether user and password are right follows.
+    /// The verdict on user and password follows.
     Verdict,
     VerdictSent,
     /// The head of the reply follows: version, code, reserved, kind of address.
     Head,
     HeadSent,
     Length,
-    /// The address and the port follow; nobody wants them.
+    /// The address and the port follow; they are not needed.
     Rest,
 }
 
@@ -96,8 +96,8 @@ impl SocksNegotiation {
             Err(_) => {
                 let Ok(length) = u8::try_from(target.host.len()) else {
                     return Err(ProxyError::new(
-                        "the host name is longer than the 255 octets of SOCKS",
-                        "give its address",
+                        "the host name is longer than the 255 octets that SOCKS allows",
+                        "give its address instead instead",
                     ));
                 };
                 request.extend_from_slice(&[3, length]);
@@ -131,14 +131,14 @@ impl SocksNegotiation {
             (SocksState::Verdict, [_, 0]) => self.ask(),
             (SocksState::Verdict, _) => {
                 return Err(ProxyError::new(
-                    "the proxy refuses the user or the password",
+                    "the proxy rejected the user name or the password",
                     format!("check USER@ in --proxy, and the variable {VARIABLE}"),
                 ));
             }
             (SocksState::HeadSent, _) => (SocksState::Head, ProxyStep::Read(4)),
             (SocksState::Head, [VERSION, 0, _, kind]) => after_head(*kind)?,
             (SocksState::Head, [VERSION, code, ..]) => return Err(refusal(*code)),
-            // One octet: a proxy that repeats what it was told must not have a password shown.
+            // One octet: a proxy that echoes what it received must not make us show a password.
             (SocksState::Head, other) => {
                 return Err(stranger(
                     other.get(..1).unwrap_or_default(),
@@ -155,27 +155,27 @@ impl SocksNegotiation {
         Ok(step)
     }
 
-    /// Goes on by the method that the proxy chose (RFC 1928 §3).
+    /// Continues with the method that the proxy chose (RFC 1928 §3).
     fn chosen(&self, method: u8) -> Result<(SocksState, ProxyStep), ProxyError> {
-        let login = || format!("write USER@ before its host, and put the password into {VARIABLE}");
+        let login = || format!("write USER@ before its host, and set {VARIABLE} to the password");
         match method {
             NO_LOGIN => Ok(self.ask()),
             USER_AND_PASSWORD => match self.credentials() {
                 Some(octets) => Ok((SocksState::VerdictSent, ProxyStep::Send(octets))),
                 None => Err(ProxyError::new(
-                    "the proxy wants a user and a password",
+                    "the proxy requires a user name and a password",
                     login(),
                 )),
             },
             NO_METHOD if self.login.is_none() => Err(ProxyError::new(
-                "the proxy lets nobody in without a login",
+                "the proxy accepts no connection without a login",
                 login(),
             )),
             method => Err(ProxyError::new(
                 format!(
-                    "the proxy wants a way to log in that poptalk does not have (method {method})"
+                    "the proxy requires a login method that poptalk does not support (method {method})"
                 ),
-                "poptalk knows no login, and user and password (RFC 1929)",
+                "poptalk supports no login, or user name and password (RFC 1929)",
             )),
         }
     }
@@ -205,7 +205,7 @@ fn after_head(kind: u8) -> Result<(SocksState, ProxyStep), ProxyError> {
         3 => Ok((SocksState::Length, ProxyStep::Read(1))),
         4 => Ok((SocksState::Rest, ProxyStep::Read(16 + 2))),
         kind => Err(ProxyError::new(
-            format!("the proxy's reply has an unknown kind of address ({kind})"),
+            format!("unknown type of address in the proxy's reply ({kind})"),
             "check the host and the port of the proxy",
         )),
     }
@@ -216,16 +216,11 @@ fn refusal(code: u8) -> ProxyError {
         .iter()
         .find(|(known, ..)| *known == code)
         .map_or_else(
-            || {
-                (
-                    "its code is not one of RFC 1928",
-                    "the proxy's log says more",
-                )
-            },
+            || ("its code is not defined in RFC 1928", "see the proxy's log"),
             |(_, what, hint)| (*what, *hint),
         );
     ProxyError::new(
-        format!("the proxy refuses: {what} (SOCKS reply {code})"),
+        format!("the proxy refused the connection: {what} (SOCKS reply {code})"),
         hint,
     )
     .about_target()

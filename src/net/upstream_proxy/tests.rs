@@ -88,17 +88,20 @@ fn what_is_no_proxy_is_told() {
     for (url, told) in [
         (
             "proxy:1",
-            "--proxy: no `socks5://` or `http://` at its start",
+            "--proxy: it must start with `socks5://` or `http://`",
         ),
-        ("ftp://p:1", "--proxy: `ftp://` is no proxy"),
-        ("socks4a://p:1", "--proxy: only version 5 of SOCKS"),
-        ("http://p", "--proxy: no port behind `p`"),
-        ("http://p:x", "--proxy: `x` is no port"),
+        ("ftp://p:1", "--proxy: unsupported scheme `ftp://`"),
+        (
+            "socks4a://p:1",
+            "--proxy: only SOCKS version 5 is supported",
+        ),
+        ("http://p", "--proxy: no port after `p`"),
+        ("http://p:x", "--proxy: `x` is not a port"),
         ("socks5://", "--proxy: no host"),
-        ("http://p:1/x", "--proxy: nothing may stand behind the port"),
+        ("http://p:1/x", "--proxy: nothing may follow the port"),
         ("http://alice@p:1", "no password for `alice` at the proxy"),
-        ("http://a%zz@p:1", "--proxy: the user is not readable"),
-        ("http://a%ff@p:1", "--proxy: the user is not readable"),
+        ("http://a%zz@p:1", "--proxy: cannot decode the user name"),
+        ("http://a%ff@p:1", "--proxy: cannot decode the user name"),
     ] {
         assert_eq!(read(url), told);
     }
@@ -175,7 +178,10 @@ fn socks_logs_in() {
     assert_eq!(sent[1], b"\x01\x05alice\x06geheim");
     assert_eq!((end, rest), (End::Open, 0));
     let refused = failure("socks5://alice@p", Some("geheim"), b"\x05\x02\x01\x01");
-    assert_eq!(refused.what, "the proxy refuses the user or the password");
+    assert_eq!(
+        refused.what,
+        "the proxy rejected the user name or the password"
+    );
     assert!(
         failure("socks5://p", None, b"\x05\xff")
             .what
@@ -184,7 +190,7 @@ fn socks_logs_in() {
     assert!(
         failure("socks5://p", None, b"\x05\x02")
             .what
-            .contains("wants a user")
+            .contains("requires a user")
     );
     assert!(
         failure("socks5://a@p", Some("x"), b"\x05\xff")
@@ -266,10 +272,10 @@ fn http_logs_in_by_basic_authentication() {
     assert!(
         failure("http://p:1", None, says)
             .what
-            .contains("wants a user")
+            .contains("requires a user")
     );
     let refused = failure("http://a@p:1", Some("geheim"), says);
-    assert!(refused.what.contains("refuses the user") && !refused.is_about_target);
+    assert!(refused.what.contains("rejected the user") && !refused.is_about_target);
 }
 
 #[test]
@@ -310,7 +316,7 @@ fn a_proxy_that_repeats_the_password_is_not_quoted() {
         let error = failure("http://a@p:1", Some("geheim"), says.as_bytes());
         assert_eq!(
             error.what,
-            "the proxy refuses: its rules forbid this connection (HTTP 403 (hidden))"
+            "the proxy refused the connection: its rules forbid this connection (HTTP 403 (hidden))"
         );
     }
     let error = failure("socks5://a@p", Some("geheim"), b"\x05\x02\x01\x00geheim");

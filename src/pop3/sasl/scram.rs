@@ -77,7 +77,7 @@ impl Scram {
         let turn = Turn::new(
             format!("{}{bare}", self.header),
             &[(
-                "made of",
+                "parts",
                 &format!("{} {bare}   (binding, name, our nonce)", self.header),
             )],
         );
@@ -117,7 +117,7 @@ impl Scram {
                     "our first message, the challenge, and this message without its proof",
                 ),
                 (
-                    "made of",
+                    "parts",
                     &format!("{unsigned},p=••••••   (binding, both nonces, the proof)"),
                 ),
             ],

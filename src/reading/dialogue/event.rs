@@ -3,7 +3,7 @@
 use super::Place;
 use crate::transcript::event::{self, EventKind, Malformed, split_time};
 
-/// Something that happened besides octets.
+/// Something other than octets that happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventAt {
     pub(crate) place: Place,

@@ -1,10 +1,10 @@
-//! Whether octets fit a row with holes, in linear time.
+//! Matches octets against a row with holes, in linear time.
 
 use memchr::memmem;
 
 use crate::transcript::Piece;
 
-/// A row with holes as a pattern: each hole stands for any octets, none included.
+/// A row with holes as a pattern: each hole represents any octets, none included.
 ///
 /// The octets between two holes are looked for from the left, once: finding an earlier place never makes a match fail, so
 /// nothing is tried twice.

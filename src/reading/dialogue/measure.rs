@@ -1,4 +1,4 @@
-//! What is kept of data that may be larger than memory.
+//! Measures of data that may be larger than memory.
 
 use memchr::memchr_iter;
 use sha2::{Digest as _, Sha256};
@@ -16,7 +16,7 @@ pub struct Measures {
     pub(crate) side: Side,
     /// The row of its first octet, or of its terminator when it has none.
     pub(crate) first: Place,
-    /// How many octets of that row stand before it; almost always none.
+    /// How many octets of that row come before it; almost always none.
     pub(crate) skipped: u64,
     pub(crate) last_row: usize,
     /// Its lines, without the terminator; the last one may have no end.

@@ -27,7 +27,7 @@ pub(super) struct Pairing {
     is_owed: bool,
     /// After a gap it is not known which command the server answers.
     is_lost: bool,
-    /// The lines that come stand for a row `{{...}}`.
+    /// The lines that come represent a row `{{...}}`.
     is_in_gap: bool,
     greeting: Option<Line>,
     /// What may be the greeting although a command was waiting, its status, and when it came. It is kept until that is clear.
@@ -98,7 +98,8 @@ impl Pairing {
             Passed::Row { now_ms, .. } => self.now_ms = now_ms,
             Passed::Time(_) => {}
             Passed::Step(step, mut origin) => {
-                // Only as a whole row does it stand for rows: such a row ends the line that was begun before it.
+                // Only as a whole row does it represent rows: such a row ends the line that was
+                // begun before it.
                 let last = match step {
                     Step::Line {
                         octets,
@@ -142,7 +143,7 @@ impl Pairing {
         }
     }
 
-    /// Keeps a row `{{...}}` that stands inside data; false when it does not.
+    /// Keeps a row `{{...}}` that is inside data; false when it does not.
     fn hold_any_rows(&mut self, side: Side, place: Place) -> bool {
         let data = match side {
             Side::Server => self.reply.as_mut(),
@@ -328,7 +329,8 @@ impl Pairing {
         }
     }
 
-    /// Which command the server answers is not known any more. Whether the first line was the greeting, the next step says.
+    /// Which command the server answers is no longer known. Whether the first line was the
+    /// greeting, the next step says.
     fn out_of_step(&mut self, emit: &mut dyn FnMut(Passing<'_>)) {
         self.is_lost = true;
         let waiting = self.queue.iter_mut();
@@ -338,7 +340,7 @@ impl Pairing {
         emit(Passing::Step(Step::OutOfStep));
     }
 
-    /// The client's line does not go on: its rest is missing from the recording.
+    /// The client's line does not continue: its rest is missing from the recording.
     fn cut_client_line(&mut self, emit: &mut dyn FnMut(Passing<'_>)) {
         if let Some(cut) = self.client_line.take() {
             let open = OpenExchange {
@@ -350,7 +352,7 @@ impl Pairing {
         }
     }
 
-    /// Nothing is waited for any more. With `is_end`, lines do not go on either.
+    /// Nothing is awaited any longer. With `is_end`, lines do not continue either.
     fn drain(&mut self, is_end: bool, emit: &mut dyn FnMut(Passing<'_>)) {
         self.greet_late(emit);
         if let Some(cut) = self.server_line.take() {

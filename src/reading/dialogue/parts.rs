@@ -6,8 +6,8 @@ use std::io::BufRead;
 use super::{Dialogue, Part, Place};
 use crate::transcript::text::{ParseError, Reader};
 
-/// Reads the parts of a transcript from a file that may be larger than memory. It ends behind the first error: the line that
-/// can't be read.
+/// Reads the parts of a transcript from a file that may be larger than memory. It ends after the
+/// first error: the line that can't be read.
 #[derive(Debug)]
 pub struct Parts<R> {
     items: Reader<R>,

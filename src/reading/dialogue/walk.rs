@@ -20,18 +20,19 @@ pub struct Moment {
 /// What happens next in a transcript.
 #[derive(Debug, PartialEq, Eq)]
 pub enum TapeStep<'a> {
-    /// A row comes; its octets are told as soon as it is clear what they are.
+    /// A row comes; its octets are reported as soon as it is clear what they are.
     Row {
-        /// Milliseconds since the row before, or since [`TapeStep::Passed`] where that came behind it.
+        /// Milliseconds since the row before, or since [`TapeStep::Passed`] where that came after
+        /// it.
         after_ms: u64,
-        /// What these milliseconds were for.
+        /// What took these milliseconds.
         phase: WaitPhase,
     },
     /// An event comes that has a time.
     Passed {
         /// Milliseconds since the row, or the event with a time, before.
         after_ms: u64,
-        /// What these milliseconds were for.
+        /// What took these milliseconds.
         phase: WaitPhase,
     },
     /// A line, or a part of one that is very long or was cut.
@@ -44,7 +45,7 @@ pub enum TapeStep<'a> {
         pieces: &'a [Piece],
         /// Whether the line starts here.
         first: bool,
-        /// How it ends; `LineEnd::None` when it goes on, or was cut.
+        /// How it ends; `LineEnd::None` when it continues, or was cut.
         end: LineEnd,
         /// Where and when.
         moment: Moment,
@@ -85,15 +86,15 @@ pub enum TapeStep<'a> {
     },
     /// What the tracker says of a command: that it is complete, that data of its reply starts, or that its reply is complete.
     Step(Step<'a>),
-    /// What was awaited will not come: time is out, the connection has ended, or TLS began.
+    /// What was awaited will not come: it timed out, the connection has ended, or TLS began.
     Abandoned,
-    /// Something besides octets.
+    /// Something other than octets.
     Event(EventAt),
     /// A head, prose, a blank line, or a line that is not known.
     Other(&'a Item),
 }
 
-/// What time passes for.
+/// What the time between two rows was needed for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum WaitPhase {
     /// The connection, TLS where it comes first, and the greeting.
@@ -104,11 +105,12 @@ pub enum WaitPhase {
     Waiting,
     /// For the data of a reply, or of a message that the client sends.
     Transfer,
-    /// For the client: nothing is awaited of the server.
+    /// For the client: the server owes nothing.
     Idle,
 }
 
-/// Reads items into what happens. Unlike [`super::Dialogue`] it hands the data on, and tells each line when it has come.
+/// Reads items into what happens. Unlike [`super::Dialogue`] it hands the data on, and reports each
+/// line when it has come.
 #[derive(Debug)]
 pub struct Walker {
     steps: Steps,
@@ -118,7 +120,7 @@ pub struct Walker {
     is_upload: bool,
     /// The server has agreed to STLS, and no row has come since.
     is_handshake: bool,
-    /// The lines that come stand for a row `{{...}}`.
+    /// The lines that come represent a row `{{...}}`.
     is_in_gap: bool,
 }
 
@@ -156,7 +158,7 @@ impl Walker {
             let mut emit = |told: TapeStep<'_>| goes_on = goes_on && emit(told);
             let (row, offset) = (reader.row() + 1, reader.offset());
             run.clear();
-            // Inside data no line of a run can end it, and none tells its time.
+            // Inside data no line of a run can end it, and none has a time.
             if walker.is_data && reader.read_run(&mut run) > 0 {
                 let phase = walker.phase();
                 walker.read_on(phase, &mut emit, |steps, emit| {
@@ -197,7 +199,7 @@ impl Walker {
         }
     }
 
-    /// The transcript has ended: tells what was held.
+    /// The transcript has ended: reports what was held.
     pub(crate) fn finish(&mut self, emit: &mut dyn FnMut(TapeStep<'_>)) {
         let phase = self.phase();
         self.read_on(phase, emit, Steps::finish);
@@ -218,7 +220,7 @@ impl Walker {
         }
     }
 
-    /// Lets the reader go on, and tells what it says.
+    /// Lets the reader continue, and reports what it says.
     fn read_on(
         &mut self,
         phase: WaitPhase,
@@ -276,7 +278,7 @@ impl Walker {
                     Step::TlsAgreed => *is_handshake = true,
                     _ => {}
                 }
-                // What is said of a line that stands for a row `{{...}}` is of no line in the file.
+                // A step about a line that represents a row `{{...}}` is about no line of the file.
                 if !*is_in_gap || !matches!(step, Step::Line { .. }) {
                     told(step, origin, emit);
                 }

@@ -1,4 +1,4 @@
-//! One connection that becomes a transcript, as a recording tells of it.
+//! One connection that becomes a transcript, as a recording reports it.
 
 use super::{ImportedTranscript, Options};
 use crate::base::service::Service;
@@ -26,7 +26,7 @@ pub(super) struct TranscriptBuilder {
     is_behind_hole: bool,
     /// Rows of the client are missing, the login perhaps among them.
     is_behind_client_hole: bool,
-    /// The server has said something; and it was not POP3.
+    /// The server has sent something, and it was not POP3.
     is_greeted: bool,
     service: Option<&'static Service>,
     head_len: usize,
@@ -34,7 +34,7 @@ pub(super) struct TranscriptBuilder {
 
 const FOREIGN_LEN: usize = 400;
 
-/// Words for a secret that programs put in its place.
+/// Words that programs write in place of a secret.
 const MASKS: &[&str] = &[
     "XX_DELETED_XX",
     "<omitted>",
@@ -49,7 +49,8 @@ const MASKS: &[&str] = &[
 ];
 
 impl TranscriptBuilder {
-    /// A transcript with its head. `imported` tells where it is from and what is not in it; `head` comes before.
+    /// A transcript with its head. `imported` says where it is from and what is not in it; `head`
+    /// comes before.
     pub(super) fn new(options: &Options, head: &[(&str, String)], imported: &str) -> Self {
         let mut talk = Self {
             redactor: Redactor::new(Hider::new(options.is_keeping), redact::Options::default()),
@@ -75,7 +76,7 @@ impl TranscriptBuilder {
             talk.item(Item::Head { name, text });
         }
         if options.is_keeping {
-            let (name, text) = ("secrets", "kept in clear, by --keep-secrets");
+            let (name, text) = ("secrets", "kept in cleartext, by --keep-secrets");
             talk.item(Item::Head {
                 name: name.to_owned(),
                 text: text.to_owned(),
@@ -171,7 +172,7 @@ impl TranscriptBuilder {
         }
     }
 
-    /// The start of a line does not go on in what comes next.
+    /// The start of a line does not continue in what comes next.
     fn end_tail(&mut self) {
         let tail = std::mem::take(&mut self.tail);
         if !tail.is_empty() {
@@ -250,7 +251,7 @@ impl TranscriptBuilder {
         }
     }
 
-    /// Something that happened besides octets.
+    /// Something other than octets that happened.
     pub(super) fn event(&mut self, event: &Event) {
         self.end_tail();
         self.item(Item::Event(without_time(&escaped(&event.to_string()))));
@@ -272,7 +273,7 @@ impl TranscriptBuilder {
         self.item(Item::Prose(escaped(&format!(" {prose}"))));
     }
 
-    /// A line that neither side said, as prose. What may be a secret is left out.
+    /// A line that neither side sent, as prose. What may be a secret is left out.
     pub(super) fn foreign(&mut self, line: &str) {
         if line.trim().is_empty() {
             return;

@@ -52,9 +52,9 @@ impl Conversation {
             head.push(("started", started.clone()));
         }
         let imported = if zero.is_some() {
-            "capture of packets"
+            "packet capture"
         } else {
-            "capture of packets; times are not in it"
+            "packet capture; times are not in it"
         };
         let mut talk = TranscriptBuilder::new(options, &head, imported);
         if let Some((_, zero)) = zero {
@@ -116,7 +116,7 @@ impl Conversation {
         }
     }
 
-    /// Nothing is known of what was said before the capture: not whether a greeting or a login came.
+    /// What was sent before the capture is unknown: even whether a greeting or a login came.
     fn begin(&mut self) {
         if std::mem::take(&mut self.lacks_start) {
             self.talk.hole(Side::Server);
@@ -164,7 +164,7 @@ impl Conversation {
             && std::mem::take(headless)
         {
             self.talk.prose(&format!(
-                "fragments of IP from the {name} are left out: the first one, which has the port, is missing"
+                "IP fragments from the {name} are left out: the first one, which has the port, is missing"
             ));
         }
         if gap.may_be_close && count == 1 {
@@ -229,7 +229,7 @@ impl Conversation {
         if self.is_encrypted && sent + received > 0 {
             self.talk.event(&Event::TlsUnknown);
             self.talk.prose(&format!(
-                "encrypted: {sent} octets of the client, {received} of the server; a capture does not have the keys, `poptalk proxy` does"
+                "encrypted: {sent} octets from the client, {received} from the server; a capture lacks the keys, `poptalk proxy` has them"
             ));
             self.talk.hole(Side::Client);
             self.talk.hole(Side::Server);
@@ -270,13 +270,14 @@ fn start(passages: &[Passage<'_>]) -> Vec<u8> {
     start
 }
 
-/// Whether octets are no text: more control octets than one in twenty. A few are a probe, or show nothing.
+/// Whether octets are not text: more control octets than one in twenty. A few are a probe, or show
+/// nothing.
 fn is_binary(octets: &[u8]) -> bool {
     let is_control = |octet: &&u8| octet.is_ascii_control() && !b"\t\r\n".contains(octet);
     octets.iter().filter(is_control).count() * 20 > octets.len().max(20)
 }
 
-/// Whether octets begin as a TLS record of a version that there is (RFC 8446 §5.1).
+/// Whether octets begin as a TLS record of an existing version (RFC 8446 §5.1).
 fn is_record(start: &[u8]) -> bool {
     matches!(start, [20..=23, 3, 0..=4])
 }

@@ -1,4 +1,5 @@
-//! `curl -v`: `> ` and `< ` lines. Message data goes another way, and is not among them. Traces are in `dump`.
+//! `curl -v`: `> ` and `< ` lines. Message data goes to standard output, and is not among them.
+//! Traces are in `dump`.
 
 use super::curl_connections::Talks;
 use std::sync::LazyLock;
@@ -43,7 +44,8 @@ pub(super) fn import(
         } else if let Some(info) = line.strip_prefix(b"* ") {
             talks.info(info);
         }
-        // The rest is message data without its stuffing, or what TLS sent: no octets as on the wire.
+        // The rest is message data without its stuffing, or what TLS sent: not octets as on the
+        // wire.
     }
     let hint = "record with `curl -v ... 2>FILE`, or with --trace-ascii FILE";
     talks

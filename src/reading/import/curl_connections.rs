@@ -1,4 +1,4 @@
-//! The connections of which curl writes, from its lines or its traces.
+//! The connections that curl reports, from its lines or its traces.
 
 use super::builder::TranscriptBuilder;
 use super::lines::{TlsLog, behind, host_port, text, word};
@@ -29,7 +29,8 @@ impl<'a> Talks<'a> {
         }
     }
 
-    /// What comes next was told at this time of a day, in microseconds. A time that is less is of the next day.
+    /// What comes next was logged at this time of day, in microseconds. A time that is less is of
+    /// the next day.
     pub(super) fn at(&mut self, us: u64) {
         const DAY: u64 = 24 * 60 * 60 * 1_000_000;
         let last = self.us.unwrap_or(us);
@@ -105,7 +106,7 @@ impl<'a> Talks<'a> {
         }
     }
 
-    /// The transcripts; None when nobody said anything.
+    /// The transcripts; None if neither side sent anything.
     pub(super) fn finish(mut self) -> Option<Vec<ImportedTranscript>> {
         self.end_talk();
         (!self.made.is_empty()).then_some(self.made)

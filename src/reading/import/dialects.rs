@@ -26,7 +26,7 @@ pub(super) enum Coding {
 pub(super) enum Note {
     /// The server: groups `host`, `port`, and `tls` if TLS comes first.
     Server,
-    /// The connection stands: groups as for `Server`.
+    /// The connection is up: groups as for `Server`.
     Connected,
     /// TLS is on: groups `version`, `cipher`.
     Tls,
@@ -70,7 +70,7 @@ const BASE: Dialect = Dialect {
     skip: "",
 };
 
-/// What `{t}` in a pattern stands for: a date and a time, in brackets or not, or nothing.
+/// What `{t}` in a pattern means: a date and a time, in brackets or not, or nothing.
 const STAMP: &str =
     r"(?:\[?(?P<t>\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?UTC|Z)?)\]?[ :-]*)?";
 

@@ -41,7 +41,7 @@ fn block(line: &[u8]) -> Option<(Option<u64>, Block<'_>)> {
     Some((us, block))
 }
 
-/// The lines before a trace that may be of something else.
+/// How many lines of something else may come before a trace.
 const BEFORE_MAX: usize = 200;
 
 fn first(octets: &[u8]) -> Option<&[u8]> {
@@ -53,7 +53,7 @@ pub(super) fn is_trace(octets: &[u8]) -> bool {
     first(octets).is_some()
 }
 
-/// The octets of a line of a dump: behind `0040: `, in hex or as text.
+/// The octets of a line of a dump: after `0040: `, in hex or as text.
 fn dumped(line: &[u8], is_hex: bool) -> Option<Vec<u8>> {
     let colon = line.iter().position(|octet| *octet == b':')?;
     let (offset, rest) = line.split_at(colon);
@@ -135,7 +135,7 @@ pub(super) fn import(
         .ok_or_else(|| Problem::new(source, None, "no `Send header` and `Recv header`", hint))
 }
 
-/// A block is complete: its count tells the line end that a text dump leaves out.
+/// A block is complete: its count gives the line end that a text dump leaves out.
 fn end(
     source: &Source<'_>,
     talks: &mut Talks<'_>,

@@ -134,7 +134,7 @@ fn finished(
         return Err(Problem::new(
             source,
             None,
-            "no session is in this log",
+            "this log contains no session",
             hint,
         ));
     }

@@ -71,7 +71,8 @@ pub(super) fn import(
     Ok(made)
 }
 
-/// The handshake was told of, or it must have been: the talk went on behind the `+OK` to STLS.
+/// The log reports the handshake, or there must have been one: the session went on after the `+OK`
+/// to STLS.
 fn started_tls(talk: &mut TranscriptBuilder, tls: &mut TlsLog) {
     if let Some(event) = tls.take_event() {
         talk.event(&event);

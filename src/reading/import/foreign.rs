@@ -1,4 +1,4 @@
-//! What a line of a paste looks like when neither side said it, or when it may be a secret.
+//! Recognizes lines of a paste that neither side sent, or that may be a secret.
 
 use crate::pop3::command::Command;
 use crate::pop3::tracker::Role;
@@ -84,7 +84,7 @@ fn is_prompt(word: &[u8]) -> bool {
     }
 }
 
-/// Whether a line looks like a command that there is not: a short word of letters, and few words.
+/// Whether a line looks like an unknown command: a short word of letters, and few words.
 pub(super) fn is_like_command(line: &[u8]) -> bool {
     let words = line.split(u8::is_ascii_whitespace);
     let words: Vec<&[u8]> = words.filter(|word| !word.is_empty()).take(4).collect();

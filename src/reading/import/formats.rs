@@ -1,6 +1,7 @@
 //! The formats that can be imported: a row for each, from which help, errors and the guide take their lists.
 
-/// Makes a format of each row: its name on the command line, what its recordings are, and what they do not have.
+/// Makes a format of each row: its name on the command line, what its recordings are, and what they
+/// lack.
 macro_rules! formats {
     ($($format:ident, $name:literal: $reads:literal, without $lacks:literal;)*) => {
         /// The program that made a recording, or its form.
@@ -26,11 +27,11 @@ macro_rules! formats {
 
 formats! {
     SClient, "s_client":
-        "what `openssl s_client` printed, into a file, on a terminal, or kept by `script`; whole, cut down, with `-quiet`",
-        without "times; in a file what was typed. Lines that `s_client` took for itself (`R`, `Q`) become prose";
+        "the output of `openssl s_client`, from a file, a terminal or `script`; whole, cut down or with `-quiet`",
+        without "times; in a file, what was typed. Lines that `s_client` took as its own commands (`R`, `Q`) become prose";
     GnutlsCli, "gnutls_cli":
-        "what `gnutls-cli` printed, likewise",
-        without "times; in a file what was typed";
+        "the output of `gnutls-cli`, likewise",
+        without "times; in a file, what was typed";
     Telnet, "telnet":
         "a telnet session",
         without "times, line ends, who sent a line";
@@ -39,7 +40,7 @@ formats! {
         without "times, line ends, who sent a line, and whether TLS is on";
     Curl, "curl":
         "`curl -v`, `--trace-ascii`, `--trace`, `--trace-time`",
-        without "message data: curl shows it without its stuffing, or in part";
+        without "message data, which curl shows unstuffed or in part";
     Fetchmail, "fetchmail":
         "`fetchmail -vv`",
         without "line ends, times, message data";
@@ -69,7 +70,7 @@ formats! {
         without "line ends, times, the login unless `mail.debug.auth` is on";
     Poplib, "poplib":
         "Python's `poplib` with `set_debuglevel(2)`, or 1",
-        without "times; at level 1 what the server sent";
+        without "times; at level 1, what the server sent";
     NetPop3, "net_pop3":
         "Perl's `Net::POP3` with `Debug => 1`",
         without "line ends, times, message data, passwords";
@@ -81,7 +82,7 @@ formats! {
         without "times";
     Indy, "indy":
         "Indy's `TIdLogFile`, and logs with `S:` (sent) and `R:` (received)",
-        without "in the second kind line ends and times";
+        without "in the second kind, line ends and times";
     Wormly, "wormly":
         "the POP3 test of Wormly",
         without "line ends, times, passwords";
@@ -121,7 +122,7 @@ impl Format {
         self.row().reads
     }
 
-    /// What such a recording does not have.
+    /// What such a recording lacks.
     #[must_use]
     pub fn lacks(self) -> &'static str {
         self.row().lacks

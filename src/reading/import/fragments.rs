@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 
 const DATAGRAM_MAX: usize = 65_535;
 
-/// After so many packets, or so many microseconds, a number is that of another datagram.
+/// After this many packets, or this many microseconds, a number is that of another datagram.
 const PACKETS_MAX: u64 = 50_000;
 const AGE_MAX_US: u64 = 60_000_000;
 

@@ -8,7 +8,7 @@ use etherparse::{Ipv4HeaderSlice, Ipv6HeaderSlice, TcpHeaderSlice};
 use super::fragments::{Datagram, Fragment, FragmentKey, Fragments};
 use super::link::{Layer, inner};
 
-/// Headers around a segment: more is no honest packet.
+/// Headers around a segment: no honest packet has more.
 const LAYERS_MAX: usize = 16;
 
 /// The protocols of IP that are looked into, by their IANA numbers.
@@ -51,7 +51,7 @@ pub(super) struct Notes {
     pub(super) headless: BTreeSet<(IpAddr, IpAddr)>,
     /// TCP segments that are cut inside their header.
     pub(super) has_cut_tcp: bool,
-    /// The file ends in the middle of a packet, or goes on with something else.
+    /// The file ends in the middle of a packet, or continues with something else.
     pub(super) is_cut: bool,
 }
 

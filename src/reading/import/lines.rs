@@ -1,4 +1,4 @@
-//! The lines of a log, and what stands in them.
+//! The lines of a log, and what is in them.
 
 use core::net::IpAddr;
 
@@ -21,7 +21,7 @@ pub(super) fn without_cr(line: &[u8]) -> (&[u8], usize) {
     (line, crs.len())
 }
 
-/// How a line ended on the wire, as far as the log tells: `is_known` where the log keeps the CR.
+/// How a line ended on the wire, as far as the log shows it: `is_known` where the log keeps the CR.
 pub(super) fn wire_line(line: &[u8], is_known: bool) -> (&[u8], LineEnd) {
     match line.strip_suffix(b"\r") {
         Some(line) => (line, LineEnd::Crlf),
@@ -30,7 +30,7 @@ pub(super) fn wire_line(line: &[u8], is_known: bool) -> (&[u8], LineEnd) {
     }
 }
 
-/// What stands behind `mark` in a line, as text.
+/// What follows `mark` in a line, as text.
 pub(super) fn behind<'a>(line: &'a [u8], mark: &str) -> Option<&'a [u8]> {
     let at = memchr::memmem::find(line, mark.as_bytes())?;
     line.get(at + mark.len()..)
@@ -59,18 +59,18 @@ pub(super) fn host_port(host: &str, port: &str) -> String {
     }
 }
 
-/// What a log tells of TLS, until all of it is there.
+/// What a log says about TLS, until all of it is there.
 #[derive(Debug, Default)]
 pub(super) struct TlsLog {
     pub(super) version: Option<String>,
     pub(super) cipher: String,
     pub(super) subject: String,
-    /// Empty when the certificate was verified; None when the log does not tell.
+    /// Empty when the certificate was verified; None when the log does not say.
     pub(super) doubt: Option<String>,
 }
 
 impl TlsLog {
-    /// The event, once; None where no TLS was told of.
+    /// The event, once; None if the log mentions no TLS.
     pub(super) fn take_event(&mut self) -> Option<Event> {
         let tls = std::mem::take(self);
         let trust = match tls.doubt {

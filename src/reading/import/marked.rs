@@ -1,4 +1,5 @@
-//! Reads logs in which a mark says which side sent a line: those of `dialects`, and those of which the user gives the patterns.
+//! Reads logs in which a mark says which side sent a line: those of `dialects`, and those whose
+//! patterns the user gives.
 
 use std::collections::HashMap;
 
@@ -421,7 +422,7 @@ impl MarkedReader<'_> {
                 tls.cipher = group("cipher").unwrap_or_default();
             }
             (Note::TlsFailed, Some(connection)) => {
-                // Which side is to blame is not in the log, so that it is no event.
+                // Which side is to blame is not in the log, so that it is not an event.
                 let why = found.name("why").map(|why| text(why.as_bytes()));
                 connection.talk.prose(&why.unwrap_or_default());
             }
@@ -464,7 +465,7 @@ fn is_behind_login(talk: &TranscriptBuilder, line: &[u8]) -> bool {
     needs_login && talk.state() == State::Authorization && !talk.is_behind_client_hole()
 }
 
-/// `TLS1.2` and `TLS 1.2` as everyone else writes it.
+/// `TLS1.2` and `TLS 1.2` as it is usually written.
 fn version_name(version: &str) -> String {
     let digits = version.trim_start_matches("TLS").trim_start_matches('v');
     match digits.trim() {
@@ -473,7 +474,7 @@ fn version_name(version: &str) -> String {
     }
 }
 
-/// Octets in which a word stands for each line end; `is_ended` when the last one is left out.
+/// Octets in which a word represents each line end; `is_ended` when the last one is left out.
 fn pieces(talk: &mut TranscriptBuilder, side: Side, shown: &[u8], word: &[u8], is_ended: bool) {
     let mut rest = shown;
     while let Some(at) = memchr::memmem::find(rest, word) {

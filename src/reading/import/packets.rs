@@ -20,8 +20,8 @@ struct Interface {
 ///
 /// Errors: not a capture at all.
 pub(super) fn read(octets: &[u8], emit: &mut dyn FnMut(&Segment<'_>)) -> Result<Notes, String> {
-    let mut reader = create_reader(BLOCK_MAX, octets)
-        .map_err(|_| "no capture in pcap or pcapng form".to_owned())?;
+    let mut reader =
+        create_reader(BLOCK_MAX, octets).map_err(|_| "not a pcap or pcapng capture".to_owned())?;
     let mut frames = Frames::new(emit);
     let mut is_cut = false;
     let mut interfaces: Vec<Interface> = Vec::new();

@@ -104,7 +104,8 @@ impl Wrap {
         (with >= 2 && with >= without).then_some(wrap)
     }
 
-    /// The line without its prefix; None when it has another one, so that it is not of the session.
+    /// The line without its prefix; None when it has a different one, so that it is not of the
+    /// session.
     fn strip<'l>(&self, line: &'l [u8]) -> Option<&'l [u8]> {
         match line.strip_prefix(self.prefix.as_slice()) {
             Some(line) => Some(line),

@@ -122,7 +122,7 @@ fn why_nothing(
         let more = if is_more { " and others" } else { "" };
         (
             format!("no POP3 on {own}, only {}{more}", ports(&named)),
-            "name other ports by --port PORT",
+            "name other ports with --port PORT",
         )
     };
     (what, hint.into())
@@ -138,7 +138,7 @@ fn why_elsewhere(own: &str, others: &OtherPorts) -> Option<(String, Cow<'static,
     let arguments: Vec<String> = arguments.collect();
     Some((
         format!("no POP3 on {own}, but something like it on {there}"),
-        format!("import it by {}", arguments.join(" ")).into(),
+        format!("import it with {}", arguments.join(" ")).into(),
     ))
 }
 
@@ -147,16 +147,19 @@ fn why_encrypted(
     tls_ports: &[u16],
     others: &OtherPorts,
 ) -> Option<(String, &'static str)> {
-    const NO_KEYS: &str =
-        "a capture does not have the keys: record such a session by `poptalk proxy`";
+    const NO_KEYS: &str = "a capture lacks the keys: record such a session with `poptalk proxy`";
     if !tls_ports.is_empty() {
         let there = ports(tls_ports);
-        let what = format!("no unencrypted POP3: {there} is there, and is TLS");
+        let what = format!("no unencrypted POP3, only TLS on {there}");
         return Some((what, NO_KEYS));
     }
     let port = others.all.get(&TLS_PORT)?;
-    let is = if port.is_tls { "is TLS" } else { "is for TLS" };
-    let what = format!("no POP3 on {own}: port {TLS_PORT} is there, and {is}");
+    let is = if port.is_tls {
+        "with TLS"
+    } else {
+        "which is for TLS"
+    };
+    let what = format!("no POP3 on {own}, only port {TLS_PORT}, {is}");
     Some((what, NO_KEYS))
 }
 
@@ -166,8 +169,8 @@ fn why_unread(own: &str, others: &OtherPorts, notes: &Notes) -> Option<(String, 
         let links: Vec<String> = links.map(|link| link::name(*link)).collect();
         let links = links.join(", ");
         return Some((
-            format!("packets of link type {links}, which is not read"),
-            "read are Ethernet, Linux cooked, PPP, loopback, 802.11 and IP: record with tcpdump -i any",
+            format!("packets of link type {links}, which poptalk can't read"),
+            "poptalk reads Ethernet, Linux cooked, PPP, loopback, 802.11 and IP: record with tcpdump -i any",
         ));
     }
     if others.all.is_empty() && !notes.headless.is_empty() {
@@ -181,7 +184,7 @@ fn why_unread(own: &str, others: &OtherPorts, notes: &Notes) -> Option<(String, 
     }
     Some(if notes.has_cut_tcp {
         (
-            format!("no POP3 on {own} can be seen: the packets are cut inside the header of TCP"),
+            format!("no POP3 visible on {own}: the packets are cut inside the TCP header"),
             "record whole packets: tcpdump -s 0",
         )
     } else {

@@ -25,7 +25,7 @@ pub(super) fn import(
     for source in sources {
         let hint = "give both files of the pair, NAME.in and NAME.out";
         let Some((own, stem)) = side(source) else {
-            let what = "the name ends neither in .in nor in .out";
+            let what = "the name must end in .in or .out";
             return Err(Problem::new(source, None, what, hint));
         };
         let other = sources
@@ -35,7 +35,7 @@ pub(super) fn import(
             return Err(Problem::new(
                 source,
                 None,
-                "the other side of it is missing",
+                "the file of the other side is missing",
                 hint,
             ));
         };
@@ -63,7 +63,7 @@ fn lines<'a>(source: &Source<'a>) -> Result<impl Iterator<Item = RawLine<'a>> + 
         return Err(Problem::new(
             source,
             Some(wrong + 1),
-            "a line without its time",
+            "a line without a time",
             hint,
         ));
     }
@@ -105,7 +105,7 @@ fn pair(
         talk.started(zero);
     }
     if is_behind_login {
-        talk.prose("the log begins behind the login");
+        talk.prose("the log begins after login");
         talk.hole(Side::Server);
         talk.hole(Side::Client);
     }

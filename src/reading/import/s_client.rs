@@ -123,7 +123,7 @@ fn news(line: &[u8]) -> ProgramLine {
     }
 }
 
-/// Whether s_client took a typed line for a command of its own.
+/// Whether s_client took a typed line as its own command.
 fn took(line: &[u8], next: &[u8]) -> bool {
     match line.first() {
         Some(b'Q') => next.starts_with(b"DONE"),
@@ -160,12 +160,12 @@ pub(super) fn import(
     }
     let (what, hint) = if report.tls.version.is_some() {
         (
-            "TLS was set up, but no line of a POP3 server follows",
+            "TLS was set up, but no line from a POP3 server follows",
             "let s_client wait for the greeting, and keep what it printed up to `closed`",
         )
     } else {
         (
-            "no greeting of a POP3 server",
+            "no greeting from a POP3 server",
             "keep what s_client printed, from `CONNECTED` to `closed`",
         )
     };
@@ -188,7 +188,7 @@ impl SClientReport {
         for line in lines {
             report.line(line.trim_ascii());
         }
-        // What was to be reached may be known later than why it was not.
+        // The target may be known later than the reason for the failure.
         if let Some(Event::NotReached(why)) = &mut report.failure {
             let place = report.server.as_deref().or(report.address.as_deref());
             *why = format!("{}: {why}", place.unwrap_or("the server"));

@@ -1,5 +1,5 @@
-//! Tells apart the TCP connections that use the same two ends, one after another: by the sequence numbers of their SYNs, so that
-//! the order of the file does not matter.
+//! Distinguishes the TCP connections that use the same two ends, one after another: by the sequence
+//! numbers of their SYNs, so that the order of the file does not matter.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ const OPENINGS_MAX: usize = 4096;
 /// How many connections are tried for a segment.
 const TRIES: usize = 8;
 
-/// Further from a connection's numbers than this, a segment belongs to another.
+/// Further from a connection's numbers than this, a segment belongs to a different one.
 const FAR: u32 = 1 << 28;
 
 /// One connection: its segments in the order of the file.

@@ -2,7 +2,8 @@
 
 use jiff::Timestamp;
 
-/// Reads `SECONDS.MICROSECONDS ` at the start of a line; returns microseconds since 1970 and what stands behind.
+/// Reads `SECONDS.MICROSECONDS ` at the start of a line; returns microseconds since 1970 and what
+/// follows.
 pub(super) fn unix(line: &[u8]) -> Option<(u64, &[u8])> {
     let dot = line.iter().position(|octet| *octet == b'.')?;
     let blank = line.iter().position(|octet| *octet == b' ')?;
@@ -12,7 +13,8 @@ pub(super) fn unix(line: &[u8]) -> Option<(u64, &[u8])> {
     Some((us, line.get(blank + 1..)?))
 }
 
-/// Reads `HH:MM:SS.MICROSECONDS` at the start of a line: microseconds since midnight, and what stands behind.
+/// Reads `HH:MM:SS.MICROSECONDS` at the start of a line: microseconds since midnight, and what
+/// follows.
 pub(super) fn clock(line: &[u8]) -> Option<(u64, &[u8])> {
     let (stamp, rest) = (line.get(..15)?, line.get(15..)?);
     let [h1, h2, b':', m1, m2, b':', s1, s2, b'.', micros @ ..] = stamp else {
@@ -24,8 +26,8 @@ pub(super) fn clock(line: &[u8]) -> Option<(u64, &[u8])> {
     Some((seconds * 1_000_000 + part(micros)?, rest))
 }
 
-/// Reads a date and a time in UTC, as in `2026-11-23 08:40:12.123456 UTC` or `2026-11-23T08:40:12Z`, at the start of a line:
-/// microseconds since 1970, and what stands behind.
+/// Reads a date and a time in UTC, as in `2026-11-23 08:40:12.123456 UTC` or
+/// `2026-11-23T08:40:12Z`, at the start of a line: microseconds since 1970, and what follows.
 pub(super) fn date(line: &[u8]) -> Option<(u64, &[u8])> {
     let is_stamp = |octet: &u8| octet.is_ascii_digit() || b"-:. TZ".contains(octet);
     let length = line

@@ -1,4 +1,5 @@
-//! Sessions copied from a terminal in which TLS is not s_client's: telnet's, gnutls-cli's, and those of which only the talk is left.
+//! Sessions copied from a terminal in which TLS is not s_client's: telnet's, gnutls-cli's, and
+//! those of which only the session itself is left.
 
 use super::lines::{TlsLog, behind, host_port, numbered, text, word};
 use super::stamp;
@@ -125,7 +126,7 @@ pub(super) fn is_gnutls_log(head: &[u8]) -> bool {
     ) || (has(head, &["Resolving '"]) && has(head, &["Connecting to '"]))
 }
 
-/// Whether a text has a status line at the start of a line, and a command or another one.
+/// Whether a text has a status line at the start of a line, and a command or another status line.
 pub(super) fn is_session(head: &[u8]) -> bool {
     let line = |line| stamp::front(line).map_or(line, |(_, rest)| rest);
     let mut lines = numbered(head).map(|(_, whole)| line(whole));
@@ -141,7 +142,7 @@ pub(super) fn telnet(
     sessions(source, options, &TELNET)
 }
 
-/// A session without anything around it, or with what nc says.
+/// A session with nothing around it, or with the lines of nc.
 pub(super) fn copy(
     source: &Source<'_>,
     options: &Options,
@@ -149,7 +150,8 @@ pub(super) fn copy(
     sessions(source, options, &TERMINAL)
 }
 
-/// Lines after that of a connection in which its session must begin, so that it is no line of a message.
+/// Lines after that of a connection in which its session must begin, so that it is not a line of a
+/// message.
 const OPENING_MAX: usize = 8;
 
 fn sessions(
@@ -320,7 +322,7 @@ pub(super) fn gnutls(
     })
 }
 
-/// What gnutls-cli says before a session, or instead of it.
+/// What gnutls-cli prints before a session, or instead of it.
 fn gnutls_opening(lines: &[&[u8]], has_session: bool, octets: &[u8]) -> Opening {
     let mut log = GnutlsLog::default();
     for line in lines {
@@ -429,7 +431,7 @@ fn all(
         return Err(Problem::new(
             source,
             None,
-            "no greeting of a POP3 server",
+            "no greeting from a POP3 server",
             hint,
         ));
     }

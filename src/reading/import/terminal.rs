@@ -19,9 +19,9 @@ pub(super) struct Program {
     pub(super) name: &'static str,
     /// Whether it prints this line.
     pub(super) is_own: fn(&[u8]) -> bool,
-    /// What the line says of the connection.
+    /// What the line says about the connection.
     pub(super) news: fn(&[u8]) -> ProgramLine,
-    /// Whether it took a typed line for itself, as the next line shows.
+    /// Whether it took a typed line as its own command, as the next line shows.
     pub(super) took: fn(&[u8], &[u8]) -> bool,
     /// Whether it may print the greeting without its line end, so that the next line is glued to it.
     pub(super) glues: bool,
@@ -39,7 +39,7 @@ pub(super) enum ProgramLine {
 pub(super) struct Opening {
     pub(super) head: Vec<(&'static str, String)>,
     pub(super) events: Vec<Event>,
-    /// Nothing more is to come: it failed.
+    /// Nothing more will come: it failed.
     pub(super) is_failed: bool,
     /// The program itself agreed on TLS (`-starttls pop3`).
     pub(super) is_starttls: bool,
@@ -47,7 +47,8 @@ pub(super) struct Opening {
     pub(super) unseen: Option<&'static str>,
 }
 
-/// How the file shows who said a line: a terminal turns LF into CR LF, so that a CR too many is the server's.
+/// How the file shows who said a line: a terminal turns LF into CR LF, so an extra CR is the
+/// server's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum LineEndForm {
     /// A file or pipe: only what was received is in it.
@@ -84,12 +85,10 @@ impl LineEndForm {
             ),
             Self::Terminal(_) => format!("{name}; line ends of the client{times} are not in it"),
             Self::Copy if has_times => {
-                format!(
-                    "{name}; line ends are not in it; the order of the lines decides who said each"
-                )
+                format!("{name}; line ends are not in it; their order decides which side sent each")
             }
             Self::Copy => format!(
-                "{name}; line ends and times are not in it; the order of the lines decides who said each"
+                "{name}; line ends and times are not in it; their order decides which side sent each"
             ),
         }
     }
@@ -135,8 +134,8 @@ fn has_times(octets: &[u8]) -> bool {
     lines.any(|line| stamp::front(line).is_some_and(|(_, rest)| begins(rest)))
 }
 
-/// The sessions of one text: a new one begins where the program connects again after a session. `connects` gets the line and
-/// what follows it; `command` is what the shell was told to start it.
+/// The sessions of one text: a new one begins where the program connects again after a session.
+/// `connects` gets the line and what follows it; `command` is what was typed to start it.
 pub(super) fn parts<'a>(
     octets: &'a [u8],
     command: &str,
@@ -245,7 +244,7 @@ struct Ahead<'a> {
     next: &'a [u8],
     /// The next line that is not blank.
     said: &'a [u8],
-    /// Its CRs show that the server said it.
+    /// Its CRs show that the server sent it.
     is_server: bool,
 }
 
@@ -379,7 +378,7 @@ impl TerminalSession<'_> {
                 text(line)
             };
             let name = self.program.name.rsplit(' ').next().unwrap_or_default();
-            let own = format!("{name} took this line for itself and did not send it:");
+            let own = format!("{name} took this line as its own command and did not send it:");
             return self.talk.prose(&format!("{own} {what}"));
         }
         if std::mem::take(&mut self.owes_response)
@@ -439,8 +438,9 @@ impl TerminalSession<'_> {
         }
     }
 
-    /// Whether a line is a challenge of the AUTH that is going on. No base64 begins with `+` and a space, so it is one even
-    /// where the response to the last one is missing; `+` without a space may begin a response that is owed.
+    /// Whether a line is a challenge of the AUTH that is in progress. No base64 begins with `+` and
+    /// a space, so it is one even where the response to the last one is missing; `+` without a
+    /// space may begin a response that is owed.
     fn is_challenge(&self, line: &[u8]) -> bool {
         self.talk.is_in_sasl() && (line == b"+" || line.starts_with(b"+ "))
     }
@@ -479,7 +479,7 @@ impl TerminalSession<'_> {
         self.is_snipped = true;
         let is_data = self.talk.is_in_data();
         self.talk.hole(Side::Server);
-        // A reply whose command is not there brings a hole of its own.
+        // A reply without its command adds a hole.
         if !is_data && !ahead.is_reply() {
             self.talk.hole(Side::Client);
         }

@@ -301,7 +301,7 @@ fn tls_in_a_capture_is_counted_and_left_out() {
     let file = writer::capture(Link::Ip, false, false, &segments, ends);
     let text = import_one(Format::Pcap, "x", &file, &KEEPING);
     assert!(
-        text.contains("# encrypted: 10 octets of the client, 9 of the server"),
+        text.contains("# encrypted: 10 octets from the client, 9 from the server"),
         "{text}"
     );
     assert!(

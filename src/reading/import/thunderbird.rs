@@ -52,7 +52,7 @@ fn read(line: &[u8]) -> Option<(Option<u64>, String, ThunderbirdLine<'_>)> {
         (": C: ", Side::Client),
         (": S: ", Side::Server),
     ];
-    // The first mark counts: the others may stand in what was said.
+    // The first mark counts: the others may be part of what was said.
     let found = sides.iter().filter_map(|(mark, side)| {
         let at = memchr::memmem::find(rest, mark.as_bytes())?;
         Some((at, rest.get(at + mark.len()..)?, *side))
@@ -92,7 +92,7 @@ pub(super) fn import(
         let Some((talk, is_name_sent)) = talks.get_mut(index) else {
             continue;
         };
-        // The same number again is another connection.
+        // The same number again is a new connection.
         if talk.state() == crate::pop3::tracker::State::Update && is_greeting(&said) {
             made.push(std::mem::replace(talk, start(us, options)).finish());
             *is_name_sent = false;
@@ -155,14 +155,15 @@ fn started_tls(talk: &mut TranscriptBuilder) {
     }
 }
 
-/// A line of the client that the log only tells of. Behind USER it is PASS; inside AUTH it is a response.
+/// A line of the client that the log only reports. After USER it is PASS; inside AUTH it is a
+/// response.
 fn suppressed(talk: &mut TranscriptBuilder, is_name_sent: bool) {
     talk.client_speaks();
     let named = |name: &str| Piece::Hole(Hole::Named(name.to_owned()));
     let pieces = if talk.expects_response() {
         vec![named("response")]
     } else if is_name_sent {
-        talk.prose("Thunderbird does not log the next line; behind USER it sends PASS");
+        talk.prose("Thunderbird does not log the next line; after USER it sends PASS");
         vec![Piece::Octets(b"PASS ".to_vec()), named("password")]
     } else {
         talk.prose("Thunderbird does not log the next line");

@@ -50,7 +50,7 @@ pub(crate) fn unpack<'a>(source: &Source<'a>) -> Result<Unpacked<'a>, Problem> {
         .iter()
         .find(|(magic, ..)| source.octets.starts_with(magic))
     {
-        let what = format!("compressed by {by}, which is not read");
+        let what = format!("compressed by {by}, which poptalk can't read");
         return Err(Problem::new(source, None, &what, *hint));
     }
     if !source.octets.starts_with(&[0x1f, 0x8b]) {
@@ -132,7 +132,7 @@ mod tests {
         let problem = unpacked(b"\x28\xb5\x2f\xfd....").unwrap_err();
         assert_eq!(
             problem.to_string(),
-            "x: compressed by zstd, which is not read"
+            "x: compressed by zstd, which poptalk can't read"
         );
         assert_eq!(problem.hint, "unpack it first: zstd -d FILE");
     }

@@ -1,4 +1,4 @@
-//! What telnet and nc say around a session, in English, French, German and Spanish.
+//! What telnet and nc print around a session, in English, French, German and Spanish.
 
 use std::sync::LazyLock;
 
@@ -144,7 +144,7 @@ impl PhraseMeaning {
         let (kind, rest) = phrase(&line)?;
         Some(match kind {
             PhraseKind::Refused => Self::refused("", rest),
-            // Windows goes on in the same line: `Connecting To X...Could not open ...`.
+            // Windows continues in the same line: `Connecting To X...Could not open ...`.
             PhraseKind::Trying => match rest.split_once("...") {
                 Some((host, more)) => match phrase(more) {
                     Some((PhraseKind::Refused, rest)) => Self::refused(host, rest),
@@ -171,7 +171,7 @@ impl PhraseMeaning {
     }
 }
 
-/// A text in which one mark stands for each run of characters that are not ASCII.
+/// A text in which one mark represents each run of characters that are not ASCII.
 fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut was_ascii = true;

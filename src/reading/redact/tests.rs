@@ -33,7 +33,7 @@ fn redacted(text: &[u8], options: Options) -> String {
 
 #[test]
 fn a_recording_with_its_secrets_loses_them() {
-    let before = "#!pop3 1\nserver: x\nsecrets: kept in clear, by --keep-secrets\n\n# pass: geheim12 later\n\
+    let before = "#!pop3 1\nserver: x\nsecrets: kept in cleartext, by --keep-secrets\n\n# pass: geheim12 later\n\
 S: +OK <1@x>\nC@9: PASS geheim12\nS: -ERR no GEHEIM12 here\nC: AUTH PLAIN\nS: + \\-\nS: \\s\nC: AGFsaWNlAGdlaGVpbTM0\n\
 S: +OK geheim34, from-the-file\nC: RETR 1\nS: +OK\nS: your password is geheim34\nS: .\n* closed by geheim12\n";
     let after = "#!pop3 1\nserver: x\nredacted: secrets\n\n# pass: geheim12 later\n\

@@ -110,7 +110,7 @@ pub(in crate::reading) enum PieceOf<'a> {
     Hole(Hole),
 }
 
-/// Appends octets to pieces, so that no two runs stand side by side.
+/// Appends octets to pieces, so that no two runs are adjacent.
 pub(in crate::reading) fn push_octets(pieces: &mut Vec<Piece>, octets: &[u8]) {
     match pieces.last_mut() {
         Some(Piece::Octets(last)) => last.extend_from_slice(octets),

@@ -9,13 +9,13 @@ pub(crate) enum EventKind {
     TlsFailed,
     /// The server sent octets between its `+OK` to STLS and the handshake; the rows that follow hold them.
     Injected,
-    /// A secret that was hidden in the row before did not have its shape.
+    /// A secret that was hidden in the row before was malformed.
     Malformed,
-    /// Nothing came for so long although a reply was awaited.
+    /// A reply was awaited, and nothing came for this long.
     TimedOut,
     Closed,
     Lost,
-    /// Not known; kept.
+    /// Unknown; kept.
     Other,
 }
 
@@ -41,8 +41,9 @@ impl EventKind {
 
     /// Whether an event of this kind has a time.
     ///
-    /// The time of a handshake separates what the server needed from what the client did afterwards. Its text ends in words
-    /// of the server (the subject of a certificate), so that the time is always written behind it: the server cannot forge one.
+    /// The time of a handshake separates what the server needed from what the client did
+    /// afterwards. Its text ends in words of the server (the subject of a certificate), so that the
+    /// time is always written after it: the server cannot forge one.
     pub(crate) fn is_timed(self) -> bool {
         matches!(self, Self::TlsStarted | Self::TlsFailed)
     }

@@ -1,4 +1,5 @@
-//! What is kept of a secret that did not have its shape. It says nothing that helps to guess the secret: no octet, no length.
+//! What is recorded of a malformed secret. It gives nothing that helps to guess the secret: no
+//! octet, no length.
 
 use crate::pop3::sasl::is_base64;
 

@@ -6,7 +6,8 @@ use super::{CUTS, Event, EventKind, Malformed, PARTIES, SHAPES, Trust};
 use crate::pop3::tracker::{CutAt, Side};
 
 impl Event {
-    /// Returns the event that a text says, without its time. What it would not print as it was is [`Event::Other`].
+    /// Returns the event that a text says, without its time. A text that would print differently is
+    /// [`Event::Other`].
     pub(crate) fn parse(text: &str) -> Self {
         known(text)
             .filter(|event| event.to_string() == text)
@@ -195,7 +196,7 @@ fn end(rest: &str) -> Option<(CutAt, Option<String>)> {
     Some((cut, because(rest)?))
 }
 
-/// What stands behind a colon; nothing may be there instead.
+/// What follows a colon; nothing may be there instead.
 fn because(rest: &str) -> Option<Option<String>> {
     match rest.strip_prefix(": ") {
         Some(why) => Some(Some(why.to_owned())),

@@ -1,4 +1,4 @@
-//! Data that is no message on its way into the file: searched for secrets, line by line.
+//! Data that is not a message on its way into the file: searched for secrets, line by line.
 
 use super::{PendingRows, ROW_MAX};
 use crate::pop3::tracker::{LineEnd, Side};
@@ -58,7 +58,7 @@ impl ListedData {
         }
     }
 
-    /// Hands out everything: the line will not go on.
+    /// Hands out everything: the line will not continue.
     pub(super) fn finish(
         &mut self,
         hider: &mut Hider,

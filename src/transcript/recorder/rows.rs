@@ -82,7 +82,7 @@ impl PendingRows {
         if self.tail.len() > ROW_MAX {
             self.print_tail(side, after_ms, ROW_MAX);
         } else if rest.len() == octets.len() && !rest.is_empty() {
-            // No row was written: its time is still to be told.
+            // No row was written: its time still counts.
             self.last_ms -= after_ms;
         }
         self.tail_side = (!self.tail.is_empty()).then_some(side);
@@ -116,7 +116,7 @@ impl PendingRows {
     }
 }
 
-/// Prints octets that end with their line end, or without one when the line goes on.
+/// Prints octets that end with their line end, or without one when the line continues.
 fn print_line(out: &mut Vec<u8>, side: Side, after_ms: u64, line: &[u8]) {
     let (octets, end) = split_end(line);
     text::print_octets(out, side, after_ms, octets, end);

@@ -1,4 +1,5 @@
-//! What a client line is guessed to hold: by the line itself, and by what came before it. The state of the session has no part in it.
+//! Guesses what a client line holds, from the line itself and from what came before it, without the
+//! state of the session.
 
 use super::line::{HOLE, STAND_IN};
 use super::place::{SecretPlace, is_like_auth, junk, place};
@@ -28,7 +29,7 @@ enum After {
     #[default]
     Other,
     User,
-    /// PASS without a password: whoever types it waits to be asked.
+    /// PASS without a password: its user waits to be asked.
     Pass,
     Auth,
 }
@@ -47,7 +48,7 @@ impl Guess {
         let is_hidden = memchr::memchr(HOLE, rest).is_some() && rest.trim_ascii() != STAND_IN;
         match Command::of_line(rest) {
             Some(row) if row.verb == "RPOP" && words == 2 => {
-                // The name in USER is no secret; RFC 1081 has the user of another host here.
+                // The name in USER is not a secret; RFC 1081 has the user of another host here.
                 let name = Words::of(rest).nth(1)?;
                 let is_name = name.eq_ignore_ascii_case(&self.name);
                 let from = line.trim_ascii_end().len() - name.len();
@@ -71,7 +72,7 @@ impl Guess {
         self.after == After::Auth && line.iter().all(is_digit) && Command::of_line(line).is_none()
     }
 
-    /// Whether a place that was found is that of a response which nobody asked for.
+    /// Whether a place that was found is that of a response that was not asked for.
     pub(super) fn is_stray(line: &[u8], place: SecretPlace) -> bool {
         let from = junk(line);
         let rest = line.get(from..).unwrap_or_default();
@@ -151,7 +152,8 @@ impl Guess {
         }
     }
 
-    /// Whether a line that is no command comes in place of a response. After a login it must look like one.
+    /// Whether a line that is not a command comes in place of a response. After a login it must
+    /// look like one.
     fn expects_response(&self, line: &[u8]) -> bool {
         self.after == After::Auth && (!self.is_done() || is_response(line))
     }

@@ -35,12 +35,13 @@ pub(crate) fn named(pieces: &[Piece]) -> String {
     String::from_utf8_lossy(&Piece::named(pieces)).into_owned()
 }
 
-/// What stands for a hole where only octets will do: in no verb, no name and no base64, and too long to be two typing errors.
+/// What represents a hole where only octets will do: in no verb, no name and no base64, and too
+/// long to be two typing errors.
 pub(super) const STAND_IN: &[u8] = &[HOLE; 8];
 
 pub(super) const HOLE: u8 = 0x1a;
 
-/// The octets of a line (without line end), with octets that nobody types for each hole.
+/// The octets of a line (without line end), with octets that no one types for each hole.
 pub(crate) fn flat(pieces: &[Piece]) -> Vec<u8> {
     let mut line = Vec::new();
     for piece in pieces {
@@ -52,7 +53,7 @@ pub(crate) fn flat(pieces: &[Piece]) -> Vec<u8> {
     line
 }
 
-/// The pieces before and behind an octet offset of [`flat`].
+/// The pieces before and after an octet offset of [`flat`].
 pub(super) fn split(pieces: Vec<Piece>, at: usize) -> (Vec<Piece>, Vec<Piece>) {
     let (mut before, mut behind) = (Vec::new(), Vec::new());
     let mut passed = 0;

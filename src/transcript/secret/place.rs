@@ -1,4 +1,4 @@
-//! Where the secret of a client line stands.
+//! The place of the secret in a client line.
 
 use super::line::HOLE;
 use crate::base::edit_distance::typing_errors;
@@ -64,7 +64,7 @@ pub(super) fn junk(line: &[u8]) -> usize {
             },
             [0xff, 0xfb..=0xfe, _, ..] => 3,
             [0xff, 0xf0..=0xff, ..] => 2,
-            // The octet that stands for a hole.
+            // The octet that represents a hole.
             [HOLE, ..] => return at,
             [b'\t' | b'\r' | b'\n', ..] => return at,
             [0..=0x1f | 0x7f..=0xff, ..] => 1,
@@ -165,7 +165,8 @@ fn spaced_place(line: &[u8]) -> Option<SecretPlace> {
     })
 }
 
-/// A line with blanks of ASCII, as many octets, in place of all others, and of a sign after its first word; None: there is none.
+/// A line with blanks of ASCII, as many octets, in place of all others, and of a sign after its
+/// first word; None without any of these.
 fn with_blanks(line: &[u8]) -> Option<Vec<u8>> {
     let mut spaced = Vec::with_capacity(line.len());
     for chunk in line.utf8_chunks() {
@@ -257,7 +258,7 @@ fn without_tag(line: &[u8]) -> Option<&[u8]> {
     (is_verb && words.next().is_some()).then_some(rest)
 }
 
-/// The commands that take a secret, and what stands for it.
+/// The commands that take a secret, and what represents it.
 fn secret_rows() -> impl Iterator<Item = (&'static Command, &'static str)> {
     Command::all().filter_map(|row| {
         row.args.iter().find_map(|arg| match arg.kind {

@@ -6,7 +6,7 @@ use super::line::{named, with_holes};
 use super::store::Secrets;
 use super::values::Values;
 
-/// Knows what the connections of a run have learnt.
+/// Knows the secrets that the connections of a run have learned.
 #[derive(Default)]
 pub(crate) struct Recall {
     secrets: Secrets,

@@ -1,4 +1,4 @@
-//! The secrets of a run: what one connection has learnt, the next one hides too.
+//! The secrets of a run: what one connection has learned, the next one also hides.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -103,7 +103,7 @@ impl Secrets {
         of_user.cloned().collect()
     }
 
-    /// A number that is another one after each change.
+    /// A number that differs after each change.
     pub(super) fn version(&self) -> u64 {
         self.lock().version
     }

@@ -1,5 +1,5 @@
-//! The secrets that may come back, and where they stand in a line: as they are, in base64, in hexadecimal digits, in percent-encoding,
-//! with character references of HTML.
+//! The secrets that may come back, and where they are in a line: as they are, in base64, in
+//! hexadecimal digits, in percent-encoding, with character references of HTML.
 //!
 //! A secret that is the user's name, or a part of it, is special: the transcript shows the name, and a hole in the middle of the
 //! name would say what the secret is. Such a secret is hidden only where it is said to be one (`PASS alice`, `password: alice`,
@@ -52,8 +52,9 @@ pub(super) struct Values {
     base64: ValueIndex,
     /// The names that a client line showed, in lower case.
     names: VecDeque<Zeroizing<Vec<u8>>>,
-    /// The names inside the SASL exchange that is going on, in lower case. The transcript does not show them, so a password
-    /// that was typed in their place by mistake must stay hidden afterwards.
+    /// The names inside the SASL exchange that is in progress, in lower case. The transcript does
+    /// not show them, so a password that was typed in their place by mistake must stay hidden
+    /// afterwards.
     sasl_names: Vec<Zeroizing<Vec<u8>>>,
 }
 
@@ -61,7 +62,7 @@ pub(super) struct Values {
 pub(super) struct SecretFound {
     pub(super) range: Range<usize>,
     pub(super) hole: &'static str,
-    /// Only the start of the secret is known: the octets after it may go on with it.
+    /// Only the start of the secret is known: the octets after it may continue with it.
     pub(super) is_cut: bool,
 }
 
@@ -111,8 +112,8 @@ impl Values {
         }
     }
 
-    /// Remembers a secret that the client wrote after `before`. Of those that are typed, `is_given` is false, and beyond so many
-    /// the oldest is forgotten.
+    /// Remembers a secret that the client wrote after `before`. Of those that are typed, `is_given`
+    /// is false, and beyond this many the oldest is forgotten.
     pub(super) fn add(&mut self, hole: &'static str, secret: &[u8], before: &[u8], is_given: bool) {
         let start = secret.get(..VALUE_MAX).unwrap_or(secret);
         let plain = Zeroizing::new(start.to_ascii_lowercase());
@@ -175,7 +176,7 @@ impl Values {
         }
     }
 
-    /// Where secrets stand, said to be secrets or not.
+    /// Where secrets are, said to be secrets or not.
     fn places<'a>(&'a self, text: &SearchedText<'_>) -> Vec<(&'a Value, Range<usize>, SecretForm)> {
         let mut places = Vec::new();
         // What overlaps with itself is found once.
@@ -226,7 +227,7 @@ impl Values {
         self.sasl_names.push(Zeroizing::new(name));
     }
 
-    /// The names of the SASL exchange that is going on, in lower case.
+    /// The names of the SASL exchange that is in progress, in lower case.
     pub(super) fn sasl_names(&self) -> impl Iterator<Item = &[u8]> {
         self.sasl_names.iter().map(|name| name.as_slice())
     }
@@ -267,8 +268,9 @@ impl Values {
         starts.max().unwrap_or(0)
     }
 
-    /// How many octets at the end are a secret that is in a name or is a plain short word, whole, where the word may still go on:
-    /// only what follows says whether it is the secret, or the name, or a longer word.
+    /// How many octets at the end are a secret that is in a name or is a plain short word, whole,
+    /// where the word may still continue: only what follows says whether it is the secret, or the
+    /// name, or a longer word.
     fn open_end(&self, octets: &[u8]) -> usize {
         let mut tail = 0;
         for (value, range, _) in self.places(&SearchedText::of(octets)) {
@@ -361,7 +363,7 @@ impl Values {
         whole.chain(self.all().filter_map(begun)).min()
     }
 
-    /// Where words stand that have a secret inside which [`Values::found`] leaves as it is in a name.
+    /// Where words are that have a secret inside which [`Values::found`] leaves as it is in a name.
     pub(super) fn found_in_words(&self, octets: &[u8]) -> Vec<SecretFound> {
         let places = self.places(&SearchedText::of(octets)).into_iter();
         let found = places.filter(|(value, ..)| value.is_in_name);
@@ -384,7 +386,7 @@ const CODES: &[Decoding] = &[
     (b'&', entities::cut, entities::decode),
 ];
 
-/// Whether a secret, blanks and signs around it left out, stands inside a name; both in lower case.
+/// Whether a secret, blanks and signs around it left out, is inside a name; both in lower case.
 fn is_inside(secret: &[u8], name: &[u8]) -> bool {
     let is_sign = |octet: &u8| octet.is_ascii_whitespace() || b":=".contains(octet);
     let start = secret.iter().take_while(|octet| is_sign(octet)).count();

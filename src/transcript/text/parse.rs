@@ -42,7 +42,7 @@ impl<R: BufRead> Reader<R> {
         }
     }
 
-    /// Reads on from the line `row`, which starts at `offset` and stands behind the head.
+    /// Reads on from the line `row`, which starts at `offset` and follows the head.
     pub fn resume(input: R, row: usize, offset: u64) -> Self {
         Self {
             row: row.saturating_sub(1),
@@ -52,7 +52,7 @@ impl<R: BufRead> Reader<R> {
         }
     }
 
-    /// The number of the line that was read last, from 1.
+    /// The number of the last line read, from 1.
     pub(crate) fn row(&self) -> usize {
         self.row
     }
@@ -109,7 +109,7 @@ impl<R: BufRead> Reader<R> {
         rows
     }
 
-    /// Reads the next item; `spare` is one that is not needed any more.
+    /// Reads the next item; `spare` is one that is no longer needed.
     fn read(&mut self, spare: Item) -> Result<Option<Item>, ParseError> {
         self.line.clear();
         let mut window = std::io::Read::take(&mut self.input, LINE_LIMIT as u64 + 1);
@@ -138,7 +138,7 @@ impl<R: BufRead> Reader<R> {
             })));
         }
         let parse = |line: &[u8]| match std::str::from_utf8(line) {
-            // A CR that we write is an escape; one that stands here belongs to the line end.
+            // A CR that we write is an escape; one that is here belongs to the line end.
             Ok(line) => item(line.trim_end_matches('\r'), self.row, self.in_head),
             Err(error) => Err((LineProblem::NotUtf8, error.valid_up_to(), 1)),
         };
@@ -211,24 +211,24 @@ pub struct ParseError {
     pub column: usize,
     /// How many characters are wrong.
     pub(crate) width: usize,
-    /// The line, at most 200 octets behind the wrong place, control characters replaced.
+    /// The line, at most 200 octets after the wrong place, control characters replaced.
     pub(crate) line: String,
     pub(crate) problem: LineProblem,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum LineProblem {
-    #[error("this version of the format is not known")]
+    #[error("unknown version of the format")]
     Version,
     #[error("unknown escape `{0}`")]
     UnknownEscape(String),
-    /// `\n` or `\-` with something behind it.
-    #[error("`{0}` may only stand at the end of a row")]
+    /// `\n` or `\-` with something after it.
+    #[error("`{0}` may appear only at the end of a row")]
     NotLast(String),
     /// `{{` without a name and `}}`.
-    #[error("`{{{{` opens a hole, but no name and `}}}}` follow")]
+    #[error("`{{{{` opens a hole, but no name and `}}}}` follow it")]
     BadHole,
-    #[error("an octet that is not UTF-8")]
+    #[error("invalid UTF-8")]
     NotUtf8,
     #[error("a line of more than {LINE_LIMIT} octets")]
     LineTooLong,
@@ -262,7 +262,7 @@ fn plain_row(line: &[u8]) -> Option<(Side, &[u8])> {
     (is_plain && !text.is_empty() && !text.ends_with(b"\r")).then_some((side, text))
 }
 
-/// The pieces of a row of plain text, in the memory of an item that is not needed any more.
+/// The pieces of a row of plain text, in the memory of an item that is no longer needed.
 fn again(spare: Item, text: &[u8]) -> Vec<Piece> {
     let Item::Row(Row { mut pieces, .. }) = spare else {
         return vec![Piece::Octets(text.to_vec())];
@@ -405,7 +405,7 @@ fn pieces(line: &str, mut at: usize) -> At<(Vec<Piece>, LineEnd)> {
     Ok((pieces, end))
 }
 
-/// Reads what stands behind a backslash; returns its width in octets and the line end that it means.
+/// Reads what follows a backslash; returns its width in octets and the line end that it means.
 fn unescape(code: &str, octets: &mut Vec<u8>, at: usize) -> At<(usize, LineEnd)> {
     let bad = |width: usize| {
         let shown: String = code.chars().take(width).collect();

@@ -11,7 +11,7 @@ pub fn print(transcript: &Transcript) -> String {
     for item in &transcript.items {
         print_item(&mut out, item);
     }
-    // Only UTF-8 is ever written; a mistake here must not lose the file.
+    // Only UTF-8 is written; a bug here must not lose the file.
     String::from_utf8_lossy(&out).into_owned()
 }
 
@@ -79,7 +79,7 @@ fn start(out: &mut Vec<u8>, side: Side, after_ms: u64, is_empty: bool) -> usize 
 
 fn finish(out: &mut Vec<u8>, text: usize, end: LineEnd) {
     match end {
-        // A blank at the end of a line is lost by too many editors.
+        // Too many editors lose a blank at the end of a line.
         LineEnd::Crlf if out.len() > text && out.ends_with(b" ") => {
             out.pop();
             out.extend_from_slice(b"\\s");
@@ -125,7 +125,8 @@ fn escape_before(out: &mut Vec<u8>, octets: &[u8], next_is_hole: bool) {
     }
 }
 
-/// Whether octets stand in the file as they are. Written so that the compiler makes vector code of it.
+/// Whether octets are in the file as they are. Written so that the compiler makes vector code of
+/// it.
 fn is_plain(octets: &[u8]) -> bool {
     let mut odd = false;
     for octet in octets {
@@ -138,7 +139,8 @@ fn hex(out: &mut Vec<u8>, octet: u8) {
     out.extend_from_slice(format!("\\x{octet:02x}").as_bytes());
 }
 
-/// Characters that are not seen, or that change how others are shown: a file with them as they are could deceive its reader.
+/// Characters that are invisible or change how others are shown: unescaped, they could deceive a
+/// reader.
 fn is_invisible(c: char) -> bool {
     let selects_a_variant = matches!(c, '\u{180b}'..='\u{180f}' | '\u{e0100}'..='\u{e01ef}');
     escape::is_hidden(c) || selects_a_variant

@@ -13,7 +13,7 @@ use crate::support::terminal::Terminal;
 use crate::support::{Home, LIMIT, Peer, read, ready, serve, text};
 
 /// What is told of a transcript that failed.
-const TOLD: &str = "can't be written any more";
+const TOLD: &str = "can no longer be written";
 
 /// How a shell is to treat the signal for a file that is too large: as it is, and ignored.
 const SIGNALS: [&str; 2] = ["", "trap '' XFSZ;"];
@@ -142,7 +142,7 @@ fn a_transcript_that_is_taken_away_is_missed_at_the_end() {
     let output = home.script(&args, b"");
     assert_eq!(text(&server.join().unwrap()), "NOOP\r\nSTAT\r\n");
     let told = text(&output.stderr);
-    assert_eq!(told.matches("is not there any more").count(), 1, "{told}");
+    assert_eq!(told.matches("no longer exists").count(), 1, "{told}");
     assert_eq!(output.status.code(), Some(2));
 }
 

@@ -222,7 +222,7 @@ fn a_greeting_is_looked_at_before_anything_else() {
     for attack in ATTACKS {
         for what in ["greeting", "greeting without end"] {
             terminal.press(":close\r:open\r:why\r:state\r:nonsense\r");
-            terminal.wait_raw(mark, b"no command `:nonsense`");
+            terminal.wait_raw(mark, b"unknown command `:nonsense`");
             let raw = terminal.raw();
             cells.look(what, &[*attack], Writer::Console, &raw[mark..]);
             mark = raw.len();

@@ -40,7 +40,7 @@ fn leaf(terminal: &mut Terminal, is_whole: bool) {
         is_over = memchr::memmem::find(&terminal.raw()[mark..], b"  end ").is_some();
     }
     terminal.press("  G\x02\x02g/Zq7\rnnh");
-    terminal.see("any key goes on");
+    terminal.see("any key continues");
     let mark = terminal.raw().len();
     // The keys, which any key takes away again.
     terminal.press("xq");
@@ -190,7 +190,7 @@ fn what_is_put_in_before_the_handshake() {
     let mut terminal = console(&home, &address.to_string(), TALL);
     let mark = terminal.raw().len();
     terminal.press("stls\r:state\r:nonsense\r");
-    terminal.wait_raw(mark, b"no command `:nonsense`");
+    terminal.wait_raw(mark, b"unknown command `:nonsense`");
     let raw = terminal.raw().split_off(mark);
     cells.look("injected", ATTACKS, Writer::Console, &raw);
     cells.end("injected");

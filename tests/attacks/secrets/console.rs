@@ -92,7 +92,7 @@ fn what_is_typed_in_the_console() {
         for at_once in [false, true] {
             let from = terminal.raw().len();
             terminal.press(&format!(":close\r:open {address}\r:zzready\r"));
-            settle(&terminal, from, "no command `:zzready`");
+            settle(&terminal, from, "unknown command `:zzready`");
             let typed = lines(way, &secret);
             if at_once {
                 terminal.press(&format!("{}\r", typed.join("\r")));
@@ -115,7 +115,7 @@ fn what_is_typed_in_the_console() {
             };
             terminal.press(echo);
             terminal.press(":why\r\x10\x10\x10\x10\x10\x15:zzover\r");
-            settle(&terminal, mark, "no command `:zzover`");
+            settle(&terminal, mark, "unknown command `:zzover`");
             let raw = terminal.raw();
             search.look(way.name, "terminal", &secret, &raw[from..]);
         }

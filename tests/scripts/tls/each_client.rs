@@ -73,12 +73,12 @@ const ROWS: &[Row] = &[
             name: "pop.example.org",
             ..GOOD
         },
-        told: Some("for another name than `localhost`"),
+        told: Some("not for the name `localhost`"),
         ..FINE
     },
     Row {
         is_authority_known: false,
-        told: Some("authority that signed the certificate is not known"),
+        told: Some("does not know the authority that signed the certificate"),
         ..FINE
     },
     // RFC 7817 §3: the subject's name counts where there is no other.
@@ -95,7 +95,7 @@ const ROWS: &[Row] = &[
             is_old: true,
             ..GOOD
         },
-        told: Some("for another name than `localhost`"),
+        told: Some("not for the name `localhost`"),
         ..FINE
     },
 ];

@@ -199,7 +199,7 @@ impl Cell {
             (Check, Trouble::Silence) => want(REFUSED, &["no reply came in time"]),
             (Check, Trouble::Reset) => want(REFUSED, &["the connection was lost"]),
             (Check, _) => want(REFUSED, &["closed"]),
-            (Replay, Trouble::Silence) => want(LATE, &["a reply did not come in time"]),
+            (Replay, Trouble::Silence) => want(LATE, &["timed out waiting for a reply"]),
             (Replay, Trouble::Reset) => want(LOST, &["the connection was lost"]),
             (Replay, _) => want(REFUSED, &["exchanges differ"]),
             // A person waits as long as they like.
@@ -287,13 +287,13 @@ const EXCEPTIONS: &[(Place, Trouble, &[Client], Want)] = &{
             BeforeGreeting,
             HalfClose,
             TYPED,
-            want(LOST, &["no greeting came"]),
+            want(LOST, &["the server sent no greeting"]),
         ),
         (
             BeforeGreeting,
             HalfClose,
             CHECK,
-            want(REFUSED, &["no greeting came"]),
+            want(REFUSED, &["the server sent no greeting"]),
         ),
         // Nothing was awaited, so a person has lost nothing; a script has lines left, sent or not.
         (
@@ -404,19 +404,19 @@ const EXCEPTIONS: &[(Place, Trouble, &[Client], Want)] = &{
             Handshake,
             Reset,
             &[Downstream],
-            want(WELL, &["TLS failed: the client hung up"]),
+            want(WELL, &["TLS failed: the client closed the connection"]),
         ),
         (
             Handshake,
             HalfClose,
             &[Downstream],
-            want(WELL, &["TLS failed: the client hung up"]),
+            want(WELL, &["TLS failed: the client closed the connection"]),
         ),
         (
             Handshake,
             Silence,
             &[Downstream],
-            want(WELL, &["TLS failed: not done in time"]),
+            want(WELL, &["TLS failed: timed out"]),
         ),
         // The session is over: all that can be wrong is how it closes.
         (Quit, Reset, TYPED, want(WELL, &[])),

@@ -127,8 +127,8 @@ fn each_reason_against_a_certificate_is_told() {
         let ids = found.iter().map(|one| one.id);
         ids.filter(|id| id.starts_with("tls-")).collect::<Vec<_>>()
     };
-    let name = "the server's certificate is for another name than `a.example`";
-    let own = "the server's certificate is signed by itself";
+    let name = "the server's certificate is not for the name `a.example`";
+    let own = "the server's certificate is self-signed";
     assert_eq!(of(name), ["tls-cert-name-mismatch"]);
     assert_eq!(of(own), ["tls-cert-untrusted"]);
     let both = of(&format!("{name}; {own}"));
@@ -144,6 +144,6 @@ fn each_reason_against_a_certificate_is_told() {
         messages,
         [name, own].map(|why| format!("tls TLSv1.3 X unverified ({why}) CN=x"))
     );
-    let old = "the server's certificate has expired; the server's certificate is signed by itself";
+    let old = "the server's certificate has expired; the server's certificate is self-signed";
     assert_eq!(of(old), ["tls-cert-expired", "tls-cert-untrusted"]);
 }

@@ -42,7 +42,8 @@ impl Alternate {
         queue!(out, terminal::BeginSynchronizedUpdate, cursor::Hide)?;
         for (index, row) in rows.iter().enumerate() {
             if self.drawn.get(index) != Some(row) {
-                // The clearing comes first: behind a row that is full it would take the last character.
+                // The clearing comes first: after a row that is full it would take the last
+                // character.
                 let clear = terminal::Clear(terminal::ClearType::UntilNewLine);
                 queue!(out, cursor::MoveTo(0, number(index)), clear, Print(row))?;
             }

@@ -12,7 +12,7 @@ use crate::base::escape;
 use crate::base::plural::counted;
 use crate::modes::console::spool::SpoolProgress;
 
-/// What stands at the right of the status line while there is nothing else to say.
+/// What is at the right of the status line while there is nothing else to say.
 const HINT: &str = "q back  / search  h keys";
 
 /// One row; `margins` are the columns of the mark before it, and those for its octets. `highlight` says what its line is; there is
@@ -151,8 +151,8 @@ pub(super) fn help() -> Vec<String> {
     }
     rows.extend([
         String::new(),
-        format!("  {MARK}before a row: it goes on with the line of the row above"),
-        "  any key goes on".to_owned(),
+        format!("  {MARK}before a row: continues the line of the row above"),
+        "  any key continues".to_owned(),
     ]);
     rows
 }

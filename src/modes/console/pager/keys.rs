@@ -41,7 +41,7 @@ const fn char(c: char) -> Key {
     Plain(KeyCode::Char(c))
 }
 
-/// All keys. Those of less, vi and mutt are there together: whoever comes knows one of them.
+/// All keys. Those of less, vi and mutt all work: most people know one of them.
 pub(super) const KEYS: &[Binding] = &[
     Binding {
         keys: &[char(' '), char('f'), Plain(KeyCode::PageDown), Control('f')],
@@ -87,22 +87,22 @@ pub(super) const KEYS: &[Binding] = &[
     Binding {
         keys: &[char('G'), Plain(KeyCode::End), char('>')],
         action: KeyAction::Bottom,
-        help: "to the end; while more is coming, stay there",
+        help: "to the end; follow while more arrives",
     },
     Binding {
         keys: &[char('/')],
         action: KeyAction::Search,
-        help: "search; small letters find capitals too; \\xe9 works",
+        help: "search; lower case also finds capitals; \\xe9 works",
     },
     Binding {
         keys: &[char('n')],
         action: KeyAction::Next,
-        help: "the next match, from the top again behind the last",
+        help: "next match; after the last, from the top",
     },
     Binding {
         keys: &[char('N')],
         action: KeyAction::Previous,
-        help: "the match before",
+        help: "previous match",
     },
     Binding {
         keys: &[Plain(KeyCode::Esc)],
@@ -117,17 +117,17 @@ pub(super) const KEYS: &[Binding] = &[
     Binding {
         keys: &[Control('l'), char('r')],
         action: KeyAction::Redraw,
-        help: "draw the screen again",
+        help: "redraw the screen",
     },
     Binding {
         keys: &[Control('z')],
         action: KeyAction::Suspend,
-        help: "stop, until the shell's fg",
+        help: "suspend, until the shell's fg",
     },
     Binding {
         keys: &[char('q'), char('Q'), Control('c')],
         action: KeyAction::Leave,
-        help: "back to the prompt; what still comes is recorded",
+        help: "back to the prompt; the rest is still recorded",
     },
 ];
 

@@ -7,7 +7,7 @@ use std::ops::Range;
 use crate::base::escape;
 use crate::modes::console::spool::{SearchTerm, Spool, SpoolLine};
 
-/// What stands before a row that goes on with the line of the row above it.
+/// What comes before a row that continues with the line of the row above it.
 pub(super) const MARK: &str = "↳ ";
 
 /// The columns of [`MARK`].
@@ -38,7 +38,7 @@ pub(super) struct ScreenRows<'a> {
 }
 
 impl ScreenRows<'_> {
-    /// The columns that stand before a row, and those that are left for its octets.
+    /// The columns that come before a row, and those that are left for its octets.
     pub(super) fn margins(&self, is_continuation: bool) -> (usize, usize) {
         // On a screen that is no wider than this the mark would take too much of it.
         let indent = if is_continuation && self.columns >= 8 * INDENT {

@@ -26,7 +26,8 @@ pub struct SpoolLine {
 }
 
 impl SpoolLine {
-    /// The octets as they are to be shown: a bare LF is no line end of POP3 (RFC 1939 §3), so it stays.
+    /// The octets as they are to be shown: a bare LF is not a line end of POP3 (RFC 1939 §3), so it
+    /// stays.
     pub(crate) fn into_shown(mut self) -> Vec<u8> {
         if self.end == LineEnd::Lf {
             self.octets.push(b'\n');
@@ -44,7 +45,7 @@ pub struct LineStart {
     pub line: u64,
     /// The lines before it, long lines counted once.
     pub(crate) whole: u64,
-    /// It goes on with the line before, which was cut.
+    /// It continues with the line before, which was cut.
     pub(crate) is_continuation: bool,
 }
 
@@ -63,7 +64,7 @@ impl LineStart {
 
 /// The octets of the line at the start of `octets`, its end included; None when that depends on what comes next.
 ///
-/// This alone decides where lines end, from the octets of the line and the two behind it.
+/// This alone decides where lines end, from the octets of the line and the two after it.
 fn cut(octets: &[u8]) -> Option<usize> {
     let seen = octets.get(..ENOUGH).unwrap_or(octets);
     if let Some(lf) = memchr::memchr(b'\n', seen) {
@@ -94,7 +95,7 @@ pub(super) struct Cutter {
 }
 
 impl Cutter {
-    /// Takes the next octets; tells of the start of each line behind one that has ended.
+    /// Takes the next octets; reports the start of each line after one that has ended.
     pub(super) fn feed(&mut self, octets: &[u8], mut emit: impl FnMut(LineStart)) {
         let mut rest = octets;
         while !self.unended.is_empty() {
@@ -178,12 +179,12 @@ impl LineIndex {
         self.starts.len()
     }
 
-    /// The last start remembered that is not behind line `line`.
+    /// The last start remembered that is not after line `line`.
     pub(super) fn before_line(&self, line: u64) -> LineStart {
         self.last(|start| start.line <= line)
     }
 
-    /// The last start remembered that is not behind `offset`.
+    /// The last start remembered that is not after `offset`.
     pub(super) fn before_offset(&self, offset: u64) -> LineStart {
         self.last(|start| start.offset <= offset)
     }
@@ -246,13 +247,13 @@ impl<'a> Lines<'a> {
         Ok(self.advance()?.is_some())
     }
 
-    /// Passes over the next line, and tells where it is in the block.
+    /// Passes over the next line, and reports where it is in the block.
     fn advance(&mut self) -> io::Result<Option<Range<usize>>> {
         if self.block.len() - self.at < ENOUGH {
             self.fill()?;
         }
         let line = self.block.get(self.at..).unwrap_or_default();
-        // At the end of what is there, a line that has not ended is one all the same.
+        // At the end of what is there, a line that has not ended is one anyway.
         let line = line.get(..cut(line).unwrap_or(line.len())).unwrap_or(line);
         if line.is_empty() {
             return Ok(None);

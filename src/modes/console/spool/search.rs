@@ -87,7 +87,8 @@ impl SearchTerm {
     }
 }
 
-/// Looks for a match that starts at `from` or behind it (down), or before it (up), in the octets before `end`.
+/// Looks for a match that starts at `from` or after it (down), or before it (up), in the octets
+/// before `end`.
 ///
 /// `read` fills a buffer with what is at an offset. Memory: two blocks at most, or two needles.
 pub(super) fn find(
@@ -132,7 +133,8 @@ pub(super) fn find(
     }
 }
 
-/// The last match. The crate's own search from behind is slow; here only the block with the match is searched often.
+/// The last match. The crate's own reverse search is slow; here only the block with the match is
+/// searched often.
 fn last_match(finder: &memmem::Finder<'_>, octets: &[u8]) -> Option<usize> {
     let mut last = None;
     let mut from = 0;

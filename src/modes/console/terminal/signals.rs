@@ -1,4 +1,4 @@
-//! While the terminal is ours, a signal that ends or stops the program gives it back first as it was.
+//! While the terminal is ours, a signal that ends or stops the program restores it first.
 
 use std::fs::File;
 use std::os::fd::AsFd;
@@ -21,10 +21,10 @@ static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
 /// Held while the modes of the terminal are changed.
 static MODES: Mutex<()> = Mutex::new(());
 
-/// Shows again what the shell has written over, once the program goes on.
+/// Shows again what the shell has written over, once the program continues.
 static ON_RETURN: Mutex<Option<Box<dyn Fn() + Send>>> = Mutex::new(None);
 
-/// The signal to stop is ours: whoever sent it stops the program as well.
+/// The signal to stop is ours: its sender means the program too.
 static IS_OURS: AtomicBool = AtomicBool::new(false);
 
 /// Another program, such as `$PAGER`, has the terminal and looks after it.
@@ -57,10 +57,11 @@ pub(crate) fn watch() {
 
 /// Ends the program with this exit code. Every row is in the file already.
 fn leave(code: i32) -> ! {
-    // For good: whoever else wants to change the terminal waits for the end.
+    // For good: anything else that wants to change the terminal waits for the end.
     let _held = changing();
     pager::restore();
-    // The library that edits lines does not ask. What it would change from now on is no terminal.
+    // The library that edits lines does not ask. What it would change from now on is not a
+    // terminal.
     let terminal = dup(stdin());
     if let Ok(nothing) = File::open("/dev/null") {
         let _ = dup2_stdin(nothing);
@@ -80,7 +81,8 @@ pub(crate) fn on_return(show: impl Fn() + Send + 'static) {
     *ON_RETURN.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(show));
 }
 
-/// Ctrl-Z was pressed: stops the program, with those that run beside it in a pipeline, until the shell lets it go on.
+/// Ctrl-Z was pressed: stops the program, with those that run beside it in a pipeline, until the
+/// shell lets it continue.
 pub(crate) fn suspend() {
     IS_OURS.store(true, Ordering::SeqCst);
     if kill_current_process_group(Signal::TSTP).is_err() {
@@ -96,8 +98,8 @@ pub(crate) fn lent<T>(run: impl FnOnce() -> T) -> T {
     result
 }
 
-/// Stops here. SIGTTIN has no other use in this program, so that the system does with it what it does by default: where no shell is
-/// there that could let us go on, nothing.
+/// Stops here. SIGTTIN has no other use in this program, so that the system does with it what it
+/// does by default: where no shell is there that could let us continue, nothing.
 fn stop() {
     if IS_LENT.load(Ordering::SeqCst) {
         let _ = raise(SIGTTIN);
@@ -120,7 +122,7 @@ fn stop() {
     if was_paging {
         pager::take_back();
     }
-    // The window may be another size, and the pager draws anew.
+    // The window may have a different size, and the pager draws again.
     let _ = raise(SIGWINCH);
 }
 

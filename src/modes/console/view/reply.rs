@@ -66,7 +66,7 @@ impl Shown {
 pub(crate) enum Mode {
     #[default]
     Screen,
-    /// It does not fit: whoever reads the keyboard is to open the pager.
+    /// It does not fit: the reader of the keyboard is to open the pager.
     WantsPager,
     Paged,
     /// It is recorded and counted, not shown.

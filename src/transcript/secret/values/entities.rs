@@ -1,6 +1,6 @@
 //! Character references of HTML (`&amp;`, `&#38;`, `&#x26;`), undone.
 
-/// The names that web front ends write for what may not stand in HTML.
+/// The names that web front ends write for characters that may not appear in HTML.
 const NAMES: [(&[u8], u8); 5] = [
     (b"amp", b'&'),
     (b"lt", b'<'),
@@ -12,7 +12,8 @@ const NAMES: [(&[u8], u8); 5] = [
 /// The longest reference between `&` and `;`, as in `#x10ffff`, with some zeros before.
 const LONGEST: usize = 12;
 
-/// Octets without references, and where each of them stands in `octets`; one place more says where they end.
+/// Octets without references, and where each of them is in `octets`; one place more says where they
+/// end.
 pub(super) fn decode(octets: &[u8]) -> (Vec<u8>, Vec<usize>) {
     let mut decoded = Vec::with_capacity(octets.len());
     let mut places = Vec::with_capacity(octets.len() + 1);
@@ -45,7 +46,8 @@ pub(super) fn cut(octets: &[u8]) -> usize {
     }
 }
 
-/// What a reference stands for, as UTF-8 filled up with zeros, and its length with `&` and `;`; `text` comes after the `&`.
+/// What a reference represents, as UTF-8 filled up with zeros, and its length with `&` and `;`;
+/// `text` comes after the `&`.
 fn reference(text: &[u8]) -> Option<([u8; 4], usize)> {
     let end = text
         .iter()

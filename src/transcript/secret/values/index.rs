@@ -14,8 +14,8 @@ const STALE_MAX: usize = 1024;
 
 /// The texts that are looked for: the number of their value, and which of its needles it is.
 ///
-/// An automaton of all texts would have to be built again for each secret that is learnt. Here a text is added and taken out at
-/// once, and nearly all octets are passed over by one look at the filter.
+/// An automaton of all texts would be rebuilt for each new secret. Here a text is added and taken
+/// out at once, and nearly all octets are passed over by one look at the filter.
 #[derive(Default)]
 pub(super) struct ValueIndex {
     filter: Vec<u64>,

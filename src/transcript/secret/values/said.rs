@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 /// Words before a password, in lower case.
 const PASSWORDS: &[&[u8]] = &[b"pass", b"passwd", b"password", b"passphrase", b"pwd"];
 
-/// What may stand between such a word and the password.
+/// What may come between such a word and the password.
 const SIGNS: &[u8] = b" \t:=\"'`<([{";
 
 /// Base64 that was cut out of a text, or has no padding.
@@ -54,7 +54,7 @@ fn ends_with_word(text: &[u8], word: &[u8]) -> bool {
     before.is_some_and(|before| before.last().is_none_or(|octet| !is_letter(octet)))
 }
 
-/// Whether a word ends before `behind`: it does not go on as a name or an address would.
+/// Whether a word ends before `behind`: it does not continue as a name or an address would.
 pub(super) fn is_word_end(behind: &[u8]) -> bool {
     let marks = behind.iter().take_while(|octet| b"._%+-=".contains(octet));
     match behind.get(marks.count()) {
@@ -76,7 +76,8 @@ pub(super) fn word_around(octets: &[u8], place: Range<usize>) -> Range<usize> {
     start..place.end + behind.iter().take_while(is_word).count()
 }
 
-/// What base64 says, with padding or without, in either alphabet (RFC 4648 §4, §5); None when it is none.
+/// What base64 says, with padding or without, in either alphabet (RFC 4648 §4, §5); None if it is
+/// not base64.
 pub(in crate::transcript::secret) fn decode(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let digit = |octet: &u8| match octet {
         b'-' => b'+',
@@ -97,7 +98,7 @@ pub(super) fn decoded(
     let digits = octets.get(start..run.end)?;
     let padding = digits.iter().rev().take_while(|octet| **octet == b'=');
     let digits = digits.get(..digits.len() - padding.count())?;
-    // One digit of a group is no octet.
+    // One digit of a group is not an octet.
     let whole = digits.len() - usize::from(digits.len() % 4 == 1);
     decode(digits.get(..whole)?)
 }

@@ -1,4 +1,4 @@
-//! One secret: every form in which it is looked for, and where it stands in a text.
+//! One secret: every form in which it is looked for, and where it is in a text.
 
 use std::ops::Range;
 
@@ -9,8 +9,8 @@ use zeroize::Zeroizing;
 use super::said::{decoded, is_password_next, is_word_end};
 use super::{SearchedText, VALUE_MAX, VALUE_MIN};
 
-/// A text that has so many octets of a long secret is that secret, as far as it goes on so. A file made to be slow could have the
-/// start of many secrets at each octet.
+/// A text that has this many octets of a long secret is that secret, as far as they agree. A file
+/// made to be slow could have the start of many secrets at each octet.
 const SURE: usize = 256;
 
 /// A secret of letters only, shorter than this, is also a part of ordinary words. A hole there would say what the secret is.
@@ -85,7 +85,7 @@ impl Value {
         }
     }
 
-    /// Where the secret stands, if the needle is at `at`; of base64 the whole run of digits.
+    /// Where the secret is, if the needle is at `at`; of base64 the whole run of digits.
     pub(super) fn place(
         &self,
         needle: usize,
@@ -181,7 +181,8 @@ fn run(octets: &[u8], at: usize) -> usize {
     end.unwrap_or(rest.len())
 }
 
-/// What the base64 of any text with `secret` in it has in common, for the three places at which `secret` can stand in a group.
+/// What the base64 of any text with `secret` in it has in common, for the three places that
+/// `secret` can have in a group.
 fn cores(secret: &[u8]) -> Vec<Needle> {
     let mut cores = Vec::new();
     for shift in 0..3 {

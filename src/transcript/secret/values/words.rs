@@ -1,4 +1,5 @@
-//! The words of the protocol. A hole in their place would say what the secret is, and the exchange could not be read any more.
+//! The words of the protocol. A hole in their place would say what the secret is, and the exchange
+//! could no longer be read.
 
 use std::ops::Range;
 
