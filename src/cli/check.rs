@@ -28,7 +28,7 @@ use crate::modes::report::findings::{Format, Judged};
 use crate::net::password::{self, PasswordError};
 use crate::net::target;
 
-/// What stands under the help.
+/// The text after the options in the help.
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   poptalk check mail.example.org           without a login

@@ -20,7 +20,7 @@ use crate::net::target;
 use crate::net::tls::{TlsSettings, read_ca};
 use crate::net::upstream_proxy::{self, Proxy, ProxyError};
 
-/// What stands under the help.
+/// The text after the options in the help.
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   poptalk mail.example.org                  type at port 110

@@ -21,7 +21,7 @@ use crate::reading::import::{
 };
 use crate::transcript::file;
 
-/// What stands under the help.
+/// The text after the options in the help.
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   poptalk import auto openssl.txt -o session.pop3
@@ -73,7 +73,7 @@ fn format_help() -> String {
     )
 }
 
-/// The format, where it was told.
+/// The format, where it was given.
 #[derive(Debug, Clone, Copy)]
 struct Chosen(Option<Format>);
 

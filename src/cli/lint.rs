@@ -16,7 +16,7 @@ use crate::base::style::{ColorChoice, Style};
 use crate::modes::report::findings::{self, Format, Judged};
 use crate::transcript::text::Reader;
 
-/// What stands under the help.
+/// The text after the options in the help.
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   poptalk lint recording.pop3

@@ -9,7 +9,7 @@ use crate::base::plural::counted;
 use crate::modes::plan::{Plan, SessionArgs};
 use crate::modes::serve::{ServeOptions, Server};
 
-/// What stands under the help.
+/// The text after the options in the help.
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   poptalk practice                  nothing else is needed

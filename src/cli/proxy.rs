@@ -20,7 +20,7 @@ use crate::net::target;
 use crate::net::tls;
 use crate::transcript::file::Destination;
 
-/// What stands under the help.
+/// The text after the options in the help.
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   poptalk proxy mail.example.org --listen 127.0.0.1:1110

@@ -33,7 +33,7 @@ use crate::net::target::{self, Target};
 use crate::net::tls::TlsSettings;
 use crate::servers::Account;
 
-/// What stands under the help.
+/// The text after the options in the help.
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   poptalk replay recording.pop3           on the server that it names

@@ -26,7 +26,7 @@ use crate::servers::{Account, Maildrop, StoreFailure};
 use crate::transcript::file::Destination;
 use crate::transcript::text::{self, ParseError};
 
-/// What stands under the help.
+/// The text after the options in the help.
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   poptalk serve --listen 127.0.0.1:1110  the practice maildrop

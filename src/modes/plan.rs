@@ -315,7 +315,7 @@ pub(crate) fn log_elsewhere(
 }
 
 /// Downgrades `exit` if the transcript failed or is gone: a failure where everything else was well.
-/// `tell` receives what is new: that the file is gone, which the system does not report to a
+/// `tell` receives the news: that the file is gone, which the system does not report to a
 /// writer.
 pub(crate) fn kept(
     exit: Exit,

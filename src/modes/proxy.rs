@@ -348,7 +348,7 @@ fn ready(socket: &mut TcpStream) -> io::Result<(Poll, Waker)> {
     Ok((poll, waker))
 }
 
-/// Holds a connection to its end, and tells what happened.
+/// Holds a connection to its end, and reports what happened.
 fn run(
     shared: &ProxyShared,
     socket: TcpStream,

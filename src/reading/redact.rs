@@ -25,7 +25,7 @@ pub(crate) struct Options {
     pub(crate) has_names: bool,
     /// Message data is searched for secrets; live recording does not do so, and searches other data.
     pub(crate) is_searching_data: bool,
-    /// The file's head tells what was taken out.
+    /// The file's head says what was taken out.
     pub(crate) is_told: bool,
 }
 
@@ -43,7 +43,7 @@ pub(crate) struct Redactor {
     line_len: usize,
     /// The times of rows that were left out.
     lost_ms: u64,
-    /// Data was left out, and what came behind it was not the server's: the terminator was left out as well.
+    /// Data was left out, and what came after it was not the server's: the terminator was left out as well.
     is_in_hole: bool,
     head: HeadState,
     has_begun: bool,
@@ -53,7 +53,7 @@ pub(crate) struct Redactor {
 enum HeadState {
     Start,
     Open,
-    /// In the head, `redacted` was told; or there is nothing to tell.
+    /// The head has its `redacted`, or needs none.
     Told,
     Done,
 }
@@ -81,7 +81,7 @@ impl Redactor {
         &self.tracker
     }
 
-    /// Takes one item; appends what can be told of it to `out`.
+    /// Takes one item; appends what is certain of it to `out`.
     pub(crate) fn item(&mut self, item: Item, out: &mut Vec<u8>) {
         self.tell_head(&item, out);
         match item {
@@ -153,7 +153,7 @@ impl Redactor {
             let text = self.free_text(&text);
             return text::print_item(out, &Item::Head { name, text });
         }
-        // `secrets: kept in clear` is true no more; `redacted` is told once.
+        // `secrets: kept in clear` is no longer true, and `redacted` is written once.
         if name == HEAD && self.head != HeadState::Told {
             let before: Vec<&str> = text.split(", ").collect();
             self.print_head(&before, out);
@@ -175,7 +175,7 @@ impl Redactor {
         let bodies = match self.options.bodies {
             Bodies::Keep => None,
             Bodies::Elide { lines: 0 } => Some("message data".to_owned()),
-            Bodies::Elide { lines } => Some(format!("message data behind line {lines}")),
+            Bodies::Elide { lines } => Some(format!("message data after line {lines}")),
         };
         let names = self.options.has_names.then(|| "names".to_owned());
         let mut said: Vec<String> = before.iter().map(|word| (*word).to_owned()).collect();
@@ -402,9 +402,9 @@ impl Redactor {
 
 enum LineFate {
     Stays(Vec<Piece>),
-    /// A hole stands for it, and for those behind it.
+    /// A hole takes its place, and that of the rows after it.
     Cut,
-    /// The hole before it stands for it.
+    /// The hole before it takes its place, too.
     Gone,
 }
 

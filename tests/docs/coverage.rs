@@ -222,9 +222,7 @@ const OTHERS: &[(&str, Coverage)] = &[
     ),
     (
         "cleartext-refusal-leaks",
-        Coverage::Not(
-            "the right password would have to be sent in clear to a server that refuses that",
-        ),
+        Coverage::Not("it takes the right password, unencrypted, to a server that refuses that"),
     ),
     (
         "dele-ignored",
@@ -260,7 +258,7 @@ const OTHERS: &[(&str, Coverage)] = &[
     ("uidl-comes-back", Coverage::Across),
     (
         "uidl-reused",
-        Coverage::Not("a message would have to be deleted and another one be delivered"),
+        Coverage::Not("a message must be deleted and a new one delivered"),
     ),
     ("user-enumeration-timing", Coverage::Across),
     (

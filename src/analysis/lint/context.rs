@@ -1,4 +1,4 @@
-//! What is known of a session so far: what rules look at besides the line or exchange that they judge.
+//! What is known of a session so far: what rules look at in addition to the line or exchange that they judge.
 
 mod exchange;
 
@@ -27,7 +27,7 @@ const CAPABILITIES_MAX: usize = 256;
 /// More lines than a client asks TOP for, except to try the server.
 pub(crate) const HUGE_LINES: u64 = 99_999_999;
 
-/// So many refusals may make a server close; the strictest that was seen closes at the fifth.
+/// That many refusals may make a server close; the strictest that was seen closes at the fifth.
 const ERRORS_MIN: u64 = 3;
 
 const NAMES_MAX: usize = 64;
@@ -65,7 +65,7 @@ pub(crate) struct Context {
 const NAMED_MAX: u64 = 1000;
 
 impl<'a> LineSeen<'a> {
-    /// The name of a capability, as long as the list is one that people read: a list without end must not take for ever to judge.
+    /// The name of a capability, as long as the list is one that people read: a list without end must not take unlimited time to judge.
     pub(crate) fn named_capability(&self, known: &Context) -> Option<&'a str> {
         self.capability()
             .filter(|_| known.listing.lines < NAMED_MAX)
@@ -239,7 +239,7 @@ impl Context {
         })
     }
 
-    /// Whether this line, which stands where a status line would, is rather one of a message that is out of step with its command.
+    /// Whether this line, in the place of a status line, is rather one of a message that is out of step with its command.
     pub(crate) fn is_data(&self, heard: &LineSeen<'_>) -> bool {
         let is_stray = match heard.role {
             LineRole::Status => self.recording.is_out_of_step,

@@ -201,19 +201,20 @@ pub(crate) enum Unsolicited {
     WithGreeting,
     /// It came inside TLS before the first command there.
     SecondGreeting,
-    /// The same, where the client had sent a command behind STLS in clear.
+    /// The same, where the client had sent an unencrypted command after STLS.
     Smuggled,
     BehindQuit,
     /// `-ERR` after half a minute and more without a command.
     Autologout,
-    /// It came behind a single-line reply to LIST or UIDL with a number.
+    /// It came after a single-line reply to LIST or UIDL with a number.
     ListingOfSingle,
-    /// A line that is no status line, behind `-ERR`.
+    /// A line that is not a status line, after `-ERR`.
     BehindError,
-    /// `-ERR` behind a reply: the last words of a server that hangs up, or one more status line, as what follows tells.
+    /// `-ERR` after a reply: the last words of a server that hangs up, or one more status line, as
+    /// what follows shows.
     Parting,
-    /// It came behind a reply without status indicator, or behind a command that nobody waited for any more: which reply it belongs
-    /// to is not known.
+    /// It came after a reply without status indicator, or after a command whose reply was no longer
+    /// awaited: which reply it belongs to is not known.
     OutOfStep,
     StatusTwice,
     BehindMessage,
@@ -254,7 +255,7 @@ impl Last {
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct MessageFacts {
-    /// Its size as LIST told it, in octets.
+    /// Its size according to LIST, in octets.
     pub(crate) size: Option<u64>,
     pub(crate) unique_id: Option<u64>,
     pub(crate) retrieved: Option<Fetched>,
@@ -268,7 +269,7 @@ pub(crate) struct MessageFacts {
 pub(crate) struct Fetched {
     /// Octets without stuffing.
     pub(crate) octets: u64,
-    /// Lines behind the header.
+    /// Lines after the header.
     pub(crate) body_lines: u64,
     /// Lines that start with three dots on the wire.
     pub(crate) twice_stuffed: u64,

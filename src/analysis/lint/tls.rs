@@ -281,7 +281,7 @@ fn is_plain(event: &EventAt) -> bool {
     [
         "something else",
         "without TLS",
-        "in clear",
+        " clear",
         "POP3 without",
         "wrong version number",
         "unexpected TLS packet",

@@ -126,7 +126,7 @@ impl Certificate {
         })
     }
 
-    /// What is wrong with the certificate itself, whoever signed it: its dates, and its names for this host.
+    /// What is wrong with the certificate itself, regardless of its issuer: its dates, and its names for this host.
     pub(crate) fn own_fault(&self, host: &str, now: SystemTime) -> Option<String> {
         if now < self.valid.0 {
             Some(format!(

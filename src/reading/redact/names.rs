@@ -7,14 +7,14 @@ use crate::transcript::Piece;
 /// How many names are remembered; those that come later are all `user-0`.
 const NAMES_MAX: usize = 10_000;
 
-/// A name shorter than this many octets is replaced only where it stands as a name.
+/// A name shorter than this many octets is replaced only where it is used as a name.
 const VALUE_MIN: usize = 3;
 
 #[derive(Debug, Default)]
 pub(super) struct Names {
     /// Those that stood in a line, in order.
     shown: Vec<Vec<u8>>,
-    /// Those that a response carried. They get a number when they stand in a line: what was redacted before has no others.
+    /// Those that a response carried. They get a number when they appear in a line: what was redacted before has no others.
     carried: Vec<Vec<u8>>,
 }
 
@@ -83,7 +83,7 @@ impl Names {
             rest = behind;
             replaced.extend_from_slice(gap);
             let is_timestamp = gap.ends_with(b"<") && role == Role::Greeting;
-            // A full stop behind a name belongs to the sentence.
+            // A full stop after a name belongs to the sentence.
             let core = word
                 .iter()
                 .rposition(|octet| !b".-".contains(octet))
@@ -117,7 +117,7 @@ impl Names {
     }
 }
 
-/// Where the name of a command stands in its line.
+/// The place of the name in the line of a command.
 fn name_place(line: &[u8]) -> Option<(usize, usize)> {
     let row = Command::of_line(line)?;
     let index = row
@@ -142,7 +142,7 @@ fn is_word(octet: &u8) -> bool {
     octet.is_ascii_alphanumeric() || !octet.is_ascii() || b"._%+-=@".contains(octet)
 }
 
-/// Whether a name was replaced already: it counts as the name that it stands for.
+/// Whether a name was replaced already: it counts as the name that it replaced.
 pub(super) fn is_pseudonym(word: &[u8]) -> bool {
     word.strip_prefix(b"user-")
         .is_some_and(|number| !number.is_empty() && number.iter().all(u8::is_ascii_digit))

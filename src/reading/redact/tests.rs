@@ -46,7 +46,7 @@ S: +OK {{response}}, {{secret}}\nC: RETR 1\nS: +OK\nS: your password is {{respon
 #[test]
 fn bodies_become_holes_with_their_counts() {
     let before = "S: +OK\nC: RETR 1\nS: +OK\nS@1: a\nS@2: ..b\nS@3:\nS@4: .\nC: LIST\nS: +OK\nS: 1 3\nS: .\nC: TOP 1 0\nS: +OK\nS: a\n* closed by server\n";
-    let after = "#!pop3 1\nredacted: secrets, message data behind line 1, names\n\nS: +OK\nC: RETR 1\nS: +OK\nS@1: a\nS@2: {{...}}\n\
+    let after = "#!pop3 1\nredacted: secrets, message data after line 1, names\n\nS: +OK\nC: RETR 1\nS: +OK\nS@1: a\nS@2: {{...}}\n\
 # cut: 2 lines, 7 octets, 6 without the stuffing dots\nS@7: .\nC: LIST\nS: +OK\nS: 1 3\nS: .\nC: TOP 1 0\nS: +OK\nS: a\n* closed by server\n";
     assert_eq!(redacted(before.as_bytes(), ALL), after);
     assert_eq!(redacted(after.as_bytes(), ALL), after);

@@ -84,7 +84,7 @@ impl SideStream {
     }
 }
 
-/// The pieces of octets in which holes stand at these offsets.
+/// The pieces of octets with holes at these offsets.
 pub(in crate::reading) fn pieces(
     octets: &[u8],
     holes: Vec<(usize, Hole)>,

@@ -79,7 +79,7 @@ impl<R: BufRead> Reader<R> {
     /// octets, line ends included; returns how many there were. It takes only what is buffered, and stops before anything else.
     pub(crate) fn read_run(&mut self, octets: &mut Vec<u8>) -> usize {
         let Ok(buffer) = self.input.fill_buf() else {
-            return 0; // reading the next item tells why
+            return 0; // reading the next item gives the reason
         };
         let (before, mut rows, mut used) = (octets.len(), 0, 0);
         let mut rest = buffer;

@@ -54,7 +54,7 @@ fn ends_with_word(text: &[u8], word: &[u8]) -> bool {
     before.is_some_and(|before| before.last().is_none_or(|octet| !is_letter(octet)))
 }
 
-/// Whether a word ends before `behind`: it does not continue as a name or an address would.
+/// Whether a word ends before this text: it does not continue as a name or an address would.
 pub(super) fn is_word_end(behind: &[u8]) -> bool {
     let marks = behind.iter().take_while(|octet| b"._%+-=".contains(octet));
     match behind.get(marks.count()) {
