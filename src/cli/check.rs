@@ -229,22 +229,17 @@ fn timed(count: u8) -> Vec<&'static Probe> {
     all.into_iter().map(|(_, probe)| probe).collect()
 }
 
-/// What came of all probes.
 #[derive(Default)]
 struct CheckRun {
     sessions: Sessions,
     judged: Vec<Judged>,
     /// Each rule that found something, once, with the probe in which it did first.
     findings: Vec<(&'static str, Finding)>,
-    /// Why the server can't be asked anything.
     exit: Option<Exit>,
     /// Not everything could be judged: the exit code, unless something was found.
     gap: Option<Exit>,
-    /// Why the login did not come about.
     no_login: Option<String>,
-    /// The maildrop has no message.
     is_empty: bool,
-    /// Why the last probe could not be played.
     failure: String,
 }
 

@@ -29,10 +29,8 @@ Examples:
   poptalk -c capa -c quit mail.example.org  two commands, then leave
   poptalk mail.example.org < lines.txt      a script";
 
-/// How long DNS may take for each question.
 const LOOK_UP_WAIT: Duration = Duration::from_secs(15);
 
-/// A port that is given as a word of its own.
 fn port(text: &str) -> Result<u16, String> {
     let port = text.parse().ok().filter(|port| *port > 0);
     port.ok_or_else(|| {
@@ -73,7 +71,6 @@ pub(crate) struct ConnectArgs {
 }
 
 impl ConnectArgs {
-    /// The server, as typed.
     #[must_use]
     pub(crate) fn host(&self) -> Option<&str> {
         self.host.as_deref()
@@ -144,14 +141,11 @@ fn seek(args: &ConnectArgs, proxy: Option<&Proxy>) -> Result<Option<DomainServer
     }))
 }
 
-/// Whether a person types the lines.
 fn is_for_person(args: &SessionArgs) -> bool {
     args.lines.is_empty() && std::io::stdin().is_terminal()
 }
 
 /// Holds a session: with a person at a terminal, or with a script.
-///
-/// Errors: the file of `--ca` is not usable.
 pub(crate) fn hold(plan: Plan) -> Result<Exit, Error> {
     if let Some(path) = &plan.tls.ca {
         read_ca(path).map_err(|error| Error::from(error).with_exit(Exit::Usage))?;

@@ -166,12 +166,10 @@ fn unknown(source: &Source<'_>) -> Error {
     Error::usage(what).with_hint(hint)
 }
 
-/// Why a file can't be imported, for people.
 fn failure(problem: Problem) -> Error {
     Error::usage(problem.to_string()).with_hint(problem.hint)
 }
 
-/// A file's name for errors.
 fn name(path: &Path) -> String {
     if path == Path::new("-") {
         "standard input".to_owned()

@@ -24,7 +24,6 @@ use crate::net::listener::MOST_CONNECTIONS;
 use crate::net::server_certificate::ServerCertificate;
 use crate::servers::fault::{self, Fault};
 
-/// How soon an interrupt is noticed.
 pub(super) const POLL_EVERY: Duration = Duration::from_millis(100);
 
 /// How long after an interrupt the same line may wait for a reader.
@@ -156,7 +155,6 @@ fn connections(text: &str) -> Result<usize, &'static str> {
     }
 }
 
-/// The file of an option.
 pub(super) fn read(option: &str, path: &Path) -> Result<Vec<u8>, Error> {
     std::fs::read(path).map_err(|error| {
         Error::about(format_args!("{option} {}", path.display()), &error)

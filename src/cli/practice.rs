@@ -31,8 +31,6 @@ pub(crate) struct PracticeArgs {
 }
 
 /// Starts the server and holds the session.
-///
-/// Errors: there is no server.
 pub(crate) fn run(args: PracticeArgs) -> Result<Exit, Error> {
     let options = ServeOptions {
         faults: args.faults.chosen,

@@ -144,10 +144,8 @@ fn factor(text: &str) -> Result<f64, &'static str> {
     }
 }
 
-/// What came of one file.
 struct Done {
     exit: Exit,
-    /// What is to be printed for it.
     text: Vec<u8>,
     judged: Option<Judged>,
     is_alike: bool,
@@ -228,7 +226,6 @@ fn print(args: &ReplayArgs, done: &[Done]) -> Exit {
     say::written(&result, worst.unwrap_or(Exit::Well))
 }
 
-/// A file that is to be played.
 struct Job<'a> {
     file: &'a Path,
     /// Of a recording of the proxy, what passed between it and the server.
@@ -237,20 +234,17 @@ struct Job<'a> {
 }
 
 impl<'a> Job<'a> {
-    /// Errors: it can't be read.
     fn new(file: &'a Path) -> Result<Self, ReplayError> {
         let leg = replay::server_leg(file)?;
         let preview = Preview::of(leg.as_ref().map_or(file, NamedTempFile::path))?;
         Ok(Self { file, leg, preview })
     }
 
-    /// What is played.
     fn path(&self) -> &Path {
         self.leg.as_ref().map_or(self.file, NamedTempFile::path)
     }
 }
 
-/// Plays one file and compares.
 fn one(args: &ReplayArgs, job: &Job<'_>, bar: &ProgressBar) -> Done {
     let preview = &job.preview;
     let before = bar.position();
@@ -346,7 +340,6 @@ fn play(args: &ReplayArgs, job: &Job<'_>, progress: &mut dyn FnMut(u64)) -> Resu
     Ok(replay::play(job.path(), &plan, &options, progress)?)
 }
 
-/// Starts a practice server of the replay's own.
 fn practice(is_tls: bool, settings: &mut TlsSettings) -> Result<(Server, Target), Error> {
     let server = Server::start(ServeOptions::practice(is_tls), |_| {})?;
     settings.own_pem = server.tls_settings().own_pem;
@@ -395,8 +388,6 @@ fn judge(args: &ReplayArgs, job: &Job<'_>, played: &Played) -> Done {
 }
 
 /// Compares the new transcript with the recording, and says how the replay ended.
-///
-/// Errors: one of them can't be read.
 fn compare(
     args: &ReplayArgs,
     job: &Job<'_>,
@@ -477,7 +468,6 @@ fn differences(
     Ok(summary)
 }
 
-/// The comparison in words.
 fn verdict(played: &Played, summary: &DiffSummary) -> String {
     match (&played.departure, summary.different) {
         (Some(departure), _) => format!(

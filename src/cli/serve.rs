@@ -201,7 +201,6 @@ pub(crate) fn run(args: ServeArgs) -> Result<Exit, Error> {
     Ok(listen_args::emit(server, &what, &events, &is_interrupted))
 }
 
-/// The messages of a mailbox.
 fn mailbox(path: &Path, may_delete: bool) -> Result<Maildrop, Error> {
     let failed = |why: &str| Error::usage(format!("--mailbox {}: {why}", path.display()));
     let mailbox = Mailbox::open(path, may_delete).map_err(|why| {
@@ -212,7 +211,6 @@ fn mailbox(path: &Path, may_delete: bool) -> Result<Maildrop, Error> {
         .map_err(|StoreFailure| failed("none of its messages can be served"))
 }
 
-/// One line a fault.
 fn list_faults() -> Exit {
     let mut out = stdio::output();
     let result = fault::all().try_for_each(|fault| {

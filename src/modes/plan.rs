@@ -113,7 +113,6 @@ pub(crate) struct TlsArgs {
 }
 
 impl TlsArgs {
-    /// The settings that they say.
     #[must_use]
     pub(crate) fn settings(self) -> TlsSettings {
         TlsSettings {
@@ -127,32 +126,25 @@ impl TlsArgs {
     }
 }
 
-/// A session to be held.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
     /// What the server is called, in the transcript's head.
     pub(crate) server: String,
     /// What the server is called in the name of the transcript's file.
     pub(crate) file_name: String,
-    /// Where to connect.
     pub(crate) target: Target,
     /// Other servers for the same maildrop, in the order to try them.
     pub(crate) spares: Vec<Target>,
-    /// The proxy that is to connect.
     pub(crate) proxy: Option<Proxy>,
     /// How the server was found, as an event of the transcript; None when it was named.
     pub(crate) found: Option<Event>,
     /// The user who was named with the target, and not with an earlier one.
     pub(crate) user: Option<String>,
-    /// How to check the server.
     pub(crate) tls: TlsSettings,
-    /// Send STLS first.
     pub(crate) is_stls: bool,
     /// What was secret on the connections before this one.
     pub(crate) secrets: Secrets,
-    /// Lines of poptalk's own to begin with.
     pub(crate) welcome: Option<String>,
-    /// The options.
     pub(crate) args: SessionArgs,
 }
 
@@ -183,7 +175,6 @@ impl Plan {
         self.user.as_deref().or(given)
     }
 
-    /// Where the transcript goes.
     #[must_use]
     pub(crate) fn log_place(&self) -> Destination {
         match (&self.args.log, self.args.no_log.no_log) {
@@ -295,8 +286,6 @@ pub(crate) fn pass_line(
 }
 
 /// Starts another transcript on an open connection; returns where it is.
-///
-/// Errors: the file can't be made.
 pub(crate) fn log_elsewhere(
     connection: &Connection,
     plan: &Plan,

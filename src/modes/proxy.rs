@@ -47,7 +47,6 @@ const CONNECT: Duration = Duration::from_secs(15);
 /// How long a handshake may take, and the talk before one.
 const HANDSHAKE: Duration = Duration::from_secs(30);
 
-/// Tokens of a connection.
 const CLIENT: Token = Token(0);
 const SERVER: Token = Token(1);
 const STOP: Token = Token(2);
@@ -119,13 +118,11 @@ pub enum ProxyEvent {
 /// What happened on a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConnectionReport {
-    /// The client.
     pub(crate) peer: SocketAddr,
     /// Version and cipher on the client's leg; None where there was no TLS.
     pub client_tls: Option<String>,
     /// Version and cipher on the server's leg; None where there was no TLS.
     pub server_tls: Option<String>,
-    /// How many commands the client has sent.
     pub(crate) commands: u64,
     /// Whether it has logged in.
     pub has_logged_in: bool,
@@ -223,7 +220,6 @@ impl fmt::Display for ConnectionReport {
     }
 }
 
-/// How long to wait for what.
 #[derive(Debug, Clone, Copy)]
 struct RelayTimeouts {
     connect: Duration,
@@ -231,7 +227,6 @@ struct RelayTimeouts {
     idle: Duration,
 }
 
-/// What the connections share.
 struct ProxyShared {
     target: Target,
     is_stls: bool,

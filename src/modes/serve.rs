@@ -234,12 +234,10 @@ impl fmt::Display for ServeEvent {
     }
 }
 
-/// What the connections share.
 struct ServerShared {
     account: Arc<Account>,
     maildrop: Maildrop,
     faults: Vec<&'static Fault>,
-    /// How many connections a server with faults has had.
     visits: AtomicU32,
     recording: Option<ServedRecording>,
     log: Destination,

@@ -282,6 +282,6 @@ mod tests {
         };
         assert!(hint(io::ErrorKind::ConnectionReset).contains("each connection is reset at once"));
         assert!(hint(io::ErrorKind::ConnectionRefused).contains("nothing listens"));
-        assert!(hint(io::ErrorKind::TimedOut).contains("swallow"));
+        assert!(hint(io::ErrorKind::TimedOut).contains("firewall"));
     }
 }

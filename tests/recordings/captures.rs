@@ -176,7 +176,7 @@ fn a_capture_without_pop3_is_refused_with_what_is_there() {
     assert_eq!(
         refused(&capture(RAW, 995, tls), &[]),
         (
-            "x: no POP3 on port 110, only port 995, is TLS".to_owned(),
+            "x: no POP3 on port 110, only port 995, with TLS".to_owned(),
             keys.to_owned()
         )
     );

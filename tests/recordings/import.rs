@@ -241,7 +241,7 @@ fn errors_say_where_what_and_what_next() {
         ),
         (
             &["import", "wireshark", "-"],
-            "not one of auto, s_client, gnutls_cli, telnet",
+            "expected one of auto, s_client, gnutls_cli, telnet",
         ),
     ] {
         let output = home.script(args, b"\x1b[31mnothing\r\n");

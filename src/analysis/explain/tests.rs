@@ -384,7 +384,7 @@ fn lists_of_capabilities_are_compared() {
         "changed: `SASL PLAIN CRAM-MD5` It was `SASL CRAM-MD5`.",
         "appeared: `USER`",
         "disappeared: `STLS`",
-        "after the login, compared with inside TLS: changed: `LOGIN-DELAY 10` It was `LOGIN-DELAY 900 USER`.",
+        "compared with inside TLS: changed: `LOGIN-DELAY 10` It was `LOGIN-DELAY 900 USER`.",
         "appeared: `PIPELINING`",
         "disappeared: `USER`",
     ] {

@@ -53,9 +53,7 @@ pub(crate) struct Context {
     pub(crate) login: LoginFacts,
     pub(crate) maildrop: MaildropFacts,
     pub(crate) counts: Counts,
-    /// Whether text of the server may be UTF-8.
     pub(crate) utf8: Utf8,
-    /// The exchange before, if any.
     pub(crate) last: Option<Last>,
     /// The listing that is coming, or came last.
     pub(crate) listing: Listing,
@@ -175,7 +173,6 @@ impl Context {
         self.last_if(|last| last.is_oversize).is_some() && self.is_behind_refusal()
     }
 
-    /// Whether the verb of the exchange before is this one.
     pub(crate) fn is_behind(&self, verb: &str) -> bool {
         self.last_if(|last| last.verb == verb).is_some()
     }

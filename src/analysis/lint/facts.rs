@@ -241,9 +241,7 @@ pub(crate) struct Last {
     pub(crate) is_garbled: bool,
     /// Whether it is a message without terminator, and the reply to the next command is inside it.
     pub(crate) holds_next_reply: bool,
-    /// The lines of its data.
     pub(crate) lines: Option<u64>,
-    /// The row of the file in which its reply ended.
     pub(crate) row: usize,
 }
 

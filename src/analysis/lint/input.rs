@@ -157,7 +157,6 @@ impl<'a> ExchangeSeen<'a> {
         self.exchange.data.as_ref()
     }
 
-    /// Whether the command is for this.
     pub(crate) fn is(&self, purpose: fn(&Command) -> bool) -> bool {
         let row = self.exchange.sent.as_ref().and_then(Sent::command);
         row.is_some_and(purpose)
@@ -181,7 +180,6 @@ impl<'a> ExchangeSeen<'a> {
         self.data().is_some_and(|data| data.has_any_rows)
     }
 
-    /// Whether a status line came in place of the terminator.
     pub(crate) fn lacks_terminator(&self) -> bool {
         self.data().is_some_and(|data| data.lacks_terminator)
     }

@@ -22,7 +22,6 @@ pub struct Lesson {
     pub(crate) key: String,
     /// The title that the learner sees.
     pub(crate) title: String,
-    /// The task, line by line.
     pub(crate) prose: Vec<String>,
     /// What must happen in the session.
     pub(crate) goals: Vec<Goal>,
@@ -387,7 +386,7 @@ mod tests {
     fn what_is_to_be_named_is_known_and_shown() {
         let unknown = wrong("+OK CAPA", "+OK CAPA then diagnosed bare-cr or bare-fl");
         assert!(
-            unknown.contains("no id `bare-fl`; did you mean `bare-lf`? "),
+            unknown.contains("unknown id `bare-fl`; did you mean `bare-lf`? "),
             "{unknown}"
         );
         assert!(unknown.ends_with("^^^^^^^"), "{unknown}");

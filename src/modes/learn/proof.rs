@@ -25,7 +25,6 @@ const REPLY: Duration = Duration::from_secs(10);
 /// An attempt to solve a lesson.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ProofCase {
-    /// Nothing is done.
     Empty,
     /// The words of the solution are sent where they have no effect, as arguments of NOOP.
     Words,

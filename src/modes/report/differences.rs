@@ -73,8 +73,6 @@ impl<'a> DifferencePrinter<'a> {
     }
 
     /// Prints the count of what is alike since the last difference.
-    ///
-    /// Errors: `out` can't be written.
     pub(crate) fn fold(&mut self) -> io::Result<()> {
         let alike = match std::mem::take(&mut self.alike) {
             0 => return Ok(()),

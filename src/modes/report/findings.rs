@@ -10,7 +10,6 @@ use crate::base::escape;
 use crate::base::say::shown;
 use crate::base::style::{Paint, Style};
 
-/// How findings are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Format {
     /// For people
@@ -47,7 +46,6 @@ impl Format {
 /// The most findings of a comparison that are kept for a report; the rest is counted.
 const FINDINGS_MAX: usize = 10_000;
 
-/// What was judged, and what was found in it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub(crate) struct Judged {
     /// The probe of `check` that it is about.
@@ -61,7 +59,6 @@ pub(crate) struct Judged {
     pub(crate) note: Option<String>,
     /// What was judged: the name of a file, or of several; none where the probe was not played.
     pub(crate) files: Vec<String>,
-    /// The findings, in the order of the file.
     pub(crate) findings: Vec<Finding>,
     /// It was played, and what it is for could not be tested.
     #[serde(skip)]
@@ -72,7 +69,6 @@ pub(crate) struct Judged {
     /// The worst level of what an earlier entry reports.
     #[serde(skip)]
     pub(crate) repeated: Option<Level>,
-    /// Findings that were counted and not kept.
     #[serde(skip_serializing_if = "is_zero")]
     pub(crate) beyond: u64,
 }
@@ -82,19 +78,15 @@ fn is_zero(count: &u64) -> bool {
     *count == 0
 }
 
-/// What comes of judging, in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Verdict {
-    /// Nothing was found.
     Pass,
-    /// Only what is worth knowing.
     Info,
     /// It breaks a SHOULD.
     NonStrict,
     /// It breaks a MUST, it can cause harm, or two recordings differ.
     Fail,
-    /// It was not played.
     Skipped,
 }
 
@@ -108,7 +100,6 @@ impl Verdict {
         Self::Skipped,
     ];
 
-    /// Its name, as in every format.
     #[must_use]
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -146,7 +137,6 @@ impl Judged {
         }
     }
 
-    /// What it is called in a report: its probe, or its files.
     fn name(&self) -> String {
         match self.probe {
             Some(probe) => probe.to_owned(),
@@ -156,8 +146,6 @@ impl Judged {
 }
 
 /// Findings for people, one paragraph each: file and row, level, id, message, how often; the row as evidence, hint, source.
-///
-/// Errors: `out` can't be written.
 pub(crate) fn text(out: &mut dyn Write, judged: &Judged, style: Style) -> io::Result<()> {
     let file = judged.files.first().map_or("", String::as_str);
     for finding in &judged.findings {
@@ -233,8 +221,6 @@ pub(crate) fn grouped(judged: &[Judged]) -> Vec<Judged> {
 }
 
 /// Everything judged as one JSON object, `{"judged": [...]}`, and a line end. `no_login`: why a login that was wanted failed.
-///
-/// Errors: `out` can't be written.
 pub(crate) fn json(
     out: &mut dyn Write,
     judged: &[Judged],
@@ -273,8 +259,6 @@ pub(crate) fn json(
 
 /// Everything judged as JUnit XML: a suite for what was judged, a failed case for each finding, one case that passes where there is
 /// none, and one that is skipped, with the reason, for a probe that was not played.
-///
-/// Errors: `out` can't be written.
 pub(crate) fn junit(out: &mut dyn Write, judged: &[Judged]) -> io::Result<()> {
     let mut xml: Xml<'_> = quick_xml::Writer::new_with_indent(&mut *out, b' ', 2);
     xml.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
@@ -365,8 +349,6 @@ fn details(finding: &Finding) -> String {
 }
 
 /// Everything judged as a page of HTML.
-///
-/// Errors: `out` can't be written.
 pub(crate) fn html(out: &mut dyn Write, judged: &[Judged]) -> io::Result<()> {
     let title = |one: &Judged| {
         let why = one.skipped.clone();
