@@ -252,7 +252,10 @@ fn where_the_conversation_leaves_the_recording_it_ends() {
         said.contains("diverged from the recording at row "),
         "{said}"
     );
-    assert!(said.contains("+OK was recorded, -ERR was received"), "{said}");
+    assert!(
+        said.contains("+OK was recorded, -ERR was received"),
+        "{said}"
+    );
     let output = replay(
         &home,
         &[&args[..], &["--keep-going", "--format", "junit"]].concat(),
@@ -274,7 +277,10 @@ fn nothing_is_changed_at_a_server_that_is_not_this_machine() {
     let output = replay(&home, &[&path, "--to", "pop.example.invalid"]);
     assert_eq!(output.status.code(), Some(2));
     let told = text(&output.stderr);
-    assert!(told.contains("`DELE` changes or may change the maildrop"), "{told}");
+    assert!(
+        told.contains("`DELE` changes or may change the maildrop"),
+        "{told}"
+    );
     assert!(told.contains("hint: --allow-changes"), "{told}");
 }
 
