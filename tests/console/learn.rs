@@ -196,10 +196,10 @@ fn files_and_folders_of_ones_own_are_taken() {
     );
     let (code, said) = run(&["nothing"]);
     assert_eq!(code, Some(2));
-    assert!(said.contains("no lesson `nothing`"), "{said}");
+    assert!(said.contains("unknown lesson `nothing`"), "{said}");
     let (code, said) = run(&[]);
     assert_eq!(code, Some(2));
-    assert!(said.contains("at a terminal"), "{said}");
+    assert!(said.contains("need a terminal"), "{said}");
 }
 
 #[test]
@@ -257,7 +257,7 @@ fn what_is_wrong_is_named_only_after_it_was_seen() {
     terminal.line(":diagnose uidl-duplicate", "trans>");
     terminal.see("first `+OK UIDL`, then type");
     terminal.press(":diagnose bare-lf\r");
-    terminal.see("no, not bare-lf");
+    terminal.see("it is not bare-lf");
     terminal.press(":diagnose nonsense\r");
     terminal.see("unknown id");
     terminal.press(":diagnose uidl-duplicte\r");

@@ -16,7 +16,7 @@ fn an_octet_that_is_not_utf_8_costs_its_line_and_not_the_session() {
         screen.matches("> caf").count() == 2
     });
     terminal.press("\r");
-    terminal.see("lost invalid UTF-8");
+    terminal.see("contained an invalid UTF-8");
     terminal.line("user alice", "auth>");
     terminal.line("pass wonderland", "trans>");
     terminal.press("quit\r");

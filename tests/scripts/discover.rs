@@ -169,7 +169,7 @@ fn pop3s_comes_before_pop3_and_is_tls_at_once() {
     let output = run(&home, &dns, &["-u", "alice@localhost", "--no-log"]);
     assert_eq!(output.status.code(), Some(4));
     assert!(
-        text(&output.stderr).contains("signed by itself"),
+        text(&output.stderr).contains("self-signed"),
         "{}",
         text(&output.stderr)
     );

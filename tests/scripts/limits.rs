@@ -155,7 +155,7 @@ fn a_replay_and_a_check_take_no_more_than_they_were_told() {
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(3), "{said}");
     assert!(
-        said.contains("recording.pop3: more than 64 KiB came"),
+        said.contains("recording.pop3: the server sent more than 64 KiB"),
         "{said}"
     );
     server.join().unwrap();
@@ -163,7 +163,7 @@ fn a_replay_and_a_check_take_no_more_than_they_were_told() {
     let (address, _server) = serve_each(100, talk);
     let output = home.script(&["check", &address.to_string(), "--max-size", "64k"], b"");
     let said = text(&output.stdout) + &text(&output.stderr);
-    assert!(said.contains("more than 64 KiB came"), "{said}");
+    assert!(said.contains("sent more than 64 KiB"), "{said}");
     assert!(
         said.contains("the server sent more than 256 KiB in all"),
         "{said}"

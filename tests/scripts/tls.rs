@@ -221,7 +221,7 @@ fn a_certificate_signed_by_itself() {
         make(GOOD, None),
         None,
         None,
-        "signed by itself",
+        "self-signed",
         Some("self-signed certificate"),
     );
 }

@@ -196,7 +196,7 @@ fn a_silent_server_is_waited_for_twice_and_asked_once() {
         said.contains("no-greeting: the server sent no greeting"),
         "{said}"
     );
-    let skipped = "stls-injection: the server does not greet";
+    let skipped = "stls-injection: the server sends no greeting";
     assert!(
         said.contains(skipped) && said.contains(&format!(": 3 of {} probes", PROBES.len())),
         "{said}"

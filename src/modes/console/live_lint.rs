@@ -129,6 +129,6 @@ mod tests {
             found.contains("security tls-cert-untrusted (RFC 8314"),
             "{found}"
         );
-        assert!(!found.contains("signed by itself"), "{found}");
+        assert!(!found.contains("self-signed"), "{found}");
     }
 }

@@ -97,6 +97,14 @@ fn send(process: u32, signal: Signal) {
     kill_process(process.unwrap(), signal).unwrap();
 }
 
+/// Whether a signal was ignored when the tests began, as a shell's `&` does with INT: the programs inherit that.
+fn is_ignored(signal: Signal) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = u64::from_str_radix(mask.unwrap().trim(), 16).unwrap();
+    mask & 1 << (signal.as_raw() - 1) != 0
+}
+
 /// Ends a program by a signal, and waits for that.
 pub(super) fn end(mut child: Child, signal: Signal, what: &str) -> Option<i32> {
     let process = child.id();
@@ -265,7 +273,7 @@ fn a_program_that_is_ended_at_any_moment_leaves_whole_transcripts_and_nothing_el
     ];
     for _ in 0..rounds {
         for program in programs {
-            for signal in SIGNALS {
+            for signal in SIGNALS.into_iter().filter(|signal| !is_ignored(*signal)) {
                 play(program, signal, &mut dice);
             }
         }

@@ -65,7 +65,7 @@ const ROWS: &[Row] = &[
     Row {
         is_self_signed: true,
         is_authority_known: false,
-        told: Some("signed by itself"),
+        told: Some("self-signed"),
         ..FINE
     },
     Row {
