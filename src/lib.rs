@@ -1,4 +1,5 @@
-//! poptalk: a raw console for POP3. Type the commands by hand, read every octet of the replies, keep the transcript.
+//! poptalk: a raw console for POP3. Type the commands by hand, read every octet of the replies,
+//! keep the transcript.
 //!
 //! # Rooms
 //!
@@ -21,11 +22,11 @@
 //!   base         what every room may use: escape, percent, figures, error, exit, style, files, say
 //! ```
 //!
-//! Octets come in at the top (a keyboard, a file, a socket) and meet in the tracker, which says what
-//! each is for and where a reply ends. The recorder hides what `transcript::secret` finds and appends
-//! rows to the transcript; the screen shows a line only after that. Whatever judges a session reads
-//! the transcript, live and from a file by the same code. The text of an error is beside its type;
-//! `cli` adds what to do, and prints it once.
+//! Octets come in at the top (a keyboard, a file, a socket) and meet in the tracker, which says
+//! what each is for and where a reply ends. The recorder hides what `transcript::secret` finds and
+//! appends rows to the transcript; the screen shows a line only after that. Whatever judges a
+//! session reads the transcript, live and from a file by the same code. The text of an error is
+//! beside its type; `cli` adds what to do, and prints it once.
 //!
 //! # Words
 //!

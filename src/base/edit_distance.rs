@@ -11,7 +11,8 @@ pub(crate) fn nearest<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> O
     names.min_by_key(errors).filter(|name| errors(name) <= NEAR)
 }
 
-/// How many octets must be put in, left out, changed or swapped with their neighbour to make `b` of `a`.
+/// How many octets must be put in, left out, changed or swapped with their neighbour to make `b` of
+/// `a`.
 pub(crate) fn typing_errors(a: &[u8], b: &[u8]) -> usize {
     if a.len().abs_diff(b.len()) > 2 {
         return usize::MAX;

@@ -1,6 +1,7 @@
 //! Octets as text for a screen: all of them are seen, and none of them drives the terminal.
 //!
-//! Plain ASCII stays as it is, and so does readable UTF-8. The rest is shown the way `cat -v` and `less` do it:
+//! Plain ASCII stays as it is, and so does readable UTF-8. The rest is shown the way `cat -v` and
+//! `less` do it:
 //!
 //! | octets | shown as |
 //! |---|---|
@@ -24,13 +25,15 @@ const TAB: usize = 8;
 
 const BLANKS: &str = "        ";
 
-/// Appends `octets` to `out` as text that is safe for a terminal. They are one line without its end, or a part of one
-/// that starts in the first column: a CR or LF among them is shown as `^M` or `^J`.
+/// Appends `octets` to `out` as text that is safe for a terminal. They are one line without its
+/// end, or a part of one that starts in the first column: a CR or LF among them is shown as `^M` or
+/// `^J`.
 pub fn escape(octets: &[u8], out: &mut String) {
     escape_within(octets, 0..usize::MAX, out);
 }
 
-/// Like [`escape`] for octets that start in column `columns.start`; no tab goes beyond `columns.end`.
+/// Like [`escape`] for octets that start in column `columns.start`; no tab goes beyond
+/// `columns.end`.
 ///
 /// Returns the column after them.
 pub fn escape_within(octets: &[u8], columns: Range<usize>, out: &mut String) -> usize {
@@ -71,7 +74,8 @@ pub fn fit(octets: &[u8], width: usize) -> usize {
     fitting
 }
 
-/// Makes a stream of lines safe for a terminal, wherever it is cut: half a character, and a CR that may end a line, wait for the rest.
+/// Makes a stream of lines safe for a terminal, wherever it is cut: half a character, and a CR that
+/// may end a line, wait for the rest.
 #[derive(Debug, Default)]
 pub(crate) struct LineEscaper {
     held: Vec<u8>,
@@ -195,7 +199,8 @@ impl<'a> Pieces<'a> {
         }
     }
 
-    /// Looks at the next octets. This is several times as fast as `utf8_chunks`, for most of the time all is valid.
+    /// Looks at the next octets. This is several times as fast as `utf8_chunks`, for most of the
+    /// time all is valid.
     fn refill(&mut self) -> Option<()> {
         let (seen, behind) = self.rest.split_at(self.rest.len().min(WINDOW));
         let (text, invalid) = match str::from_utf8(seen) {

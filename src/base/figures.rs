@@ -13,7 +13,8 @@ pub(crate) fn count(count: u64) -> String {
     grouped
 }
 
-/// Returns a number of octets in the largest unit that it is a multiple of: `4 GiB`, `64 MiB`, `1,500 octets`.
+/// Returns a number of octets in the largest unit that it is a multiple of: `4 GiB`, `64 MiB`,
+/// `1,500 octets`.
 pub(crate) fn size(octets: u64) -> String {
     let unit = UNITS.iter().rev();
     let unit = unit.map(|(letter, shift)| (letter, 1_u64 << shift));
@@ -49,7 +50,8 @@ pub(crate) fn read_size(text: &str) -> Result<u64, &'static str> {
 
 const UNITS: [(char, u32); 4] = [('K', 10), ('M', 20), ('G', 30), ('T', 40)];
 
-/// Returns a duration in the two units that matter: `1,215 ms`, `12.3 s`, `22 min 31 s`, `2 h 5 min`, `3 d 4 h`.
+/// Returns a duration in the two units that matter: `1,215 ms`, `12.3 s`, `22 min 31 s`, `2 h 5
+/// min`, `3 d 4 h`.
 pub(crate) fn duration(ms: u64) -> String {
     let seconds = ms / 1000;
     let (minutes, hours) = (seconds / 60, seconds / 3600);

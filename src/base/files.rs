@@ -14,7 +14,8 @@ pub(crate) fn read(path: &Path) -> io::Result<File> {
     }
 }
 
-/// Whether a path that was given for output is a folder: one that exists, or a path that ends in a slash.
+/// Whether a path that was given for output is a folder: one that exists, or a path that ends in a
+/// slash.
 pub(crate) fn is_folder(path: &Path) -> bool {
     let ends_in_slash = path.to_string_lossy().ends_with(std::path::is_separator);
     ends_in_slash || path.is_dir()

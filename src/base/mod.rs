@@ -1,4 +1,5 @@
-//! What has no POP3 in it: escaping for the screen, exit codes, colours, files, poptalk's own words.
+//! What has no POP3 in it: escaping for the screen, exit codes, colours, files, poptalk's own
+//! words.
 
 pub(crate) mod edit_distance;
 pub mod error;

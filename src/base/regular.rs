@@ -1,4 +1,5 @@
-//! Opens regular files only. Where another person may have put a link or a FIFO, opening it must neither leave the folder nor wait.
+//! Opens regular files only. Where another person may have put a link or a FIFO, opening it must
+//! neither leave the folder nor wait.
 
 #[cfg(unix)]
 use std::ffi::OsStr;

@@ -1,5 +1,5 @@
-//! An input that is read more than once: a regular file, or a copy of a pipe. The copy has no name, so nothing of it stays when the
-//! program is killed.
+//! An input that is read more than once: a regular file, or a copy of a pipe. The copy has no name,
+//! so nothing of it stays when the program is killed.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};

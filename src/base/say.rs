@@ -43,8 +43,8 @@ pub(crate) fn own(text: &str) {
     stdio::say(&lines.collect::<String>());
 }
 
-/// How a program ends that has printed what it was asked for, and would end with `exit`. A reader that has enough is no
-/// failure; a disk that is full is.
+/// How a program ends that has printed what it was asked for, and would end with `exit`. A reader
+/// that has enough is no failure; a disk that is full is.
 pub(crate) fn written(result: &std::io::Result<()>, exit: Exit) -> Exit {
     // What is buffered until the end of a line must arrive too.
     let flushed = stdio::output().flush();

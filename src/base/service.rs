@@ -1,4 +1,5 @@
-//! The services that are met on a port where POP3 was expected, known by the first octets that they send.
+//! The services that are met on a port where POP3 was expected, known by the first octets that they
+//! send.
 
 /// A service other than POP3 without TLS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,7 +99,8 @@ impl Service {
         Self::of_line(first).or_else(|| has_reply_code(first).then_some(&REPLY_CODES))
     }
 
-    /// Returns the service that is known by such a line, wherever it occurs: a number alone proves nothing there.
+    /// Returns the service that is known by such a line, wherever it occurs: a number alone proves
+    /// nothing there.
     pub(crate) fn of_line(first: &[u8]) -> Option<&'static Self> {
         let starts = |start: &&[u8]| {
             first
@@ -111,8 +113,9 @@ impl Service {
     }
 }
 
-/// The reply codes that open a connection, or refuse it at once (RFC 5321 §4.2, RFC 959 §4.2, RFC 3977 §3.2.1). Any number would
-/// not do: a recording that begins in the middle of a line may begin with one.
+/// The reply codes that open a connection, or refuse it at once (RFC 5321 §4.2, RFC 959 §4.2, RFC
+/// 3977 §3.2.1). Any number would not do: a recording that begins in the middle of a line may begin
+/// with one.
 const GREETING_CODES: &[&[u8]] = &[
     b"120", b"200", b"201", b"220", b"400", b"421", b"450", b"451", b"500", b"502", b"503", b"521",
     b"530", b"550", b"554",

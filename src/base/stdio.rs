@@ -1,8 +1,9 @@
 //! Standard output and standard error: everything that poptalk prints leaves through here.
 //!
-//! The reader of either stream may go away at any time. The macros of the standard library panic then, in whatever thread
-//! happens to print, so no other file uses them or the handles of the two streams (`tests/docs/layers.rs` checks that). Only the
-//! line editor, which is another crate, writes to the terminal by itself.
+//! The reader of either stream may go away at any time. The macros of the standard library panic
+//! then, in whatever thread happens to print, so no other file uses them or the handles of the two
+//! streams (`tests/docs/layers.rs` checks that). Only the line editor, which is another crate,
+//! writes to the terminal by itself.
 
 use std::io::{self, IsTerminal, StdoutLock, Write};
 
@@ -43,8 +44,9 @@ pub(crate) fn print(octets: &[u8]) -> io::Result<()> {
     out.flush()
 }
 
-/// Writes a message to standard error, in one piece. A message without a reader is lost, and the program continues without
-/// it: nothing depends on messages, and there is no other place to complain.
+/// Writes a message to standard error, in one piece. A message without a reader is lost, and the
+/// program continues without it: nothing depends on messages, and there is no other place to
+/// complain.
 pub(crate) fn say(text: &str) {
     let _write = Writing::begin();
     let _ = io::stderr().lock().write_all(text.as_bytes());
@@ -81,7 +83,8 @@ pub(crate) fn is_error_terminal() -> bool {
     io::stderr().is_terminal()
 }
 
-/// Returns where a progress bar is drawn: on standard error, if that is a terminal. The bar ignores errors.
+/// Returns where a progress bar is drawn: on standard error, if that is a terminal. The bar ignores
+/// errors.
 pub(crate) fn progress() -> ProgressDrawTarget {
     match is_error_terminal() {
         true => ProgressDrawTarget::stderr(),

@@ -122,13 +122,15 @@ fn choose(
         }
     };
     say::note(&format!("{target}, by {name} SRV: {why}"));
-    // RFC 6186 §6, RFC 7817 §3: the domain that was asked for vouches for the server, by a DNS-ID or an SRV-ID.
+    // RFC 6186 §6, RFC 7817 §3: the domain that was asked for vouches for the server, by a DNS-ID
+    // or an SRV-ID.
     let mut names = vec![domain.to_owned(), service.srv_id(domain)];
     let outside = targets
         .iter()
         .find(|target| !srv::is_within(&target.host, domain));
     match outside {
-        // DNS is not signed, but a server in the domain is what the domain's owner has a certificate for.
+        // DNS is not signed, but a server in the domain is what the domain's owner has a
+        // certificate for.
         None => names.extend(targets.iter().map(|target| target.host.clone())),
         Some(outside) if search.has_person => {
             if !may_leave(outside, domain) {

@@ -1,4 +1,5 @@
-//! What `serve` and `proxy` share: an interrupt, files that are given, and a line for each connection.
+//! What `serve` and `proxy` share: an interrupt, files that are given, and a line for each
+//! connection.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};

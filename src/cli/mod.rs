@@ -111,14 +111,16 @@ enum CliCommand {
     Man(Later<man::ManArgs>),
 }
 
-/// The arguments of a subcommand. Their table is made only when the subcommand is there: a start should not wait for the others.
+/// The arguments of a subcommand. Their table is made only when the subcommand is there: a start
+/// should not wait for the others.
 #[derive(Debug)]
 struct Later<T>(T);
 
 impl<T: clap::Args> clap::Args for Later<T> {
     fn augment_args(command: clap::Command) -> clap::Command {
         command.defer(|command| {
-            // The comment on the struct of the arguments would replace what the subcommand is said to do.
+            // The comment on the struct of the arguments would replace what the subcommand is said
+            // to do.
             let about = Resettable::from(command.get_about().cloned());
             let long_about = Resettable::from(command.get_long_about().cloned());
             T::augment_args(command).about(about).long_about(long_about)
@@ -217,8 +219,9 @@ pub fn run() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return refuse(&error),
     };
-    // A file that is as large as the system lets it be is an error of the write that met the limit, and not the end of us. Spent on
-    // a flag that no one reads: were the signal ignored, the programs that we start would inherit that.
+    // A file that is as large as the system lets it be is an error of the write that met the limit,
+    // and not the end of us. Spent on a flag that no one reads: were the signal ignored, the
+    // programs that we start would inherit that.
     #[cfg(unix)]
     let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, std::sync::Arc::default());
     let ended = match cli.command {

@@ -1,4 +1,5 @@
-//! `poptalk proxy`: between a mail client and a server, one transcript a connection, until it is interrupted.
+//! `poptalk proxy`: between a mail client and a server, one transcript a connection, until it is
+//! interrupted.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,4 +1,5 @@
-//! `poptalk redact FILE`: a transcript without its secrets, and on request without message data and names.
+//! `poptalk redact FILE`: a transcript without its secrets, and on request without message data and
+//! names.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -24,7 +25,8 @@ Examples:
   poptalk redact recording.pop3 -o shared.pop3
   poptalk redact --bodies elide=10 --names recording.pop3";
 
-/// The most octets that are read from a pipe: they are kept in a file without a name, to be read twice.
+/// The most octets that are read from a pipe: they are kept in a file without a name, to be read
+/// twice.
 const PIPE_MAX: u64 = 1024 * 1024 * 1024;
 
 /// As much is put together before it is written.

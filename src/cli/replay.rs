@@ -1,4 +1,5 @@
-//! `poptalk replay FILE...`: plays the client's rows again, and compares what came with what was recorded.
+//! `poptalk replay FILE...`: plays the client's rows again, and compares what came with what was
+//! recorded.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -347,7 +348,8 @@ fn practice(is_tls: bool, settings: &mut TlsSettings) -> Result<(Server, Target)
     Ok((server, target))
 }
 
-/// Compares the new transcript with the recording, and brings the recording up to date where that was asked for.
+/// Compares the new transcript with the recording, and brings the recording up to date where that
+/// was asked for.
 fn judge(args: &ReplayArgs, job: &Job<'_>, played: &Played) -> Done {
     let file = job.file;
     if played.limit == Some(Limit::Octets) {

@@ -1,4 +1,5 @@
-//! What several subcommands share: options that no room below needs to know, each declared once, and the error of a broken file.
+//! What several subcommands share: options that no room below needs to know, each declared once,
+//! and the error of a broken file.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -116,8 +117,9 @@ impl RuleArgs {
         findings.any(|finding| finding.level >= self.fail_on)
     }
 
-    /// Errors: `--only` names a rule that is not among `ids`; the hint names the one that may have been meant: the one whose id
-    /// begins alike, or has most words in common. `lists` is the command that lists them all.
+    /// Errors: `--only` names a rule that is not among `ids`; the hint names the one that may have
+    /// been meant: the one whose id begins alike, or has most words in common. `lists` is the
+    /// command that lists them all.
     pub(super) fn check(&self, ids: &[&'static str], lists: &str) -> Result<(), Error> {
         let is_unknown = |id: &&String| !ids.contains(&id.as_str());
         let Some(unknown) = self.only.iter().find(is_unknown) else {

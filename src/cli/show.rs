@@ -254,7 +254,8 @@ fn timeline(args: &ShowArgs, source: &mut ShowInput) -> Result<(), Trouble> {
         .map_err(Trouble::Stdout)
 }
 
-/// The file for a page or a picture: one that was named, or in a folder one that is named after the transcript.
+/// The file for a page or a picture: one that was named, or in a folder one that is named after the
+/// transcript.
 fn file_for(args: &ShowArgs, path: &Path, extension: &str) -> PathBuf {
     let name = Path::new(&name(args)).with_extension(extension);
     files::file_at(path, name)

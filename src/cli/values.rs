@@ -1,4 +1,5 @@
-//! Values of options that are one of a few, as they are written on the command line. No room below knows how its values are typed.
+//! Values of options that are one of a few, as they are written on the command line. No room below
+//! knows how its values are typed.
 
 use clap::ValueEnum;
 use clap::builder::PossibleValue;

@@ -410,7 +410,8 @@ mod tests {
         }
     }
 
-    /// RFC 1939 §6: without QUIT nothing is removed; RFC 2449 §6.7: with EXPIRE 0 QUIT removes what was fetched.
+    /// RFC 1939 §6: without QUIT nothing is removed; RFC 2449 §6.7: with EXPIRE 0 QUIT removes what
+    /// was fetched.
     #[test]
     fn no_probe_can_delete_anything() {
         for probe in PROBES {

@@ -1,4 +1,5 @@
-//! The console: a person types, every octet goes to the server; a person reads, and every octet came from it.
+//! The console: a person types, every octet goes to the server; a person reads, and every octet
+//! came from it.
 
 mod commands;
 mod drawn;
@@ -338,7 +339,8 @@ impl Console {
         let Keyboard::Editor(editor) = &mut self.keyboard else {
             return;
         };
-        // The recorder knows best what is secret; it has seen the line when the order is carried out.
+        // The recorder knows best what is secret; it has seen the line when the order is carried
+        // out.
         if let Some(connection) = &self.connection {
             connection.wait(POLL_EVERY, |_| true);
         }
@@ -348,7 +350,8 @@ impl Console {
         }
     }
 
-    /// Puts a line that was not sent into the history, unless it holds a secret; returns whether it is there.
+    /// Puts a line that was not sent into the history, unless it holds a secret; returns whether it
+    /// is there.
     fn remember_unsent(&mut self, line: &str) -> bool {
         let Keyboard::Editor(editor) = &mut self.keyboard else {
             return false;
@@ -360,7 +363,8 @@ impl Console {
         is_open
     }
 
-    /// Waits until the server has answered; opens the pager for a long reply; Ctrl-C and Enter end the wait.
+    /// Waits until the server has answered; opens the pager for a long reply; Ctrl-C and Enter end
+    /// the wait.
     fn await_reply(&mut self) {
         loop {
             let Some(connection) = &self.connection else {

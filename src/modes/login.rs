@@ -227,7 +227,8 @@ impl<T: LoginHost> LoginRun<'_, T> {
                 return result;
             }
             others.retain(|next| may_follow(attempt, *next));
-            // The last try of a script is one that needs no certain form of the password at the server.
+            // The last try of a script is one that needs no certain form of the password at the
+            // server.
             let is_plain_safe = (now.is_tls && !now.is_doubtful) || self.plan.args.allow_plaintext;
             let wants_plain = tried.len() + 1 >= TRIES_MAX && is_plain_safe;
             let plain = others
@@ -295,7 +296,8 @@ impl<T: LoginHost> LoginRun<'_, T> {
                     port: target.port,
                     nonce: nonce()?,
                     binding,
-                    // RFC 5802 §6: only of a list that we have seen can it be said that something is missing.
+                    // RFC 5802 §6: only of a list that we have seen can it be said that something
+                    // is missing.
                     is_plus_missing: !session.mechanisms.is_empty()
                         && !session.mechanisms.iter().any(is_plus),
                 };

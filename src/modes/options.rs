@@ -1,4 +1,5 @@
-//! Options that several subcommands have, each declared once: structs of arguments to be flattened where they are needed.
+//! Options that several subcommands have, each declared once: structs of arguments to be flattened
+//! where they are needed.
 
 use std::path::PathBuf;
 use std::time::Duration;

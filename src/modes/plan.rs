@@ -1,4 +1,5 @@
-//! What the console and scripts share: the options of a session, and opening its connection with its transcript.
+//! What the console and scripts share: the options of a session, and opening its connection with
+//! its transcript.
 
 use std::borrow::Cow;
 use std::io::{self, Write};

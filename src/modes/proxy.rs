@@ -37,8 +37,9 @@ use crate::transcript::secret::Secrets;
 use connection::ProxiedConnection;
 use log::RelayLog;
 
-/// After this time without an octet either way a connection is closed when nothing else is said: longer than any server
-/// waits (RFC 1939 §3 wants ten minutes at least), so that its own autologout is seen.
+/// After this time without an octet either way a connection is closed when nothing else is said:
+/// longer than any server waits (RFC 1939 §3 wants ten minutes at least), so that its own
+/// autologout is seen.
 pub(crate) const IDLE: Duration = Duration::from_secs(1800);
 
 /// How long an address of the server is tried.
@@ -109,7 +110,8 @@ impl ProxyOptions {
 pub enum ProxyEvent {
     /// A client has connected.
     Started(SocketAddr),
-    /// Lines that have passed, for a screen: who the client is, `C:` or `S:`, and the line; LF at the end of each.
+    /// Lines that have passed, for a screen: who the client is, `C:` or `S:`, and the line; LF at
+    /// the end of each.
     Lines(String),
     /// A connection is over.
     Ended(ConnectionReport),
@@ -254,11 +256,11 @@ impl ProxyShared {
     }
 }
 
-/// Starts a proxy. What happens is passed to `on_event` from the threads of the connections; while it does not return, that
-/// connection waits.
+/// Starts a proxy. What happens is passed to `on_event` from the threads of the connections; while
+/// it does not return, that connection waits.
 ///
-/// Errors: an address can't be listened on, the certificate is not usable, or the platform has no TLS for servers and
-/// `tls_listen` asks for it.
+/// Errors: an address can't be listened on, the certificate is not usable, or the platform has no
+/// TLS for servers and `tls_listen` asks for it.
 pub fn start(
     options: ProxyOptions,
     on_event: impl Fn(ProxyEvent) + Send + Sync + 'static,

@@ -1,4 +1,5 @@
-//! Plays the client's rows of a transcript to a server, in lock-step as they were recorded, which gives a new transcript.
+//! Plays the client's rows of a transcript to a server, in lock-step as they were recorded, which
+//! gives a new transcript.
 
 mod error;
 mod fill;
@@ -32,8 +33,9 @@ pub(crate) use error::ReplayError;
 pub(crate) use played::{Departure, Limit, Played};
 pub use scan::Preview;
 
-/// How long to wait for what is still on its way, where a reply cannot be the one to its command. A server that writes a line
-/// in two parts may hold the second back until the first is acknowledged, which takes up to 40 ms.
+/// How long to wait for what is still on its way, where a reply cannot be the one to its command. A
+/// server that writes a line in two parts may hold the second back until the first is acknowledged,
+/// which takes up to 40 ms.
 pub(crate) const SETTLE: Duration = Duration::from_millis(100);
 
 #[derive(Clone, Default)]
@@ -44,15 +46,18 @@ pub(crate) struct Options {
     pub(crate) expects_tls_failure: bool,
     /// Stop at this moment, whatever is still to come.
     pub(crate) until: Option<Instant>,
-    /// A line of the client inside AUTH is sent only where the server has asked for it: elsewhere it would be a command.
+    /// A line of the client inside AUTH is sent only where the server has asked for it: elsewhere
+    /// it would be a command.
     pub(crate) answers_only: bool,
     /// The server is known to keep sessions that are over: it is not waited for after QUIT.
     pub(crate) leaves_at_once: bool,
     /// The server is known to refuse CAPA: probes do not ask again, unless inside TLS.
     pub(crate) has_no_capa: bool,
-    /// How long to wait for more where a reply cannot be the one to its command, and [`Options::answers_only`] is set.
+    /// How long to wait for more where a reply cannot be the one to its command, and
+    /// [`Options::answers_only`] is set.
     pub(crate) settle: Duration,
-    /// Wait so after each reply to a login: the server is known to answer too often, or a refusal must not be missed.
+    /// Wait so after each reply to a login: the server is known to answer too often, or a refusal
+    /// must not be missed.
     pub(crate) is_wary: bool,
     pub(crate) pace: Option<ReplayPace>,
     /// The value of `{{name}}` in a client row.
@@ -221,7 +226,8 @@ struct Replay<'a> {
     departure: Option<Departure>,
     /// Time-outs that the recording has as well.
     silences: u64,
-    /// Rows that wait for nothing and go out together: so what was pipelined is pipelined, however fast the server is.
+    /// Rows that wait for nothing and go out together: so what was pipelined is pipelined, however
+    /// fast the server is.
     outgoing: Zeroizing<Vec<u8>>,
     limit: Option<Limit>,
     /// The commands that were not sent for want of a session or a login.

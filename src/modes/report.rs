@@ -1,4 +1,5 @@
-//! Poptalk's own words on standard error, for scripts and for what goes wrong before and after a console.
+//! Poptalk's own words on standard error, for scripts and for what goes wrong before and after a
+//! console.
 
 pub(crate) mod differences;
 pub(crate) mod findings;

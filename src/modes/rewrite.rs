@@ -1,5 +1,5 @@
-//! Brings a transcript up to date with a newer one of the same client rows: what the server says is taken over; holes,
-//! prose, heads, blank lines and the client's rows stay.
+//! Brings a transcript up to date with a newer one of the same client rows: what the server says is
+//! taken over; holes, prose, heads, blank lines and the client's rows stay.
 
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Write};

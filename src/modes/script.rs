@@ -1,4 +1,5 @@
-//! Script mode: lines from standard input or the command line, in lock-step; replies on standard output, octet for octet.
+//! Script mode: lines from standard input or the command line, in lock-step; replies on standard
+//! output, octet for octet.
 
 mod lines;
 mod login;
@@ -287,7 +288,8 @@ impl ScriptRun<'_> {
         }
     }
 
-    /// Hands the gathered lines to the connection, once there is room for them; `low` as in [`Pacing`].
+    /// Hands the gathered lines to the connection, once there is room for them; `low` as in
+    /// [`Pacing`].
     fn hand_over(&mut self, low: usize) -> Result<(), Exit> {
         if self.gathered.is_empty() {
             return Ok(());
@@ -503,7 +505,8 @@ impl ScriptRun<'_> {
         match &now.ending {
             Some(CloseReason::TlsFailed) => Err(Exit::Tls),
             Some(ending) => {
-                // Lines that wait, in the queue or before it, were not sent: QUIT may be among them.
+                // Lines that wait, in the queue or before it, were not sent: QUIT may be among
+                // them.
                 let has_quit = self.has_quit && now.queued == 0 && !now.is_behind;
                 let is_usual = *ending == CloseReason::ByServer(CutAt::Nothing);
                 // A server may answer QUIT with something other than `+OK`, and obey it.

@@ -1,4 +1,5 @@
-//! The practice server on the network: listeners, a thread a connection, TLS, the autologout, and an orderly end.
+//! The practice server on the network: listeners, a thread a connection, TLS, the autologout, and
+//! an orderly end.
 
 mod connection;
 mod log;
@@ -90,7 +91,8 @@ impl LoginThrottle {
 const PERSON_AUTOLOGOUT: Duration = Duration::from_secs(60 * 60);
 
 impl ServeOptions {
-    /// Returns the defaults for a client in this process, with a second port for TLS from the first octet if `is_tls`.
+    /// Returns the defaults for a client in this process, with a second port for TLS from the first
+    /// octet if `is_tls`.
     pub(crate) fn practice(is_tls: bool) -> Self {
         let options = Self::default();
         Self {
@@ -256,8 +258,9 @@ impl Server {
     /// Starts to serve. Each connection is reported to `on_event` when it is over, from a thread of
     /// the server's; it must not block.
     ///
-    /// Errors: an address can't be listened on, the certificate is not usable, or the platform has no TLS and `tls_listen`
-    /// asks for it. Without `tls_listen` such a platform serves without STLS.
+    /// Errors: an address can't be listened on, the certificate is not usable, or the platform has
+    /// no TLS and `tls_listen` asks for it. Without `tls_listen` such a platform serves without
+    /// STLS.
     pub fn start(
         options: ServeOptions,
         on_event: impl Fn(ServeEvent) + Send + Sync + 'static,
@@ -329,8 +332,8 @@ fn hold(shared: &Arc<ServerShared>, client: Client, has_room: bool) -> Option<He
     None
 }
 
-/// A timestamp for a greeting, different from all others (RFC 1939 §7): process and clock, where the clock is moved on by a
-/// second when it has not moved by itself.
+/// A timestamp for a greeting, different from all others (RFC 1939 §7): process and clock, where
+/// the clock is moved on by a second when it has not moved by itself.
 fn timestamp() -> String {
     static LAST: AtomicU64 = AtomicU64::new(0);
     let now = SystemTime::now()

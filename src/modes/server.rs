@@ -52,7 +52,8 @@ impl Server {
         self.certificate_pem.as_deref()
     }
 
-    /// Returns where this machine reaches it: unencrypted, or by TLS from the first octet where it listens for that.
+    /// Returns where this machine reaches it: unencrypted, or by TLS from the first octet where it
+    /// listens for that.
     #[must_use]
     pub(crate) fn target(&self, is_tls: bool) -> Target {
         let address = self.tls_address().filter(|_| is_tls);
@@ -73,7 +74,8 @@ impl Server {
         }
     }
 
-    /// Ends it, as dropping it does; returns whether each connection left a whole transcript where it was to leave one.
+    /// Ends it, as dropping it does; returns whether each connection left a whole transcript where
+    /// it was to leave one.
     #[must_use]
     pub fn stop(self) -> bool {
         drop(self.listener);

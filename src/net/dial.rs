@@ -116,7 +116,8 @@ fn list(attempts: &[(SocketAddr, io::Error)]) -> String {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Route<'a> {
     pub(crate) target: &'a Target,
-    /// Other servers for the same thing, to be tried in this order when there is no connection to the first.
+    /// Other servers for the same thing, to be tried in this order when there is no connection to
+    /// the first.
     pub(crate) spares: &'a [Target],
     pub(crate) proxy: Option<&'a Proxy>,
 }
@@ -194,7 +195,8 @@ pub(crate) fn dial_through(
     Ok(socket)
 }
 
-/// Connects to the first address of the target that answers, IPv6 and IPv4 in turn as the resolver prefers them.
+/// Connects to the first address of the target that answers, IPv6 and IPv4 in turn as the resolver
+/// prefers them.
 ///
 /// `wait` is the time for each address; while others follow, at most three seconds.
 ///
@@ -223,7 +225,8 @@ pub(crate) fn dial(target: &Target, wait: Duration) -> Result<(TcpStream, Socket
     Err(DialError::Connect { attempts })
 }
 
-/// The first address, then the first of the other family, and so on, so that one broken family costs one wait.
+/// The first address, then the first of the other family, and so on, so that one broken family
+/// costs one wait.
 fn interleave(addresses: impl Iterator<Item = SocketAddr>) -> Vec<SocketAddr> {
     let (mut six, mut four): (Vec<_>, Vec<_>) = addresses.partition(SocketAddr::is_ipv6);
     six.dedup();

@@ -77,7 +77,8 @@ pub(crate) fn servers() -> Result<Vec<SocketAddr>, DnsError> {
     }
     match std::fs::read_to_string("/etc/resolv.conf") {
         Ok(text) => Ok(listed(&text)),
-        // resolv.conf(5): without the file, and without a server in it, the one on this machine is asked.
+        // resolv.conf(5): without the file, and without a server in it, the one on this machine is
+        // asked.
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(listed("")),
         Err(error) => fail(
             format!("/etc/resolv.conf: {}", plain(&error)),
@@ -104,7 +105,8 @@ fn listed(text: &str) -> Vec<SocketAddr> {
     found
 }
 
-/// Asks the servers in turn for the SRV records of `name` until one answers; `wait` is for all of it.
+/// Asks the servers in turn for the SRV records of `name` until one answers; `wait` is for all of
+/// it.
 ///
 /// With a proxy, the proxy connects to them and UDP is not used: nothing bypasses it.
 ///

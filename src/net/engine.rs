@@ -93,8 +93,8 @@ pub(crate) enum Notice {
     /// The greeting is not a POP3 greeting; see [`Greeting::mistake`].
     NotPop3(Greeting),
     NotReached(String),
-    /// A greeting or a status line was not complete after this time, or no octet of data came for so long; the last octets of the
-    /// server, four at most.
+    /// A greeting or a status line was not complete after this time, or no octet of data came for
+    /// so long; the last octets of the server, four at most.
     TimedOut(Duration, Awaited, Vec<u8>),
     /// The server has answered QUIT, and not closed in this time (RFC 1939 §6).
     KeptOpen(Duration),
@@ -423,7 +423,8 @@ impl Drop for Connection {
     }
 }
 
-/// Ends a connection whose thread is gone without having said so: it panicked, and another thread may wait for it.
+/// Ends a connection whose thread is gone without having said so: it panicked, and another thread
+/// may wait for it.
 struct EndGuard(Arc<EngineShared>);
 
 impl Drop for EndGuard {

@@ -103,7 +103,8 @@ impl HeldSocket {
     }
 }
 
-/// What is shown to clients: their side of TLS, and its certificate in PEM form. None on a platform that can't serve TLS.
+/// What is shown to clients: their side of TLS, and its certificate in PEM form. None on a platform
+/// that can't serve TLS.
 ///
 /// Errors: the certificate is not usable, or the platform has no TLS and `is_needed`.
 pub(crate) fn acceptor(
@@ -127,7 +128,8 @@ pub(crate) fn turn_away(mut socket: impl Write, is_tls: bool) {
     }
 }
 
-/// Listens until it is dropped; then it closes its ports, ends its connections and waits until their threads are done.
+/// Listens until it is dropped; then it closes its ports, ends its connections and waits until
+/// their threads are done.
 pub(crate) struct Listener {
     address: SocketAddr,
     tls_address: Option<SocketAddr>,
@@ -137,8 +139,9 @@ pub(crate) struct Listener {
 }
 
 impl Listener {
-    /// Starts. Each client is given to `hold`, with whether there is room for it; `hold` begins to hold it, or turns it away. It
-    /// must not block. `is_stopping` becomes true at the end, before the connections are ended.
+    /// Starts. Each client is given to `hold`, with whether there is room for it; `hold` begins to
+    /// hold it, or turns it away. It must not block. `is_stopping` becomes true at the end, before
+    /// the connections are ended.
     ///
     /// Errors: an address can't be listened on, or the system has no thread for it.
     pub(crate) fn start(
@@ -239,7 +242,8 @@ impl<H: FnMut(Client, bool) -> Option<HeldSocket>> Accepting<H> {
                 }
                 _ => {}
             }
-            // Both listeners, whatever the event was for: it comes only once, also when a connection could not be taken.
+            // Both listeners, whatever the event was for: it comes only once, also when a
+            // connection could not be taken.
             let is_all = self.accept_all(false) & self.accept_all(true);
             timeout = (!is_all).then_some(ACCEPT_RETRY);
         }

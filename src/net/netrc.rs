@@ -84,7 +84,8 @@ impl NetrcEntry {
     }
 }
 
-/// The words of the file. A word in double quotes may hold blanks; a backslash takes the next character as it is.
+/// The words of the file. A word in double quotes may hold blanks; a backslash takes the next
+/// character as it is.
 struct Tokens<'a> {
     text: &'a str,
     line: usize,

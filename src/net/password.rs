@@ -1,4 +1,5 @@
-//! Where a password comes from: a command, a file, the environment, `~/.netrc`, or a person. Never an argument.
+//! Where a password comes from: a command, a file, the environment, `~/.netrc`, or a person. Never
+//! an argument.
 
 use std::borrow::Cow;
 use std::io;
@@ -51,7 +52,8 @@ impl Explain for PasswordError {
     }
 }
 
-/// Finds the password of `user` on `host`: from the command or file that was named, the environment, `~/.netrc`, or by `ask`.
+/// Finds the password of `user` on `host`: from the command or file that was named, the
+/// environment, `~/.netrc`, or by `ask`.
 ///
 /// Errors: a source that was named gives none, or there is no source.
 pub(crate) fn find(
@@ -79,8 +81,9 @@ pub(crate) fn find(
     })
 }
 
-/// The password that a file or the environment holds, so that it is hidden from the first octet on, before it is needed. A command may
-/// ask a person, and a pipe can be read once: their password is hidden from its first use on.
+/// The password that a file or the environment holds, so that it is hidden from the first octet on,
+/// before it is needed. A command may ask a person, and a pipe can be read once: their password is
+/// hidden from its first use on.
 pub(crate) fn at_hand(sources: Sources<'_>) -> Option<Zeroizing<Vec<u8>>> {
     match (sources.command, sources.file) {
         (Some(_), _) => None,

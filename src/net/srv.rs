@@ -1,4 +1,5 @@
-//! Finds the servers of a mail domain by SRV records (RFC 6186): the query, the answer, and the order to try them in. No I/O.
+//! Finds the servers of a mail domain by SRV records (RFC 6186): the query, the answer, and the
+//! order to try them in. No I/O.
 
 use simple_dns::rdata::RData;
 use simple_dns::{
@@ -115,7 +116,8 @@ pub(crate) fn query(id: u16, name: &str) -> Result<Vec<u8>, String> {
     packet.build_bytes_vec().map_err(fail)
 }
 
-/// Reads the answer to the query with this `id` for this `name`, without the length that TCP puts first.
+/// Reads the answer to the query with this `id` for this `name`, without the length that TCP puts
+/// first.
 ///
 /// Errors: it is not the answer, or none that can be used.
 pub(crate) fn read(octets: &[u8], id: u16, name: &str) -> Result<DnsAnswer, AnswerError> {
@@ -225,7 +227,8 @@ fn is_same(name: &Name<'_>, other: &str) -> bool {
     text(name).eq_ignore_ascii_case(other)
 }
 
-/// The records in the order to try them: by priority, and by chance and weight within one (RFC 2782).
+/// The records in the order to try them: by priority, and by chance and weight within one (RFC
+/// 2782).
 ///
 /// `chance(n)` gives a number from 0 to `n`, both included.
 pub(crate) fn order(mut records: Vec<Record>, chance: &mut dyn FnMut(u32) -> u32) -> Vec<Record> {

@@ -100,7 +100,8 @@ pub(crate) fn parse(text: &str, port: Option<u16>, is_tls: bool) -> Result<Named
         Some("pop3s" | "pops") => true,
         Some(other) => return Err(TargetError::Scheme(other.to_owned())),
     };
-    // RFC 2384 §3: a URL may name a user and end in a slash. For curl a path is a message number; to drop it would mislead.
+    // RFC 2384 §3: a URL may name a user and end in a slash. For curl a path is a message number;
+    // to drop it would mislead.
     let rest = match scheme {
         Some(_) => {
             let host_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());

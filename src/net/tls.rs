@@ -18,7 +18,8 @@ use crate::transcript::event::{Event, Trust};
 pub(crate) use certificate::Certificate;
 use hello::Tap;
 
-/// How many lines that a server said in place of a handshake are shown, and how many octets of each.
+/// How many lines that a server said in place of a handshake are shown, and how many octets of
+/// each.
 const SAID_LINES: usize = 5;
 const SAID_SHOWN: usize = 512;
 
@@ -37,8 +38,8 @@ pub struct TlsSettings {
     pub min: Option<Version>,
     /// The highest version to agree to (`--tls-max`).
     pub max: Option<Version>,
-    /// What the certificate may be for, where that is not just the host that was typed: hosts, domains, and SRV-IDs, which
-    /// start with `_`. Empty: the host.
+    /// What the certificate may be for, where that is not just the host that was typed: hosts,
+    /// domains, and SRV-IDs, which start with `_`. Empty: the host.
     pub names: Vec<String>,
     /// A certificate and its key (PEM files, PKCS #8) to show to the server (`--cert`, `--key`).
     pub own_certificate: Option<(PathBuf, PathBuf)>,
@@ -92,7 +93,8 @@ pub(crate) struct TlsFacts {
     pub(crate) protocol: Option<String>,
     /// The certificates that the server sent, its own first; in TLS 1.3 only its own can be read.
     pub(crate) chain: Vec<Certificate>,
-    /// What binds a login to this connection (`tls-server-end-point`, RFC 5929 §4), where it is defined.
+    /// What binds a login to this connection (`tls-server-end-point`, RFC 5929 §4), where it is
+    /// defined.
     pub(crate) end_point: Option<Vec<u8>>,
 }
 
@@ -196,8 +198,8 @@ pub(crate) struct FailedHandshake {
     pub(crate) version: Option<String>,
     /// The certificates that were sent unencrypted, the server's own first.
     pub(crate) chain: Vec<Certificate>,
-    /// What the server said in cleartext after its `+OK` to STLS, line ends included, 8 KiB at most. It is for people only:
-    /// an attacker on the network path can have written it.
+    /// What the server said in cleartext after its `+OK` to STLS, line ends included, 8 KiB at
+    /// most. It is for people only: an attacker on the network path can have written it.
     pub(crate) said: Vec<u8>,
 }
 
@@ -226,8 +228,8 @@ impl TlsError {
         }
     }
 
-    /// Returns the lines that the server said in cleartext in place of the handshake, each as it may be printed. The
-    /// transcript has them all; these are the first.
+    /// Returns the lines that the server said in cleartext in place of the handshake, each as it
+    /// may be printed. The transcript has them all; these are the first.
     pub(crate) fn said(&self) -> Vec<String> {
         let said = self.heard.as_ref().map_or(&b""[..], |heard| &heard.said);
         let lines = said.split_inclusive(|octet| *octet == b'\n');
@@ -375,7 +377,8 @@ fn connector(settings: &TlsSettings) -> Result<TlsConnector, TlsError> {
     let mut builder = TlsConnector::builder();
     builder
         .danger_accept_invalid_certs(settings.is_insecure)
-        // Where there are names to choose from, the certificate is compared with them after the handshake.
+        // Where there are names to choose from, the certificate is compared with them after the
+        // handshake.
         .danger_accept_invalid_hostnames(settings.is_insecure || !settings.names.is_empty())
         .request_alpns(&["pop3"])
         .max_protocol_version(settings.max.map(Into::into));

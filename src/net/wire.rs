@@ -33,8 +33,9 @@ impl<S: Deref<Target = TcpStream>> SocketWire<S> {
         self.deadline = Instant::now().checked_add(time);
     }
 
-    /// Says that nothing more will be sent, and reads until the client has closed as well, at most for `time` and `most` octets.
-    /// Closing with octets unread would be a reset, which can take the last reply away from the client.
+    /// Says that nothing more will be sent, and reads until the client has closed as well, at most
+    /// for `time` and `most` octets. Closing with octets unread would be a reset, which can take
+    /// the last reply away from the client.
     pub(crate) fn linger(&mut self, time: Duration, most: usize) {
         if self.socket.shutdown(Shutdown::Write).is_err() {
             return;
@@ -97,7 +98,8 @@ impl<S: Deref<Target = TcpStream>> Write for SocketWire<S> {
 
 /// Fills the whole buffer.
 ///
-/// Errors: `UnexpectedEof` when the peer closes before, `TimedOut` at the moment `due`, and what the system says.
+/// Errors: `UnexpectedEof` when the peer closes before, `TimedOut` at the moment `due`, and what
+/// the system says.
 pub(super) fn read(socket: &TcpStream, buffer: &mut [u8], due: Instant) -> io::Result<()> {
     SocketWire::until(socket, due)
         .read_exact(buffer)

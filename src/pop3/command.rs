@@ -274,7 +274,8 @@ mod tests {
         Command::named(verb).unwrap_or_else(|| panic!("no row for {verb}"))
     }
 
-    /// The rows of an example: who speaks (`C` or `S`) and the text; prose, events and blank lines are left out.
+    /// The rows of an example: who speaks (`C` or `S`) and the text; prose, events and blank lines
+    /// are left out.
     fn spoken(example: &str) -> Vec<(char, &str)> {
         let mut rows = Vec::new();
         for line in example.lines() {
@@ -394,7 +395,8 @@ mod tests {
             assert!((2..=5).contains(&paragraphs.len()), "{}", row.verb);
             for text in paragraphs {
                 assert!(!text.is_empty() && text.trim() == text, "{}", row.verb);
-                // A line break inside a paragraph is for who shows it; two blanks are a slip at the end of a source line.
+                // A line break inside a paragraph is for who shows it; two blanks are a slip at the
+                // end of a source line.
                 assert!(!text.contains(char::is_control), "{}: `{text}`", row.verb);
                 assert!(!text.contains("  "), "{}: `{text}`", row.verb);
                 assert!(text.ends_with('.'), "{}: `{text}`", row.verb);

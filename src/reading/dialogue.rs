@@ -1,7 +1,9 @@
-//! Commands paired with their replies, computed from the rows of a transcript by the same tracker that follows a live session.
+//! Commands paired with their replies, computed from the rows of a transcript by the same tracker
+//! that follows a live session.
 //!
-//! It is a stream: feed items one by one, take finished [`Part`]s. Of data only [`Measures`] are kept, of a line at most
-//! [`LINE_KEPT`] octets, so that a transcript may be larger than memory. Computed, never stored.
+//! It is a stream: feed items one by one, take finished [`Part`]s. Of data only [`Measures`] are
+//! kept, of a line at most [`LINE_KEPT`] octets, so that a transcript may be larger than memory.
+//! Computed, never stored.
 
 mod event;
 mod matcher;
@@ -26,7 +28,8 @@ use crate::transcript::Transcript;
 use crate::transcript::{Hole, Item, Piece};
 use pairing::Pairing;
 
-/// The most octets of a line that are kept; the digest covers all of them. Where a line has a hole, only so much can be compared.
+/// The most octets of a line that are kept; the digest covers all of them. Where a line has a hole,
+/// only so much can be compared.
 pub(crate) const LINE_KEPT: usize = 1024;
 
 pub(crate) const SASL_KEPT: usize = 64;
@@ -66,10 +69,11 @@ impl Line {
 /// A command with its reply, or the greeting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exchange {
-    /// The command line. None for the greeting, for the end of a message that the client sends, and beyond 65,536 commands
-    /// that wait.
+    /// The command line. None for the greeting, for the end of a message that the client sends, and
+    /// beyond 65,536 commands that wait.
     pub(crate) command: Option<Line>,
-    /// What the tracker knows of the command; it holds no secret. None for the greeting and for a command that was cut.
+    /// What the tracker knows of the command; it holds no secret. None for the greeting and for a
+    /// command that was cut.
     pub(crate) sent: Option<Sent>,
     pub(crate) is_greeting: bool,
     /// The status indicator. None when no whole status line came.
@@ -83,9 +87,11 @@ pub struct Exchange {
     pub(crate) data: Option<Measures>,
     /// Milliseconds from the command to the status line.
     pub(crate) reply_ms: Option<u64>,
-    /// The recording has a gap before the status line: whether it belongs to this command, or what else came, is not known.
+    /// The recording has a gap before the status line: whether it belongs to this command, or what
+    /// else came, is not known.
     pub(crate) is_torn: bool,
-    /// The status line was taken for the greeting until the reply went on: no greeting came. Only likely where this `is_torn`.
+    /// The status line was taken for the greeting until the reply went on: no greeting came. Only
+    /// likely where this `is_torn`.
     pub(crate) has_no_greeting: bool,
 }
 
@@ -98,7 +104,8 @@ impl Exchange {
         command.or(data).or(status).unwrap_or_default()
     }
 
-    /// The verb in upper case with its open arguments, for people; never a secret. Odd octets are escaped.
+    /// The verb in upper case with its open arguments, for people; never a secret. Odd octets are
+    /// escaped.
     pub(crate) fn name(&self) -> String {
         match &self.sent {
             None if self.is_greeting => "greeting".to_owned(),
@@ -138,15 +145,17 @@ impl Part {
     }
 }
 
-/// What passes while a dialogue is read: its parts, and what is seen before the part that it belongs to is finished.
+/// What passes while a dialogue is read: its parts, and what is seen before the part that it
+/// belongs to is finished.
 #[derive(Debug)]
 pub(crate) enum Passing<'a> {
     Part(Part),
     Command(&'a Sent, &'a Line),
-    /// What the tracker says about no octets: that data starts, that the session entered a state, or whether it is known which command
-    /// the next line of the server answers.
+    /// What the tracker says about no octets: that data starts, that the session entered a state,
+    /// or whether it is known which command the next line of the server answers.
     Step(Step<'a>),
-    /// A block of data, line ends and stuffing inside; never two rows at once, seldom parts of two lines.
+    /// A block of data, line ends and stuffing inside; never two rows at once, seldom parts of two
+    /// lines.
     Data {
         side: Side,
         /// As on the wire.
@@ -179,7 +188,8 @@ impl Dialogue {
         Self::with_digests(true)
     }
 
-    /// The same, for a reader that wants no digests of data: hashing is the slowest part of reading.
+    /// The same, for a reader that wants no digests of data: hashing is the slowest part of
+    /// reading.
     pub(crate) fn without_digests() -> Self {
         Self::with_digests(false)
     }
@@ -196,7 +206,8 @@ impl Dialogue {
         self.steps.tracker().outstanding()
     }
 
-    /// The parts of a transcript that is in memory; its rows are numbered as in the file that `text::print` makes.
+    /// The parts of a transcript that is in memory; its rows are numbered as in the file that
+    /// `text::print` makes.
     #[cfg(test)]
     pub(crate) fn of(transcript: &Transcript) -> Vec<Part> {
         let mut parts = Vec::new();

@@ -1,4 +1,5 @@
-//! Recordings that other programs made, as transcripts. Pure: octets of files in, texts of transcripts out.
+//! Recordings that other programs made, as transcripts. Pure: octets of files in, texts of
+//! transcripts out.
 //!
 //! Nothing that a recording lacks is made up: a head says what is missing, and holes mark omitted
 //! octets. Secrets are hidden as in a live recording. In memory at once are the files ([`FILE_MAX`]
@@ -206,7 +207,8 @@ pub(crate) fn import_lines(
     })
 }
 
-/// The other protocol whose session a text is: its server says so in the first line that looks like a server's.
+/// The other protocol whose session a text is: its server says so in the first line that looks like
+/// a server's.
 pub(crate) fn other_protocol(source: &Source<'_>) -> Option<&'static Service> {
     let text = Unwrapped::plain(source.octets);
     let head = text.octets.get(..HEAD).unwrap_or(&text.octets);
@@ -277,7 +279,8 @@ fn terminal_text(
     }
 }
 
-/// Imports a text as its program wrote it: without quoting and the like, if then it is of the format.
+/// Imports a text as its program wrote it: without quoting and the like, if then it is of the
+/// format.
 fn unwrapped(
     source: &Source<'_>,
     is_format: impl Fn(&[u8]) -> bool,

@@ -1,8 +1,10 @@
-//! Hides in a transcript what live recording would have hidden: follows it with the tracker, item by item, in constant memory.
+//! Hides in a transcript what live recording would have hidden: follows it with the tracker, item
+//! by item, in constant memory.
 //!
-//! It feeds a tracker of its own and is not an adaptor over [`super::steps`]. A line keeps its rows and times where nothing in it is
-//! hidden, so what it is for has to be known before the next row is read, while the reader of rows may hold octets back until then;
-//! and where that reader starts over, as it does when a connection ends, this one goes on, because a secret may follow.
+//! It feeds a tracker of its own and is not an adaptor over [`super::steps`]. A line keeps its rows
+//! and times where nothing in it is hidden, so what it is for has to be known before the next row
+//! is read, while the reader of rows may hold octets back until then; and where that reader starts
+//! over, as it does when a connection ends, this one goes on, because a secret may follow.
 
 mod names;
 
@@ -23,7 +25,8 @@ pub(crate) struct Options {
     pub(crate) bodies: Bodies,
     /// User names, and mail addresses in status lines, become `user-1` and so on.
     pub(crate) has_names: bool,
-    /// Message data is searched for secrets; live recording does not do so, and searches other data.
+    /// Message data is searched for secrets; live recording does not do so, and searches other
+    /// data.
     pub(crate) is_searching_data: bool,
     /// The file's head says what was taken out.
     pub(crate) is_told: bool,
@@ -43,7 +46,8 @@ pub(crate) struct Redactor {
     line_len: usize,
     /// The times of rows that were left out.
     lost_ms: u64,
-    /// Data was left out, and what came after it was not the server's: the terminator was left out as well.
+    /// Data was left out, and what came after it was not the server's: the terminator was left out
+    /// as well.
     is_in_hole: bool,
     head: HeadState,
     has_begun: bool,
@@ -114,7 +118,8 @@ impl Redactor {
         }
     }
 
-    /// What was learnt, for reading the same transcript again from its start: what comes before a secret is searched for it, too.
+    /// What was learnt, for reading the same transcript again from its start: what comes before a
+    /// secret is searched for it, too.
     pub(crate) fn into_hider(self) -> Hider {
         self.hider.again()
     }
@@ -198,7 +203,8 @@ impl Redactor {
         self.hider.hide_text(text)
     }
 
-    /// Returns the text of an event without secrets, with its time counted from the last row that stays.
+    /// Returns the text of an event without secrets, with its time counted from the last row that
+    /// stays.
     fn timed(&self, event: &str) -> String {
         let (text, after_ms) = split_time(event);
         let text = self.free_text(text);
@@ -243,8 +249,8 @@ impl Redactor {
         }
     }
 
-    /// Where the first row is the client's, and no `* connected` came, the file is a piece of a session: its first reply is not
-    /// the greeting, and what it brings may be a message.
+    /// Where the first row is the client's, and no `* connected` came, the file is a piece of a
+    /// session: its first reply is not the greeting, and what it brings may be a message.
     fn begin(&mut self, side: Side) {
         let is_first = !std::mem::replace(&mut self.has_begun, true);
         if is_first && side == Side::Client {
@@ -420,7 +426,8 @@ fn counted(pieces: &[Piece], end: LineEnd) -> Vec<u8> {
     octets
 }
 
-/// The lines in a line: a file made by hand may have an LF in the middle of a row, where the wire has two lines.
+/// The lines in a line: a file made by hand may have an LF in the middle of a row, where the wire
+/// has two lines.
 fn lines(pieces: Vec<Piece>, end: LineEnd) -> Vec<(Vec<Piece>, LineEnd)> {
     let mut lines = Vec::new();
     let mut line = Vec::new();

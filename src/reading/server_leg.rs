@@ -11,13 +11,14 @@ use crate::transcript::{Item, Piece, Row};
 /// How many lines may come before the event that names the server.
 const AHEAD_MAX: usize = 64;
 
-/// The items of a transcript, as they would have been recorded on the connection to the server. Of a transcript that no proxy
-/// made they are the items themselves.
+/// The items of a transcript, as they would have been recorded on the connection to the server. Of
+/// a transcript that no proxy made they are the items themselves.
 pub(crate) struct ServerLeg<I> {
     items: I,
     phase: LegPhase,
     ready: VecDeque<Item>,
-    /// What passed between proxy and server before the client was greeted; the greeting came before it.
+    /// What passed between proxy and server before the client was greeted; the greeting came before
+    /// it.
     early: Vec<Item>,
     /// The row that follows is the proxy's own.
     is_own: bool,

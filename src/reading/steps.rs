@@ -1,8 +1,9 @@
-//! The one reader of rows: what the tracker says of the octets in a transcript, with their places, times and holes.
+//! The one reader of rows: what the tracker says of the octets in a transcript, with their places,
+//! times and holes.
 //!
-//! Items come in one by one, and steps go out at once, so that a transcript may be larger than memory. [`super::dialogue`] makes
-//! exchanges of them; a player, a screen and a probe read them as they come. Only [`super::redact`] has a tracker of its own, and
-//! says why.
+//! Items come in one by one, and steps go out at once, so that a transcript may be larger than
+//! memory. [`super::dialogue`] makes exchanges of them; a player, a screen and a probe read them as
+//! they come. Only [`super::redact`] has a tracker of its own, and says why.
 
 mod stream;
 
@@ -50,7 +51,8 @@ pub(crate) enum Passed<'a> {
         /// Milliseconds since the transcript was started.
         now_ms: u64,
     },
-    /// An event comes that has a time: milliseconds since the row, or the event with a time, before.
+    /// An event comes that has a time: milliseconds since the row, or the event with a time,
+    /// before.
     Time(u64),
     /// What the tracker says, and where the octets of it came from, if it has any.
     Step(Step<'a>, OctetOrigin),
@@ -79,7 +81,8 @@ pub(crate) enum Passed<'a> {
 /// What a transcript is that begins with a row, and with no `* connected` before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Start {
-    /// A piece of a session as a person writes it: its first row is whole, and where it is the client's, no greeting is awaited.
+    /// A piece of a session as a person writes it: its first row is whole, and where it is the
+    /// client's, no greeting is awaited.
     Whole,
     /// A recording that may begin in the middle of anything. Only a judge of a session needs to be
     /// this careful: the first line may be the rest of one, and belong to a command that is not

@@ -66,8 +66,8 @@ struct Elision {
 }
 
 impl Elider {
-    /// Takes octets of data lines, as on the wire; returns those that stay, and whether what is left out begins here: a hole
-    /// belongs there.
+    /// Takes octets of data lines, as on the wire; returns those that stay, and whether what is
+    /// left out begins here: a hole belongs there.
     pub(crate) fn feed<'a>(&mut self, octets: &'a [u8]) -> (&'a [u8], bool) {
         let mut at = 0;
         while self.kept > 0 {

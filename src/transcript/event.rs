@@ -20,8 +20,8 @@ pub const OUT_OF_STEP: &str = "the replies are out of step";
 
 /// Something other than octets that happened.
 ///
-/// Its texts are as the writer gives them, or escaped as in the file where it was read from there. A text that fits no variant
-/// is [`Event::Other`], so that printing gives what was parsed.
+/// Its texts are as the writer gives them, or escaped as in the file where it was read from there.
+/// A text that fits no variant is [`Event::Other`], so that printing gives what was parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// The server was looked up in DNS (RFC 6186): the first to be tried.

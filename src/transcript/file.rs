@@ -45,7 +45,8 @@ pub(crate) struct Log {
 
 /// Opens the transcript of a connection to `name` that starts at `now`; None where none is wanted.
 ///
-/// Errors: the folder can't be made, or the file can't be made or exists already: a transcript is evidence and never overwritten.
+/// Errors: the folder can't be made, or the file can't be made or exists already: a transcript is
+/// evidence and never overwritten.
 pub(crate) fn open(place: &Destination, name: &str, now: Timestamp) -> io::Result<Option<Log>> {
     match place {
         Destination::Nowhere => Ok(None),

@@ -1,4 +1,5 @@
-//! What happened, as rows of a file: the model, its text, events, secrets, and the recorder that writes it.
+//! What happened, as rows of a file: the model, its text, events, secrets, and the recorder that
+//! writes it.
 
 pub(crate) mod elide;
 pub mod event;

@@ -107,7 +107,8 @@ pub struct Recorder {
     bodies: Bodies,
     /// Counts what is left out of the message that is coming.
     elider: Option<Elider>,
-    /// The end of a part of a server line that may be the start of a secret, until more of the line comes.
+    /// The end of a part of a server line that may be the start of a secret, until more of the line
+    /// comes.
     held: Vec<u8>,
     seen: Vec<RecordedStep>,
     /// The data that is coming, where it is not a message.
@@ -161,7 +162,8 @@ impl Recorder {
         self.tells_messages = tells_messages;
     }
 
-    /// Writes to `file` from now on, and `head` (name, text) and a blank line first; `None` stops the writing.
+    /// Writes to `file` from now on, and `head` (name, text) and a blank line first; `None` stops
+    /// the writing.
     pub fn set_file(&mut self, file: Option<Box<dyn Write + Send>>, head: &[(&str, String)]) {
         self.rows.is_wanted = file.is_some();
         self.file = file;
@@ -189,7 +191,8 @@ impl Recorder {
         self.deliver(see);
     }
 
-    /// The same, but the rows wait for [`Recorder::write_rows`]: for many lines that are sent together.
+    /// The same, but the rows wait for [`Recorder::write_rows`]: for many lines that are sent
+    /// together.
     pub(crate) fn feed_ahead(
         &mut self,
         side: Side,
@@ -210,7 +213,8 @@ impl Recorder {
         }
     }
 
-    /// Hands out what was held because more was likely to come; call it when nothing came for a while.
+    /// Hands out what was held because more was likely to come; call it when nothing came for a
+    /// while.
     ///
     /// The client's line stays: only its start says where the secret is, and some clients send each
     /// octet as it is typed.
@@ -252,7 +256,8 @@ impl Recorder {
         self.deliver(see);
     }
 
-    /// Records what the server said in cleartext where the TLS handshake was due; returns it with each secret as a hole.
+    /// Records what the server said in cleartext where the TLS handshake was due; returns it with
+    /// each secret as a hole.
     ///
     /// The tracker does not see it, so it is not a reply to anything.
     pub(crate) fn said_before_tls(&mut self, octets: &[u8], now_ms: u64) -> Vec<u8> {

@@ -34,7 +34,8 @@ pub const VALUE_MIN: usize = 4;
 /// A secret longer than this many octets is remembered by its start.
 const VALUE_MAX: usize = 4096;
 
-/// How many octets of a line that were handed out are kept: what they say decides about what follows.
+/// How many octets of a line that were handed out are kept: what they say decides about what
+/// follows.
 const BEFORE_MAX: usize = 96;
 
 /// Hides the secrets of one connection.
@@ -90,7 +91,8 @@ impl Hider {
         }
     }
 
-    /// The same; what other connections with this store have learnt is hidden from the start, or where its user is named.
+    /// The same; what other connections with this store have learnt is hidden from the start, or
+    /// where its user is named.
     pub(crate) fn sharing(is_keeping: bool, secrets: &Secrets) -> Self {
         let mut hider = Self::new(is_keeping);
         if is_keeping {
@@ -165,12 +167,14 @@ impl Hider {
         self.values.len() > 0
     }
 
-    /// Returns what was malformed of the secret in the line that was hidden last, as far as it has come.
+    /// Returns what was malformed of the secret in the line that was hidden last, as far as it has
+    /// come.
     pub(crate) fn take_malformed(&mut self) -> Vec<Malformed> {
         std::mem::take(&mut self.malformed)
     }
 
-    /// The pieces of the rest of a server line that was cut. A start of a secret that is long enough to help is hidden, too.
+    /// The pieces of the rest of a server line that was cut. A start of a secret that is long
+    /// enough to help is hidden, too.
     pub(crate) fn hide_rest(&self, rest: &[u8]) -> Vec<Piece> {
         let pieces = self.hide_values(rest, &self.before);
         let is_open = matches!(pieces.last(), Some(Piece::Octets(_)));
@@ -180,7 +184,8 @@ impl Hider {
         }
     }
 
-    /// The pieces of a line, or of a part of one (octets without line end), secrets replaced by holes. `first`: the line starts here.
+    /// The pieces of a line, or of a part of one (octets without line end), secrets replaced by
+    /// holes. `first`: the line starts here.
     pub(crate) fn hide(
         &mut self,
         side: Side,
@@ -345,7 +350,8 @@ impl Hider {
         hidden.collect()
     }
 
-    /// A text of poptalk's own or of a certificate, with the names of holes in place of what was remembered.
+    /// A text of poptalk's own or of a certificate, with the names of holes in place of what was
+    /// remembered.
     pub(crate) fn hide_text(&self, text: &str) -> String {
         named(&self.hide_values_in(vec![Piece::Octets(text.as_bytes().to_vec())]))
     }
@@ -370,7 +376,8 @@ impl Hider {
         hidden.collect()
     }
 
-    /// How many octets at the end of a part of a line may be the start of a secret: they must wait for what follows.
+    /// How many octets at the end of a part of a line may be the start of a secret: they must wait
+    /// for what follows.
     pub(crate) fn unsure_tail(&self, octets: &[u8]) -> usize {
         self.values.unsure_tail(octets)
     }
@@ -483,7 +490,8 @@ impl Hider {
     fn learn_secret(&mut self, line: &[u8], from: usize, hole: &'static str) {
         let secret = line.get(from..).unwrap_or_default();
         self.remember_typed(hole, secret);
-        // A password typed with blanks around it, a sign before it, or in quotes comes back without them.
+        // A password typed with blanks around it, a sign before it, or in quotes comes back without
+        // them.
         self.remember_typed(hole, secret.trim_ascii());
         self.remember_typed(hole, without_blanks(secret));
         self.remember_typed(hole, unquoted(secret));
@@ -567,7 +575,8 @@ fn without_blanks(secret: &[u8]) -> &[u8] {
     std::str::from_utf8(secret).map_or(secret, |text| text.trim_matches(is_blank).as_bytes())
 }
 
-/// Whether a word of a password of several words would not be found by chance in what a server says.
+/// Whether a word of a password of several words would not be found by chance in what a server
+/// says.
 fn looks_random(word: &[u8]) -> bool {
     let has_letter = word.iter().any(u8::is_ascii_alphabetic);
     let has_other = word.iter().any(|octet| !octet.is_ascii_alphabetic());

@@ -1,4 +1,5 @@
-//! Transcripts as text: rows to lines of a file and back. The format is specified in `transcripts/README.md`.
+//! Transcripts as text: rows to lines of a file and back. The format is specified in
+//! `transcripts/README.md`.
 
 pub mod parse;
 mod print;

@@ -1,7 +1,8 @@
-//! The program is ended, stopped, or has no room, at any moment of a session: what was on the screen is in the transcript, and the
-//! terminal is as it was.
+//! The program is ended, stopped, or has no room, at any moment of a session: what was on the
+//! screen is in the transcript, and the terminal is as it was.
 //!
-//! A moment is a count of octets that were seen. `POPTALK_MOMENTS=500` tries so many for each kind of session.
+//! A moment is a count of octets that were seen. `POPTALK_MOMENTS=500` tries so many for each kind
+//! of session.
 
 mod console;
 mod disk;
@@ -57,7 +58,8 @@ fn whole_lines(octets: &[u8]) -> &[u8] {
     &octets[..end.map_or(0, |at| at + 1)]
 }
 
-/// The only file of a folder that ends in `.pop3`, read as strictly as can be; nothing of it is unknown.
+/// The only file of a folder that ends in `.pop3`, read as strictly as can be; nothing of it is
+/// unknown.
 fn only_transcript(folder: &Path) -> Transcript {
     let mut found: Vec<PathBuf> = std::fs::read_dir(folder)
         .unwrap()

@@ -133,8 +133,9 @@ fn a_recording_that_is_served_does_not_use_commands_from_before_tls() {
     }
 }
 
-/// The times of a session come from a clock that never goes back (`Instant`), whatever is done to the time of day. Should it once,
-/// no row has a time below zero, and the clock is believed again when it is where it was.
+/// The times of a session come from a clock that never goes back (`Instant`), whatever is done to
+/// the time of day. Should it once, no row has a time below zero, and the clock is believed again
+/// when it is where it was.
 #[test]
 fn a_clock_that_goes_back_makes_no_time_below_zero() {
     let home = Home::new();

@@ -1,5 +1,6 @@
-//! Nothing that a stranger sends or stores drives a terminal: each attack in each place where a stranger's octets come in, and
-//! the raw octets of each place where they are shown, held against a grammar of all that is ours.
+//! Nothing that a stranger sends or stores drives a terminal: each attack in each place where a
+//! stranger's octets come in, and the raw octets of each place where they are shown, held against a
+//! grammar of all that is ours.
 
 mod around_a_session;
 mod attacks;

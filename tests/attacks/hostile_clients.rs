@@ -1,5 +1,6 @@
-//! Our servers and clients that mean no good: slow, silent, endless, many. Memory and connections are bounded, and who behaves is
-//! served all the while. `POPTALK_CONNECTIONS=10000` tries so many one after the other.
+//! Our servers and clients that mean no good: slow, silent, endless, many. Memory and connections
+//! are bounded, and who behaves is served all the while. `POPTALK_CONNECTIONS=10000` tries so many
+//! one after the other.
 
 #![allow(clippy::print_stderr, reason = "the figures are for who looks at them")]
 
@@ -134,8 +135,8 @@ impl Server {
         std::fs::read_dir(folder).unwrap().count()
     }
 
-    /// Waits until it has no more files open than in the beginning: a connection leaves nothing behind. What is left of those
-    /// that are over is cleared away with the next one.
+    /// Waits until it has no more files open than in the beginning: a connection leaves nothing
+    /// behind. What is left of those that are over is cleared away with the next one.
     fn is_back_to(&self, files: usize) {
         let start = Instant::now();
         while self.open_files() > files {

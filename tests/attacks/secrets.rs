@@ -1,4 +1,5 @@
-//! A secret is in no file, on no screen and in no child, however it was typed: a table of ways, and for each the places.
+//! A secret is in no file, on no screen and in no child, however it was typed: a table of ways, and
+//! for each the places.
 
 #[cfg(not(any(windows, target_vendor = "apple")))]
 mod certificate;
@@ -12,8 +13,8 @@ use std::path::Path;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE};
 
-/// A way in which a person can tell a secret: the lines, in which `{}` stands for it, `{b}` for its base64, `{b:TEXT}` for the
-/// base64 of a text, and `{n:TEXT}` for that without padding.
+/// A way in which a person can tell a secret: the lines, in which `{}` stands for it, `{b}` for its
+/// base64, `{b:TEXT}` for the base64 of a text, and `{n:TEXT}` for that without padding.
 #[derive(Debug, Clone, Copy)]
 struct Way {
     name: &'static str,
@@ -328,8 +329,8 @@ fn without_percents(octets: &[u8]) -> Vec<u8> {
     plain
 }
 
-/// What must not be found in any case: the secret, and its hexadecimal digits; and what its base64 has in common at each
-/// alignment.
+/// What must not be found in any case: the secret, and its hexadecimal digits; and what its base64
+/// has in common at each alignment.
 fn needles(secret: &str) -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
     let core = |secret: &str, shift: usize| {
         let text = [&b"\0\0"[..shift], secret.as_bytes()].concat();

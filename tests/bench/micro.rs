@@ -1,5 +1,5 @@
-//! How fast the parts are, one by one: `cargo bench`. Each is given one message of a few MiB, or a session of a few thousand
-//! commands, from memory; `divan` tells octets a second.
+//! How fast the parts are, one by one: `cargo bench`. Each is given one message of a few MiB, or a
+//! session of a few thousand commands, from memory; `divan` tells octets a second.
 
 #![expect(
     clippy::expect_used,
@@ -27,7 +27,8 @@ fn main() {
 /// How many octets a connection reads at once.
 const CHUNK: usize = 128 * 1024;
 
-/// The octets of a session in which one message is fetched, by side, in the order in which they come.
+/// The octets of a session in which one message is fetched, by side, in the order in which they
+/// come.
 fn session(mib: usize) -> Vec<(Side, Vec<u8>)> {
     let line = b"The quick brown fox jumps over the lazy dog, and then it rests for a while.\r\n";
     let mut reply = b"+OK message follows\r\nSubject: long\r\n\r\n".to_vec();

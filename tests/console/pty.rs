@@ -1,4 +1,5 @@
-//! The console in a real pseudo-terminal: what is on the screen, and which octets went to the terminal.
+//! The console in a real pseudo-terminal: what is on the screen, and which octets went to the
+//! terminal.
 
 use std::time::Instant;
 

@@ -1,5 +1,5 @@
-//! How each way in which servers misbehave is accounted for: most have a rule of their name, and the others are here with the
-//! reason. `transcripts/lint/README.md` prints it.
+//! How each way in which servers misbehave is accounted for: most have a rule of their name, and
+//! the others are here with the reason. `transcripts/lint/README.md` prints it.
 
 use poptalk::analysis::lint::rule;
 use poptalk::modes::check::FAILED_LOGINS;

@@ -274,7 +274,8 @@ fn the_reference_of_rules_matches_the_code() {
     generated("transcripts/lint/README.md", "other", &seen_otherwise());
 }
 
-/// The ways to misbehave that have no rule of their name: what sees each, and the fault that does it.
+/// The ways to misbehave that have no rule of their name: what sees each, and the fault that does
+/// it.
 fn seen_otherwise() -> String {
     let mut text = String::from("| what goes wrong | seen by | fault |\n|---|---|---|\n");
     for id in coverage::ENTRIES {

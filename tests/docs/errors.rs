@@ -1,5 +1,5 @@
-//! What a wrong command line or file is answered: the golden is `tests/docs/cli/errors.txt`, one block a situation. With
-//! POPTALK_BLESS=1 it is rewritten.
+//! What a wrong command line or file is answered: the golden is `tests/docs/cli/errors.txt`, one
+//! block a situation. With POPTALK_BLESS=1 it is rewritten.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -146,7 +146,8 @@ const SITUATIONS: &[&str] = &[
     "man --dir a.pop3",
 ];
 
-/// Runs a command line in a folder with the files, and gives what it says on standard error and how it ends.
+/// Runs a command line in a folder with the files, and gives what it says on standard error and how
+/// it ends.
 fn block(situation: &str) -> String {
     let home = Home::new();
     for (name, content) in FILES {
@@ -183,7 +184,8 @@ fn a_wrong_command_line_or_file_is_answered_as_before() {
         std::fs::write(&golden, blocks.join("\n")).unwrap();
     }
     let golden = std::fs::read_to_string(&golden).unwrap_or_default();
-    // Block by block, so that a failure shows the situation; what clap says has blank lines of its own.
+    // Block by block, so that a failure shows the situation; what clap says has blank lines of its
+    // own.
     let mut rest = golden.as_str();
     for block in &blocks {
         let next = rest.find("\n\n$ ").map_or(rest.len(), |at| at + 1);

@@ -1,4 +1,5 @@
-//! The tables of events in transcripts/README.md name each event that the code can write, and no other.
+//! The tables of events in transcripts/README.md name each event that the code can write, and no
+//! other.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! What each command says about itself: the goldens are in `tests/docs/cli/`, one a command. With POPTALK_BLESS=1 they are
-//! rewritten.
+//! What each command says about itself: the goldens are in `tests/docs/cli/`, one a command. With
+//! POPTALK_BLESS=1 they are rewritten.
 
 use std::path::Path;
 

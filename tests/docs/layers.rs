@@ -186,8 +186,8 @@ fn a_file_of_more_than_600_lines_is_two() {
     }
 }
 
-/// Ways to standard output and standard error that have no place outside `base/stdio.rs`: the macros panic when the reader has
-/// gone, and the handles let errors get lost.
+/// Ways to standard output and standard error that have no place outside `base/stdio.rs`: the
+/// macros panic when the reader has gone, and the handles let errors get lost.
 const WAYS_OUT: &[&str] = &[
     "print!(",
     "println!(",

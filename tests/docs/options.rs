@@ -1,4 +1,5 @@
-//! An option is declared once, in a struct that is flattened where it is needed; so it reads the same words everywhere.
+//! An option is declared once, in a struct that is flattened where it is needed; so it reads the
+//! same words everywhere.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +7,8 @@ use regex::Regex;
 
 use super::layers::folder;
 
-/// Declarations of an option that has the name of a shared one and means something else: the option, its file, the reason.
+/// Declarations of an option that has the name of a shared one and means something else: the
+/// option, its file, the reason.
 const APART: &[(&str, &str, &str)] = &[
     (
         "allow-plaintext",

@@ -1,5 +1,5 @@
-//! What programs read, against the schemas in `tests/docs/schemas/`. The checkers are xmllint and Python's jsonschema; these fail
-//! where they are not installed.
+//! What programs read, against the schemas in `tests/docs/schemas/`. The checkers are xmllint and
+//! Python's jsonschema; these fail where they are not installed.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -46,7 +46,8 @@ fn complaint(format: &str, report: &[u8]) -> Option<String> {
     (!output.status.success()).then(|| text(&output.stdout) + &text(&output.stderr))
 }
 
-/// The reports of every command that has them: with findings and without, and of a hostile recording.
+/// The reports of every command that has them: with findings and without, and of a hostile
+/// recording.
 fn reports(format: &str) -> Vec<(String, Vec<u8>)> {
     let home = Home::new();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("transcripts");

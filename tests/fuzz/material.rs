@@ -7,8 +7,8 @@ use poptalk::transcript::text;
 use poptalk::pop3::tracker::{LineEnd, Side};
 use poptalk::transcript::{Item, Piece, Row};
 
-/// Octets as items, whatever they are: a line that breaks the format is one of the server, as it is. So a transcript is good
-/// material, and what a mutation makes of it is as good.
+/// Octets as items, whatever they are: a line that breaks the format is one of the server, as it
+/// is. So a transcript is good material, and what a mutation makes of it is as good.
 pub fn items(octets: &[u8]) -> Vec<Item> {
     let mut items = Vec::new();
     for line in octets.split_inclusive(|octet| *octet == b'\n') {

@@ -1,5 +1,6 @@
-//! Clients that others wrote, at the practice server and at a recording (at Dovecot, through the proxy: `proxy/clients.rs`): each fetches all nine messages, and every octet is compared.
-//! These fail where a client is not installed.
+//! Clients that others wrote, at the practice server and at a recording (at Dovecot, through the
+//! proxy: `proxy/clients.rs`): each fetches all nine messages, and every octet is compared. These
+//! fail where a client is not installed.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -14,8 +15,8 @@ use poptalk::servers::{Ending, messages};
 
 use crate::support::{Home, LIMIT};
 
-/// Has `client` fetch the maildrop in clear, by STLS and over TLS, and gives each message as it left it, with its number, to `original`,
-/// which undoes what that client is known to do.
+/// Has `client` fetch the maildrop in clear, by STLS and over TLS, and gives each message as it
+/// left it, with its number, to `original`, which undoes what that client is known to do.
 fn fetches_all(client: &str, original: impl Fn(usize, Vec<u8>) -> Vec<u8>) {
     fetches_from(None, client, &original);
     // And from a recording, in whatever order it asks.
@@ -120,8 +121,9 @@ fn mpop_fetches_every_octet() {
     });
 }
 
-/// fetchmail does not carry the long line of message 8. Seen: fetchmail 6.4.37 puts `00 03 0d 0a` in the place of the 8191st
-/// octet of a line. All the octets before and behind it arrive, and all other messages do.
+/// fetchmail does not carry the long line of message 8. Seen: fetchmail 6.4.37 puts `00 03 0d 0a`
+/// in the place of the 8191st octet of a line. All the octets before and behind it arrive, and all
+/// other messages do.
 #[test]
 #[ignore = "needs fetchmail"]
 fn fetchmail_fetches_every_octet_but_one() {

@@ -1,4 +1,5 @@
-//! Against a real Dovecot, started by `tests/servers/dovecot.sh`. These fail where Dovecot is not installed.
+//! Against a real Dovecot, started by `tests/servers/dovecot.sh`. These fail where Dovecot is not
+//! installed.
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;

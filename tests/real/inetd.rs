@@ -1,5 +1,5 @@
-//! Against other real servers from Debian, each started for a connection as inetd does it, by `tests/servers/inetd.sh`. These fail
-//! where a server can't be had.
+//! Against other real servers from Debian, each started for a connection as inetd does it, by
+//! `tests/servers/inetd.sh`. These fail where a server can't be had.
 
 #![cfg(unix)]
 

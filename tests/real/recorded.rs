@@ -1,5 +1,5 @@
-//! Recordings of real servers (`transcripts/real/`): each has exactly the findings that its head names. With POPTALK_BLESS=1 the
-//! heads are rewritten; read the difference.
+//! Recordings of real servers (`transcripts/real/`): each has exactly the findings that its head
+//! names. With POPTALK_BLESS=1 the heads are rewritten; read the difference.
 
 use std::path::{Path, PathBuf};
 

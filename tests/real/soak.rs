@@ -1,5 +1,6 @@
-//! Random sessions of legal and illegal commands, for as long as one likes, against the practice server and Dovecot. What comes is
-//! compared with a small model of a maildrop that shares nothing with our servers; `poptalk serve` must not grow.
+//! Random sessions of legal and illegal commands, for as long as one likes, against the practice
+//! server and Dovecot. What comes is compared with a small model of a maildrop that shares nothing
+//! with our servers; `poptalk serve` must not grow.
 //!
 //! `POPTALK_SOAK=3600` is an hour for each; without it, 20 seconds.
 

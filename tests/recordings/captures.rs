@@ -1,6 +1,7 @@
-//! Captures of real sessions (`tests/recordings/import/captures/`), disturbed as networks and taps do: segments with other borders, sent again,
-//! late, in fragments of IP, in other frames. What `import` makes of them is what it makes of the untouched file.
-//! `cargo test` tries a few disturbances of each; with the variable POPTALK_MATRIX two hundred.
+//! Captures of real sessions (`tests/recordings/import/captures/`), disturbed as networks and taps
+//! do: segments with other borders, sent again, late, in fragments of IP, in other frames. What
+//! `import` makes of them is what it makes of the untouched file. `cargo test` tries a few
+//! disturbances of each; with the variable POPTALK_MATRIX two hundred.
 
 #![allow(clippy::print_stdout, reason = "the figures of what was tried")]
 

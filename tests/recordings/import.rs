@@ -1,5 +1,5 @@
-//! `poptalk import` on recordings of real programs (`tests/recordings/import/`), each with the transcript that it becomes.
-//! With POPTALK_BLESS=1 the transcripts are rewritten.
+//! `poptalk import` on recordings of real programs (`tests/recordings/import/`), each with the
+//! transcript that it becomes. With POPTALK_BLESS=1 the transcripts are rewritten.
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
@@ -100,7 +100,8 @@ fn no_secret_of_a_recording_is_in_its_transcript() {
     }
 }
 
-/// What the rules say of each sample. `findings.md` has them all: each is to be read, and none is false.
+/// What the rules say of each sample. `findings.md` has them all: each is to be read, and none is
+/// false.
 #[test]
 fn the_findings_of_each_recording_are_known() {
     let mut found = String::new();

@@ -1,4 +1,5 @@
-//! A mail of each shape, viewed: `mail/NAME.eml` looks as in `mail/NAME.txt`. With POPTALK_BLESS=1 the latter are rewritten.
+//! A mail of each shape, viewed: `mail/NAME.eml` looks as in `mail/NAME.txt`. With POPTALK_BLESS=1
+//! the latter are rewritten.
 
 use std::path::Path;
 

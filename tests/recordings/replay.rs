@@ -1,4 +1,5 @@
-//! Transcripts played again: at the server that plays them, at the practice server, and at one that has changed.
+//! Transcripts played again: at the server that plays them, at the practice server, and at one that
+//! has changed.
 
 use std::path::{Path, PathBuf};
 use std::process::Output;

@@ -1,6 +1,8 @@
-//! Transcripts shown: on the screen, as a page, as a picture, as a timeline, and their messages taken out.
+//! Transcripts shown: on the screen, as a page, as a picture, as a timeline, and their messages
+//! taken out.
 //!
-//! What is shown of `transcripts/show/` stands in `tests/recordings/show/`; POPTALK_BLESS=1 rewrites it.
+//! What is shown of `transcripts/show/` stands in `tests/recordings/show/`; POPTALK_BLESS=1
+//! rewrites it.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};

@@ -16,7 +16,8 @@ use crate::support::{Home, text};
 
 const SECRET: &str = "Geheim-77/wonder";
 
-/// A server whose account has a password that stands nowhere else, and the files that a client of it needs.
+/// A server whose account has a password that stands nowhere else, and the files that a client of
+/// it needs.
 struct LoginServer {
     serving: Server,
     home: Home,

@@ -1,5 +1,5 @@
-//! What somebody between can do to a client that begins TLS by STLS ("Why TLS is better without STARTTLS", 2021): whatever was
-//! put there in clear is told or refused, and never believed.
+//! What somebody between can do to a client that begins TLS by STLS ("Why TLS is better without
+//! STARTTLS", 2021): whatever was put there in clear is told or refused, and never believed.
 
 #[cfg(not(any(windows, target_vendor = "apple")))]
 mod each_client;
@@ -62,7 +62,8 @@ fn answers(
         peer.answer(|line| match line {
             "CAPA" => capa.to_owned(),
             "STLS" => stls.to_owned(),
-            // Octets of a handshake are no line; who believed what came in clear would go on with one.
+            // Octets of a handshake are no line; who believed what came in clear would go on with
+            // one.
             _ => "+OK believed\r\n".to_owned(),
         })
     }
@@ -184,7 +185,8 @@ fn check_quotes_the_reason_and_advises_no_certificate() {
 
 #[test]
 fn replies_inside_the_greeting_are_no_replies() {
-    // The second line would be the reply to STLS if lines were only counted; the third that to the login.
+    // The second line would be the reply to STLS if lines were only counted; the third that to the
+    // login.
     let met = meet(&BY_STLS, |peer| {
         peer.say("+OK ready\r\n+OK begin\r\n+OK logged in\r\n");
         peer.rest()

@@ -1,4 +1,5 @@
-//! Nothing but a POP3 reply is a yes: other services on the port, replies without an indicator, STLS that is refused.
+//! Nothing but a POP3 reply is a yes: other services on the port, replies without an indicator,
+//! STLS that is refused.
 
 mod proxy;
 

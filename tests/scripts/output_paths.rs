@@ -1,4 +1,5 @@
-//! Where output goes: a path that ends in a slash is a folder, folders are made, and what is made is for its owner alone.
+//! Where output goes: a path that ends in a slash is a folder, folders are made, and what is made
+//! is for its owner alone.
 
 #![cfg(unix)]
 

@@ -1,5 +1,6 @@
-//! The reader of standard output or standard error goes away: every subcommand, either stream, after each of the first lines.
-//! No program may panic, and none may hang: a watchdog ends one that does.
+//! The reader of standard output or standard error goes away: every subcommand, either stream,
+//! after each of the first lines. No program may panic, and none may hang: a watchdog ends one that
+//! does.
 
 #![cfg(not(any(windows, target_vendor = "apple")))]
 
@@ -40,7 +41,8 @@ enum Kind {
 
 use Kind::{Console, Ends, Serves};
 
-/// A command line and its exit code while both streams are read. `{..}` stands for what a cell makes for itself.
+/// A command line and its exit code while both streams are read. `{..}` stands for what a cell
+/// makes for itself.
 struct Case {
     name: &'static str,
     kind: Kind,

@@ -1,4 +1,5 @@
-//! Servers whose TLS is not to be trusted: each is refused with its own sentence, and `--insecure` goes on and says so.
+//! Servers whose TLS is not to be trusted: each is refused with its own sentence, and `--insecure`
+//! goes on and says so.
 
 #![cfg(not(any(windows, target_vendor = "apple")))]
 
@@ -106,7 +107,8 @@ pub(crate) fn make(odd: Odd, issuer: Option<&Made>) -> Made {
     }
 }
 
-/// A server for some connections: TLS from the first octet, a greeting, and `+OK` to whatever comes.
+/// A server for some connections: TLS from the first octet, a greeting, and `+OK` to whatever
+/// comes.
 fn serve(made: Made, version: Option<SslVersion>, connections: usize) -> SocketAddr {
     let mut context = SslContext::builder(SslMethod::tls_server()).unwrap();
     // The old versions and digests that are to be refused by the other side.
@@ -138,7 +140,8 @@ fn serve(made: Made, version: Option<SslVersion>, connections: usize) -> SocketA
     address
 }
 
-/// Connects to such a server strictly, then with `--insecure`; `told` is what is said of it, and `doubt` in the transcript.
+/// Connects to such a server strictly, then with `--insecure`; `told` is what is said of it, and
+/// `doubt` in the transcript.
 fn refused(
     made: Made,
     version: Option<SslVersion>,

@@ -11,7 +11,8 @@ pub(crate) fn practice() -> Server {
     Server::start(ServeOptions::default(), |_| {}).unwrap()
 }
 
-/// A SOCKS proxy without login that leads to where `server` says, or nowhere; it gives what was asked for.
+/// A SOCKS proxy without login that leads to where `server` says, or nowhere; it gives what was
+/// asked for.
 pub(crate) fn socks(peer: &mut Peer, server: impl FnOnce(&str) -> Option<SocketAddr>) -> String {
     assert_eq!(peer.take(3), b"\x05\x01\x00");
     peer.say(b"\x05\x00");

@@ -1,4 +1,5 @@
-//! A server probed and judged: the faultless practice server, one that is silent, one that is not there.
+//! A server probed and judged: the faultless practice server, one that is silent, one that is not
+//! there.
 
 use std::collections::BTreeSet;
 use std::sync::mpsc;
@@ -320,7 +321,8 @@ fn faults_of_a_live_server_are_found() {
             .chunks(5)
             .map(|some| {
                 scope.spawn(move || {
-                    // On a machine that is very busy two seconds are short: then it is looked at again.
+                    // On a machine that is very busy two seconds are short: then it is looked at
+                    // again.
                     let said = some.iter().map(|(name, id)| {
                         let is_found = |said: &String| said.contains(&format!("  {id}: "));
                         let said = Some(check_with(name, &[])).filter(is_found);

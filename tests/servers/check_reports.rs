@@ -1,5 +1,5 @@
-//! What `check` says about servers that misbehave in one way: the whole report of each is in `tests/servers/check/`. With
-//! POPTALK_BLESS=1 the files are rewritten.
+//! What `check` says about servers that misbehave in one way: the whole report of each is in
+//! `tests/servers/check/`. With POPTALK_BLESS=1 the files are rewritten.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -107,7 +107,8 @@ impl Session {
     }
 }
 
-/// A server whose sessions do what `change` makes of the line and what a faultless one does with it.
+/// A server whose sessions do what `change` makes of the line and what a faultless one does with
+/// it.
 fn server(
     mut change: impl FnMut(&str, &mut Session) -> Option<Does> + Send + 'static,
 ) -> SocketAddr {

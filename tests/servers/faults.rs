@@ -1,4 +1,5 @@
-//! Faults over a socket: what the table says is seen by who connects, nothing hangs, and the options name them.
+//! Faults over a socket: what the table says is seen by who connects, nothing hangs, and the
+//! options name them.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -101,7 +102,8 @@ fn each_fault_is_found_by_who_connects() {
         .collect();
     assert!(faults.len() > 160);
     let some = |faults: &[&'static Fault]| -> Vec<String> {
-        // The next line may cross the end of the connection, and hide what ended it: rarely, and not three times.
+        // The next line may cross the end of the connection, and hide what ended it: rarely, and
+        // not three times.
         let is_seen =
             |fault: &Fault, found: &[&str]| fault.finds.iter().all(|id| found.contains(id));
         let wrong = faults.iter().filter_map(|fault| {

@@ -1,5 +1,6 @@
-//! A Maildir or an mbox file is served: nothing in it is changed unless that was allowed, and then each message is either there or
-//! gone, also when the program is killed while it removes some. `POPTALK_MOMENTS=500` kills it so often.
+//! A Maildir or an mbox file is served: nothing in it is changed unless that was allowed, and then
+//! each message is either there or gone, also when the program is killed while it removes some.
+//! `POPTALK_MOMENTS=500` kills it so often.
 
 mod streams;
 

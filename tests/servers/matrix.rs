@@ -1,5 +1,6 @@
-//! The fault matrix: each trouble of a connection at each place of a conversation, and each fault of a server, for each
-//! client. What is to come of a cell is data (`table`, `faults`); the cells are made of it.
+//! The fault matrix: each trouble of a connection at each place of a conversation, and each fault
+//! of a server, for each client. What is to come of a cell is data (`table`, `faults`); the cells
+//! are made of it.
 
 #![cfg(not(any(windows, target_vendor = "apple")))]
 
@@ -40,7 +41,8 @@ fn all<T: Sync>(jobs: &[T], run: impl Fn(&T) -> Result<(), String> + Sync) -> Ve
     wrong.into_inner().unwrap()
 }
 
-/// Whether a transcript holds what the server wrote: all of it, or its start. A hole stands for what was hidden.
+/// Whether a transcript holds what the server wrote: all of it, or its start. A hole stands for
+/// what was hidden.
 fn holds(transcript: &Transcript, wrote: &[u8], is_all: bool) -> Result<(), String> {
     let mut runs: Vec<Vec<u8>> = vec![Vec::new()];
     let rows = transcript.rows().filter(|row| row.side == Side::Server);
@@ -117,8 +119,8 @@ fn said(came: &Came) -> String {
     came.words.clone() + &crate::support::text(&came.out)
 }
 
-/// Runs a case in which time-outs must pass, with a short one. A busy machine can need longer for the steps before the trouble, so
-/// a failure counts only if it also happens with a long one.
+/// Runs a case in which time-outs must pass, with a short one. A busy machine can need longer for
+/// the steps before the trouble, so a failure counts only if it also happens with a long one.
 fn with_patience(run: impl Fn(&str) -> Result<(), String>) -> Result<(), String> {
     run("1").or_else(|_| run("10"))
 }
@@ -175,7 +177,8 @@ fn try_cell_for(cell: &Cell, timeout: &str) -> Result<(), String> {
     let want = cell.want();
     let said = said(&came);
     let judge = || {
-        // A reset may take with it what was on the way, and `check` leaves without the last words of a server.
+        // A reset may take with it what was on the way, and `check` leaves without the last words
+        // of a server.
         sound(
             &came,
             &records,
@@ -328,7 +331,8 @@ fn run(of_faults: usize, of_troubles: usize) {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// A sample; with the variable POPTALK_MATRIX all of it, or those cells in whose name it stands, such as `Check` or `slow-drip`.
+/// A sample; with the variable POPTALK_MATRIX all of it, or those cells in whose name it stands,
+/// such as `Check` or `slow-drip`.
 #[test]
 fn the_cells_of_the_matrix() {
     if std::env::var_os("POPTALK_MATRIX").is_some() {

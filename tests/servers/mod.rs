@@ -1,4 +1,5 @@
-//! Our own servers, and `check` against them. The scripts for real servers and clients are here, too.
+//! Our own servers, and `check` against them. The scripts for real servers and clients are here,
+//! too.
 
 pub(crate) mod check; // a server probed and judged
 pub(crate) mod check_reports; // whole reports, as goldens

@@ -1,4 +1,5 @@
-//! Between a client and a server: every octet arrives and is recorded, with TLS on either leg, and each end is told.
+//! Between a client and a server: every octet arrives and is recorded, with TLS on either leg, and
+//! each end is told.
 
 #[cfg(not(any(windows, target_vendor = "apple")))]
 mod clients;

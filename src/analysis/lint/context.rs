@@ -1,4 +1,5 @@
-//! What is known of a session so far: what rules look at in addition to the line or exchange that they judge.
+//! What is known of a session so far: what rules look at in addition to the line or exchange that
+//! they judge.
 
 mod exchange;
 
@@ -63,7 +64,8 @@ pub(crate) struct Context {
 const NAMED_MAX: u64 = 1000;
 
 impl<'a> LineSeen<'a> {
-    /// The name of a capability, as long as the list is one that people read: a list without end must not take unlimited time to judge.
+    /// The name of a capability, as long as the list is one that people read: a list without end
+    /// must not take unlimited time to judge.
     pub(crate) fn named_capability(&self, known: &Context) -> Option<&'a str> {
         self.capability()
             .filter(|_| known.listing.lines < NAMED_MAX)
@@ -150,8 +152,9 @@ impl Context {
         is_rest && self.last_if(|last| last.is_echo).is_some()
     }
 
-    /// Whether a refusal came right before, and others before that: many servers close after a few. Refused credentials are not among them,
-    /// and neither are optional commands: rules of their own judge these.
+    /// Whether a refusal came right before, and others before that: many servers close after a few.
+    /// Refused credentials are not among them, and neither are optional commands: rules of their
+    /// own judge these.
     pub(crate) fn is_behind_errors(&self) -> bool {
         let is_other =
             |last: &Last| !last.is(Command::logs_in) && !last.is_greeting && !last.is_oversize;
@@ -161,8 +164,8 @@ impl Context {
             && self.last_if(is_other).is_some()
     }
 
-    /// Whether the command before ended with LF alone, or had an octet 0, and was not answered: the server may take the next line for
-    /// the rest of it.
+    /// Whether the command before ended with LF alone, or had an octet 0, and was not answered: the
+    /// server may take the next line for the rest of it.
     pub(crate) fn is_behind_garbled(&self) -> bool {
         self.last_if(|last| last.is_garbled && last.status.is_none())
             .is_some()
@@ -183,8 +186,9 @@ impl Context {
             .is_some()
     }
 
-    /// Whether an optional command was refused right before, and no credentials with it. STLS with a command right after it
-    /// looks like an attack (RFC 2595 §4), so a server may well close then.
+    /// Whether an optional command was refused right before, and no credentials with it. STLS with
+    /// a command right after it looks like an attack (RFC 2595 §4), so a server may well close
+    /// then.
     pub(crate) fn is_behind_refused_option(&self) -> bool {
         self.last.as_ref().is_some_and(|last| {
             let is_refused = last.status == Some(Status::Negative);
@@ -194,7 +198,8 @@ impl Context {
         })
     }
 
-    /// Whether the reply to this command came inside the message before it, which has no terminator.
+    /// Whether the reply to this command came inside the message before it, which has no
+    /// terminator.
     pub(crate) fn is_answered_in_message(&self) -> bool {
         self.last_if(|last| last.holds_next_reply).is_some()
     }
@@ -236,7 +241,8 @@ impl Context {
         })
     }
 
-    /// Whether this line, in the place of a status line, is rather one of a message that is out of step with its command.
+    /// Whether this line, in the place of a status line, is rather one of a message that is out of
+    /// step with its command.
     pub(crate) fn is_data(&self, heard: &LineSeen<'_>) -> bool {
         let is_stray = match heard.role {
             LineRole::Status => self.recording.is_out_of_step,
@@ -410,7 +416,8 @@ impl Context {
     }
 }
 
-/// Whether the other end of a connection is this machine: a host as its event names it, with or without a port.
+/// Whether the other end of a connection is this machine: a host as its event names it, with or
+/// without a port.
 fn is_here(peer: &str) -> bool {
     let host = peer.rsplit_once(':').map_or(peer, |(host, _)| host);
     let mut forms = [peer, host].into_iter();

@@ -42,12 +42,13 @@ pub(crate) struct RecordingFacts {
     pub(crate) beginning: Beginning,
     /// Rows are missing, and which command the server answers is not known since.
     pub(crate) is_lost: bool,
-    /// Something was wrong that explains what comes next: a greeting of another protocol, `+OK` where a challenge is due. Until a proper
-    /// reply to a command that exists.
+    /// Something was wrong that explains what comes next: a greeting of another protocol, `+OK`
+    /// where a challenge is due. Until a proper reply to a command that exists.
     pub(crate) is_explained: bool,
     /// The reply before had no status indicator: what comes may belong to any command.
     pub(crate) is_out_of_step: bool,
-    /// No greeting came, as it seems: the row of the first reply, which may have been one after all.
+    /// No greeting came, as it seems: the row of the first reply, which may have been one after
+    /// all.
     pub(crate) first_reply: Option<Place>,
 }
 
@@ -79,7 +80,8 @@ pub(crate) struct ConnectionFacts {
     pub(crate) is_remote: bool,
     /// A command was sent after STLS, before its reply or the handshake.
     pub(crate) is_behind_stls: bool,
-    /// The recording says that octets came together with the `+OK` to STLS, before the client began its handshake.
+    /// The recording says that octets came together with the `+OK` to STLS, before the client began
+    /// its handshake.
     pub(crate) has_injection: bool,
 }
 
@@ -141,7 +143,8 @@ pub(crate) struct LoginFacts {
     pub(crate) users: u64,
     /// Digests of the names that USER was answered `+OK` for.
     pub(crate) names: BTreeSet<u64>,
-    /// USER was answered `+OK` for [`super::context::NOBODY`], after another USER or in another session.
+    /// USER was answered `+OK` for [`super::context::NOBODY`], after another USER or in another
+    /// session.
     pub(crate) takes_nobody: bool,
     /// The commands for a login that the server does not have, by its refusals.
     pub(crate) missing: BTreeSet<&'static str>,

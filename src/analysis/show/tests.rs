@@ -1,4 +1,5 @@
-//! Whatever a transcript holds, nothing of it drives a terminal or a browser, and nothing ends the program.
+//! Whatever a transcript holds, nothing of it drives a terminal or a browser, and nothing ends the
+//! program.
 
 use proptest::prelude::*;
 
@@ -344,7 +345,8 @@ const EVENTS: &[&str] = &[
     "injected 1",
 ];
 
-/// A transcript that a program may have written: any octets of both sides in rows, with events, prose and holes.
+/// A transcript that a program may have written: any octets of both sides in rows, with events,
+/// prose and holes.
 fn transcript() -> impl Strategy<Value = Vec<u8>> {
     use crate::pop3::tracker::LineEnd;
     use crate::transcript::text::print_item;

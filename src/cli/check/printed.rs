@@ -216,8 +216,8 @@ fn verdicts(judged: &[Judged]) -> Vec<Verdict> {
     found.into_iter().map(|(_, verdict)| verdict).collect()
 }
 
-/// The reasons for which probes were skipped or stopped, each once with the names of its probes, and whether these were played
-/// in part.
+/// The reasons for which probes were skipped or stopped, each once with the names of its probes,
+/// and whether these were played in part.
 fn gaps(judged: &[Judged]) -> Vec<(&str, Vec<&'static str>, bool)> {
     let mut gaps: Vec<(&str, Vec<&'static str>, bool)> = Vec::new();
     for one in judged {

@@ -61,13 +61,14 @@ impl Alignment {
             || self.lacks_numbers()
     }
 
-    /// Whether there is no other reason to wait than a reply without status indicator: a server may send nothing else.
+    /// Whether there is no other reason to wait than a reply without status indicator: a server may
+    /// send nothing else.
     pub(crate) fn is_only_malformed(&self) -> bool {
         self.strays == 0 && self.status == Some(Status::Malformed)
     }
 
-    /// Whether the server has answered once too often, or with a listing where one line belongs: which reply belongs to which
-    /// command is not sure from here on.
+    /// Whether the server has answered once too often, or with a listing where one line belongs:
+    /// which reply belongs to which command is not sure from here on.
     pub(crate) fn is_lost(&self) -> bool {
         let Some(sent) = &self.sent else {
             return false;

@@ -1,4 +1,5 @@
-//! Carries out the commands to poptalk: one arm for each row of the table in `analysis::console_input`.
+//! Carries out the commands to poptalk: one arm for each row of the table in
+//! `analysis::console_input`.
 
 use std::path::PathBuf;
 

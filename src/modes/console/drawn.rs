@@ -1,4 +1,5 @@
-//! What is drawn of a line that is being typed: its secret masked, and nothing that drives the terminal.
+//! What is drawn of a line that is being typed: its secret masked, and nothing that drives the
+//! terminal.
 //!
 //! The editor gives control characters no column, nor what it takes for an escape sequence. The
 //! cursor is where it says, so here they get none either; a hint after the line shows them.

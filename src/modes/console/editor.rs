@@ -73,7 +73,8 @@ impl Editor {
             // A pasted text is lines, one after the other, as in telnet.
             .bracketed_paste(false)
             .completion_type(CompletionType::List)
-            // Always: without colours the library would not mask either. What NO_COLOR forbids is left out below.
+            // Always: without colours the library would not mask either. What NO_COLOR forbids is
+            // left out below.
             .color_mode(ColorMode::Forced)
             .build();
         let mode = config.grapheme_cluster_mode();
@@ -170,7 +171,8 @@ impl Editor {
         }
     }
 
-    /// Adds a line to the history, unless it has control characters; the caller has seen to it that it holds no secret.
+    /// Adds a line to the history, unless it has control characters; the caller has seen to it that
+    /// it holds no secret.
     pub(crate) fn remember(&mut self, line: &str) {
         if has_controls(line) {
             return;
@@ -186,7 +188,8 @@ impl Editor {
     }
 }
 
-/// Takes lines with control characters out of the history, and out of its file: they could drive whatever shows it.
+/// Takes lines with control characters out of the history, and out of its file: they could drive
+/// whatever shows it.
 fn clean(rustyline: &mut Rustyline<Assistant, FileHistory>, path: &Path) {
     let history = rustyline.history();
     if !history.iter().any(|line| has_controls(line)) {
@@ -266,7 +269,8 @@ fn candidates(typed: &str, knowledge: &Knowledge) -> (usize, Vec<String>) {
         text.get(..word.len())
             .is_some_and(|head| head.eq_ignore_ascii_case(word))
     };
-    // What a server announces is drawn as it is. Mechanisms and languages are visible ASCII (RFC 4422 §3.1, RFC 5646 §2.1).
+    // What a server announces is drawn as it is. Mechanisms and languages are visible ASCII (RFC
+    // 4422 §3.1, RFC 5646 §2.1).
     let is_visible = |text: &String| text.bytes().all(|octet| octet.is_ascii_graphic());
     found.retain(|text| start_of(text) && is_visible(text));
     found.dedup();
@@ -395,8 +399,8 @@ impl Highlighter for Assistant {
     }
 }
 
-/// F1: help for the command being typed. The line stays as it is: what fits is shown above it; for what does not, the line
-/// ends here and is given back to the editor after the pager.
+/// F1: help for the command being typed. The line stays as it is: what fits is shown above it; for
+/// what does not, the line ends here and is given back to the editor after the pager.
 struct HelpKey {
     knowledge: SharedKnowledge,
     screen: Arc<Screen>,

@@ -1,4 +1,5 @@
-//! `:why`, `:caps` and `:tls`: what the last reply means, what the server announced when, and what TLS agreed.
+//! `:why`, `:caps` and `:tls`: what the last reply means, what the server announced when, and what
+//! TLS agreed.
 
 use super::Console;
 use super::knowledge::know;

@@ -17,15 +17,16 @@ const POLL_EVERY: Duration = Duration::from_millis(100);
 /// As much is written to the pager at once.
 const BLOCK: usize = 64 * 1024;
 
-/// Options for less where the person has set none: small letters find capitals too, and the prompt says where one is.
+/// Options for less where the person has set none: small letters find capitals too, and the prompt
+/// says where one is.
 const LESS: &str = "-iM";
 
 /// Shows a spool in `program`, a command for the shell, until the person leaves it.
 ///
 /// Errors: it can't be started or is not there, or the spool can't be read.
 pub(crate) fn page(program: &str, spool: &Spool) -> io::Result<()> {
-    // Ctrl-C is the pager's: it stops a search there. It is spent on a flag that no one reads; were it ignored, the
-    // program that is started would inherit that.
+    // Ctrl-C is the pager's: it stops a search there. It is spent on a flag that no one reads; were
+    // it ignored, the program that is started would inherit that.
     #[cfg(unix)]
     let flag = signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::new(false.into()));
     let result = terminal::lent(|| start(program).and_then(|child| run(child, spool)));

@@ -37,7 +37,8 @@ pub(super) fn rows_of(octets: usize) -> usize {
     octets.div_ceil(WIDTH).min(ROWS_MAX)
 }
 
-/// Copies each line of `reply` to `dump`, its octets under it, until all has come or `is_left` is set.
+/// Copies each line of `reply` to `dump`, its octets under it, until all has come or `is_left` is
+/// set.
 pub(super) fn dump(reply: &Spool, dump: &Spool, is_left: &AtomicBool) {
     let mut line = 0;
     loop {
@@ -57,7 +58,8 @@ pub(super) fn dump(reply: &Spool, dump: &Spool, is_left: &AtomicBool) {
             let mut octets = read.octets.clone();
             octets.extend_from_slice(read.end.octets());
             let mut text = read.octets;
-            // A bare LF would end the line here, too; this is how the pager shows one inside a line.
+            // A bare LF would end the line here, too; this is how the pager shows one inside a
+            // line.
             text.extend_from_slice(match read.end {
                 LineEnd::Lf => b"^J\r\n",
                 LineEnd::Crlf | LineEnd::None => b"\r\n",

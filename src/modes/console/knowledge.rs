@@ -43,7 +43,8 @@ impl Knowledge {
         self.is_inside_line = false;
     }
 
-    /// The offset in octets at which a line becomes secret. Guesses are right everywhere on the way to the screen.
+    /// The offset in octets at which a line becomes secret. Guesses are right everywhere on the way
+    /// to the screen.
     pub(crate) fn secret_from(&self, line: &str) -> Option<usize> {
         let placed = masking::secret_from(line, self.role(), self.is_inside_line, &self.guess);
         let known = self.recall.place(line.as_bytes());

@@ -1,4 +1,5 @@
-//! The console during a lesson: the task, hints, goals as they are reached, and the way to the next lesson.
+//! The console during a lesson: the task, hints, goals as they are reached, and the way to the next
+//! lesson.
 
 use super::prompt::prompt;
 use super::terminal;
@@ -33,7 +34,8 @@ fn nearest(id: &str) -> Option<&'static str> {
 }
 
 impl Console {
-    /// Begins the lesson that the course is at: its server, its task, what is done for the learner, the connection.
+    /// Begins the lesson that the course is at: its server, its task, what is done for the learner,
+    /// the connection.
     pub(super) fn begin_lesson(&mut self) -> Result<(), Exit> {
         self.close_quietly();
         let args = self.plan.args.clone();
@@ -141,7 +143,8 @@ impl Console {
         self.screen.print(&format!("{line}\n"));
     }
 
-    /// Says which goals were reached since. Returns the number of the lesson and the count of all when that solved it.
+    /// Says which goals were reached since. Returns the number of the lesson and the count of all
+    /// when that solved it.
     fn tell_reached(&mut self) -> Option<(usize, usize)> {
         let course = self.course.as_mut()?;
         let news = course.news();
@@ -203,7 +206,8 @@ impl Console {
             .is_some_and(|course| course.is_at(&self.plan.target))
     }
 
-    /// Begins another session with the server of the lesson, where there is a lesson; returns whether there is one now.
+    /// Begins another session with the server of the lesson, where there is a lesson; returns
+    /// whether there is one now.
     pub(super) fn reopen_lesson(&mut self) -> bool {
         if !self.is_at_lesson() {
             return false;

@@ -22,8 +22,9 @@ pub(crate) fn screen() -> (usize, usize) {
     terminal::size()
 }
 
-/// Shows what `write` puts on a canvas, in `$PAGER` or the built-in pager, while it does so. When the person leaves, the canvas fails
-/// with [`io::ErrorKind::BrokenPipe`]. Returns what `write` returned. Only the built-in pager has the colours.
+/// Shows what `write` puts on a canvas, in `$PAGER` or the built-in pager, while it does so. When
+/// the person leaves, the canvas fails with [`io::ErrorKind::BrokenPipe`]. Returns what `write`
+/// returned. Only the built-in pager has the colours.
 ///
 /// Errors: there is no room for the text, or the pager fails.
 pub(crate) fn page<T: Send>(
@@ -98,7 +99,8 @@ const HIGHLIGHTS: [Highlight; 7] = [
     Highlight::Note,
 ];
 
-/// Lines on their way into a spool, and the highlight of each into another: in the text, colours would be octets of it.
+/// Lines on their way into a spool, and the highlight of each into another: in the text, colours
+/// would be octets of it.
 #[derive(Debug)]
 pub(crate) struct SpoolWriter<'a> {
     text: &'a Spool,

@@ -60,7 +60,8 @@ impl Console {
         }
     }
 
-    /// Asks before a line that was typed goes out, where it holds a secret that should not; true when nothing is against it.
+    /// Asks before a line that was typed goes out, where it holds a secret that should not; true
+    /// when nothing is against it.
     pub(super) fn may_send_typed(&mut self, line: &[u8]) -> bool {
         let now = self.standing();
         let is_response = now.is_some_and(|now| now.expects_response);

@@ -8,8 +8,8 @@ use crate::transcript::secret::{self, Guess};
 
 /// The offset in octets at which a typed line becomes secret; None when it does not.
 ///
-/// `role` is what the line is for; `is_inside` says that `:send` has begun a line whose end was not sent; `guess` knows what was
-/// sent before.
+/// `role` is what the line is for; `is_inside` says that `:send` has begun a line whose end was not
+/// sent; `guess` knows what was sent before.
 pub(super) fn secret_from(line: &str, role: Role, is_inside: bool, guess: &Guess) -> Option<usize> {
     let behind = |text: &[u8]| line.len() - text.len();
     match console_input::read(line.as_bytes(), false) {
@@ -64,8 +64,8 @@ fn in_topic(topic: &[u8]) -> Option<usize> {
     secret::place(topic, Role::Command, true).map(|place| place.from)
 }
 
-/// The password of `USER:PASSWORD@HOST`, with a scheme or without, and of one whose `@` is still to be typed: a port has
-/// digits only, and an address without brackets has several colons.
+/// The password of `USER:PASSWORD@HOST`, with a scheme or without, and of one whose `@` is still to
+/// be typed: a port has digits only, and an address without brackets has several colons.
 fn in_url(text: &[u8]) -> Option<usize> {
     let from = memchr::memmem::find(text, b"://").map_or(0, |at| at + 3);
     let rest = text.get(from..)?;
@@ -81,7 +81,8 @@ fn in_url(text: &[u8]) -> Option<usize> {
     is_password.then_some(from + colon + 1)
 }
 
-/// What `:send` sends may be any lines, and any octet of them may be escaped; each could be the one with a secret.
+/// What `:send` sends may be any lines, and any octet of them may be escaped; each could be the one
+/// with a secret.
 fn in_escaped(text: &[u8], role: Role, is_inside: bool) -> Option<usize> {
     if is_inside && !text.is_empty() {
         return Some(0);

@@ -1,4 +1,5 @@
-//! `:view` and `:save`: a message decoded for reading, or kept in a file exactly as the server has it.
+//! `:view` and `:save`: a message decoded for reading, or kept in a file exactly as the server has
+//! it.
 
 use std::fs::File;
 use std::io::{self, Read, Write};

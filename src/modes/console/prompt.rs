@@ -52,8 +52,8 @@ impl Console {
         }
     }
 
-    /// A line for the server was typed, and there is no connection: in a lesson there is a new one at once. Elsewhere the line
-    /// is not sent: you have not seen yet to which server it would go.
+    /// A line for the server was typed, and there is no connection: in a lesson there is a new one
+    /// at once. Elsewhere the line is not sent: you have not seen yet to which server it would go.
     pub(super) fn type_at_closed(&mut self, line: &str, octets: &[u8]) {
         // The end may be known before all about it is: the prompt has to know it.
         if let Some(connection) = &self.connection {

@@ -20,7 +20,8 @@ impl Console {
         know(&self.knowledge).is_open = false;
     }
 
-    /// Closes the connection, and looks at what became of its transcript; returns whether there was one.
+    /// Closes the connection, and looks at what became of its transcript; returns whether there was
+    /// one.
     pub(super) fn close_quietly(&mut self) -> bool {
         let Some(connection) = self.connection.take() else {
             return false;

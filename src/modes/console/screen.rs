@@ -81,7 +81,8 @@ impl Screen {
         self.style
     }
 
-    /// Prints text that is safe for a terminal. The editor's printer is never called here: it may wait for the editor.
+    /// Prints text that is safe for a terminal. The editor's printer is never called here: it may
+    /// wait for the editor.
     pub(crate) fn print(&self, text: &str) {
         let mut state = self.lock();
         if state.is_prompting || state.is_covered {
@@ -108,7 +109,8 @@ impl Screen {
         self.print(&text);
     }
 
-    /// Says whether a line is being typed. What waited to be shown above it is shown now when it is not.
+    /// Says whether a line is being typed. What waited to be shown above it is shown now when it is
+    /// not.
     pub(crate) fn set_prompting(&self, is_prompting: bool) {
         let mut state = self.lock();
         state.is_prompting = is_prompting;
@@ -118,7 +120,8 @@ impl Screen {
         flush(&mut state);
     }
 
-    /// Says whether a pager has the terminal: nothing is printed into it, but kept until it was left.
+    /// Says whether a pager has the terminal: nothing is printed into it, but kept until it was
+    /// left.
     pub(crate) fn set_covered(&self, is_covered: bool) {
         let mut state = self.lock();
         state.is_covered = is_covered;

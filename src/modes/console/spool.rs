@@ -1,6 +1,8 @@
-//! The spool of one reply: a file without a name that one thread fills while another reads lines and searches.
+//! The spool of one reply: a file without a name that one thread fills while another reads lines
+//! and searches.
 //!
-//! Its memory does not grow with the reply: what is kept is a file, and where some of its lines start.
+//! Its memory does not grow with the reply: what is kept is a file, and where some of its lines
+//! start.
 
 mod lines;
 mod search;
@@ -72,8 +74,9 @@ impl Spool {
 
     /// Adds octets at the end; blocks of some KiB are best.
     ///
-    /// When they can't be written (the disk is full), the reason is returned this one time and remembered as
-    /// [`Spool::failure`]. What was written can be read; what comes later is passed over.
+    /// When they can't be written (the disk is full), the reason is returned this one time and
+    /// remembered as [`Spool::failure`]. What was written can be read; what comes later is passed
+    /// over.
     pub fn append(&self, octets: &[u8]) -> Option<io::Error> {
         let mut cutter = self.cutter.lock().unwrap_or_else(PoisonError::into_inner);
         let mut rest = octets;
@@ -132,7 +135,8 @@ impl Spool {
         self.state().failure.clone()
     }
 
-    /// Waits until there are more than `octets` octets, or nothing more will come, or `timeout` is over.
+    /// Waits until there are more than `octets` octets, or nothing more will come, or `timeout` is
+    /// over.
     pub(crate) fn wait(&self, octets: u64, timeout: Duration) -> SpoolProgress {
         let is_enough = |state: &mut SpoolState| {
             state.progress.octets <= octets

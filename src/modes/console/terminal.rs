@@ -21,7 +21,8 @@ pub(crate) fn size() -> (usize, usize) {
     }
 }
 
-/// The library's own `size` runs `tput` where the terminal has gone, and that would outlive the program.
+/// The library's own `size` runs `tput` where the terminal has gone, and that would outlive the
+/// program.
 #[cfg(unix)]
 fn known_size() -> std::io::Result<(u16, u16)> {
     crossterm::terminal::window_size().map(|size| (size.columns, size.rows))
@@ -120,12 +121,14 @@ mod imp {
 
     pub(crate) use super::signals::{changing, lent, on_return, suspend, watch};
 
-    /// Between two prompts the terminal would echo what is typed ahead, a password too. While this lives it does not.
+    /// Between two prompts the terminal would echo what is typed ahead, a password too. While this
+    /// lives it does not.
     #[derive(Debug)]
     pub(crate) struct Quiet(Option<Termios>);
 
     impl Quiet {
-        /// Switches the echo off, and puts everything back also when a signal ends or stops the program.
+        /// Switches the echo off, and puts everything back also when a signal ends or stops the
+        /// program.
         pub(crate) fn start() -> Self {
             let Ok(before) = tcgetattr(stdin()) else {
                 return Self(None);

@@ -1,4 +1,5 @@
-//! Shows a conversation on the screen while it happens, and keeps the last long reply for the pager.
+//! Shows a conversation on the screen while it happens, and keeps the last long reply for the
+//! pager.
 
 mod reply;
 
@@ -26,7 +27,8 @@ use crate::transcript::recorder::RecordedStep;
 use crate::transcript::secret;
 pub(crate) use reply::{LastReply, Mode, SharedShown, Shown, shown, summary};
 
-/// Data lines wait so long for the rest of a reply: if all fits on the screen it is shown at once, else the pager opens.
+/// Data lines wait so long for the rest of a reply: if all fits on the screen it is shown at once,
+/// else the pager opens.
 const PATIENCE: Duration = Duration::from_millis(150);
 
 pub(crate) struct ReplyView {

@@ -94,7 +94,8 @@ pub(crate) struct NextAttempt {
     pub(crate) is_in_clear: bool,
     /// Why it is this one, where that would surprise.
     pub(crate) explanation: Option<&'static str>,
-    /// It is weaker than what was refused, by a server that was not verified: a binding or a digest is given up.
+    /// It is weaker than what was refused, by a server that was not verified: a binding or a digest
+    /// is given up.
     pub(crate) gives_up_proof: bool,
 }
 

@@ -1,4 +1,5 @@
-//! One connection: what comes on a leg is recorded and handed on to the other one, no faster than that takes it.
+//! One connection: what comes on a leg is recorded and handed on to the other one, no faster than
+//! that takes it.
 
 use std::io::ErrorKind;
 use std::sync::Arc;
@@ -315,8 +316,8 @@ impl<'a> ProxiedConnection<'a> {
         Ok(())
     }
 
-    /// Whether the capabilities, should they come, are to have STLS added: where TLS is on with the server, the client may have
-    /// it too.
+    /// Whether the capabilities, should they come, are to have STLS added: where TLS is on with the
+    /// server, the client may have it too.
     fn adds_stls(&self) -> bool {
         let state = self.tape.tracker().state();
         self.server.is_tls()
@@ -343,7 +344,8 @@ impl<'a> ProxiedConnection<'a> {
             return Err(RelayOutcome::Injected(Side::Server));
         }
         if self.tape.tracker().is_tls_agreed() {
-            // A client that has seen it begins the handshake; first it must be sure that there will be one.
+            // A client that has seen it begins the handshake; first it must be sure that there will
+            // be one.
             self.client.keep(octets);
             return Ok(());
         }
@@ -393,7 +395,8 @@ impl<'a> ProxiedConnection<'a> {
         Ok(())
     }
 
-    /// STLS was answered by `+OK`: TLS on the legs that have none. The `+OK` is the last that waits for the client.
+    /// STLS was answered by `+OK`: TLS on the legs that have none. The `+OK` is the last that waits
+    /// for the client.
     fn upgrade(&mut self) -> Result<(), RelayOutcome> {
         self.read_client()?;
         if !self.held.is_empty() {
@@ -401,7 +404,8 @@ impl<'a> ProxiedConnection<'a> {
             return Err(self.injected_by_client());
         }
         if !self.server.is_tls() {
-            // Still nothing of the client's has been handed on inside TLS; it sees the connection end.
+            // Still nothing of the client's has been handed on inside TLS; it sees the connection
+            // end.
             if let Err(error) = self.secure_server(true) {
                 self.client.drop_last_line();
                 return Err(RelayOutcome::NoServer(error.to_string()));
@@ -468,7 +472,8 @@ impl<'a> ProxiedConnection<'a> {
                 && matches!(self.wait_until(deadline), Ok(true))
             {}
             self.client.shut();
-            // Closing with octets unread would be a reset, which can take the last reply away from the client.
+            // Closing with octets unread would be a reset, which can take the last reply away from
+            // the client.
             let mut count = 0;
             while !self.client.has_ended && count < MOST_LEFT_OVER {
                 match self.client.read(&mut self.buffer) {

@@ -29,8 +29,8 @@ const TOLD_MAX: usize = 256;
 const CLIENT: Token = super::CLIENT;
 
 impl ProxiedConnection<'_> {
-    /// Connects to the server, so far as the options say; on return its leg is ready. What the server said already is for
-    /// the client then.
+    /// Connects to the server, so far as the options say; on return its leg is ready. What the
+    /// server said already is for the client then.
     pub(super) fn reach_server(&mut self) -> Result<(), RelayOutcome> {
         let shared = self.shared;
         self.is_dialling(true);

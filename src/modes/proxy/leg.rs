@@ -10,7 +10,8 @@ use crate::base::io_error::plain;
 use crate::net::acceptor::Inside;
 use crate::net::tls::TlsStream;
 
-/// So much may wait to be sent on a leg, in octets, before no more is read for it from the other one.
+/// So much may wait to be sent on a leg, in octets, before no more is read for it from the other
+/// one.
 pub(super) const WAITING_MAX: usize = 256 * 1024;
 
 pub(super) enum LegStream {
@@ -72,7 +73,8 @@ impl Leg {
         self.has_ended && stream.get_ref().has_ended()
     }
 
-    /// Something has happened on the socket. Inside TLS a read may have waited for a chance to send, and the other way round.
+    /// Something has happened on the socket. Inside TLS a read may have waited for a chance to
+    /// send, and the other way round.
     pub(super) fn wake(&mut self) {
         self.is_readable = true;
         self.is_writable = true;
@@ -183,7 +185,8 @@ impl Leg {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.is_readable = false,
                 Ok(_) => return self.end(count, ReadOutcome::End),
                 Err(error) => {
-                    // OpenSSL's words for a TCP connection that ends without close_notify; most clients of POP3 do so.
+                    // OpenSSL's words for a TCP connection that ends without close_notify; most
+                    // clients of POP3 do so.
                     let is_end = error.kind() == ErrorKind::UnexpectedEof
                         || error.to_string().contains("unexpected eof");
                     let came = match is_end {
@@ -211,7 +214,8 @@ impl Leg {
         ReadOutcome::Octets(count)
     }
 
-    /// Says that we send no more: close_notify (RFC 8314 §3.4), then the end of our half of the TCP connection.
+    /// Says that we send no more: close_notify (RFC 8314 §3.4), then the end of our half of the TCP
+    /// connection.
     pub(super) fn shut(&mut self) {
         if std::mem::replace(&mut self.is_shut, true) {
             return;

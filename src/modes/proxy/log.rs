@@ -69,7 +69,8 @@ impl<'a> RelayLog<'a> {
         u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// Records octets before they are handed on. Returns how many of them came between `+OK` to STLS and the handshake.
+    /// Records octets before they are handed on. Returns how many of them came between `+OK` to
+    /// STLS and the handshake.
     pub(super) fn feed(&mut self, side: Side, octets: &[u8]) -> usize {
         let mut injected = 0;
         self.record(|recorder, now_ms, see| {

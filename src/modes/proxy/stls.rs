@@ -1,4 +1,5 @@
-//! Finds STLS where TLS has to be stitched together: the client's command, and its place among the server's capabilities.
+//! Finds STLS where TLS has to be stitched together: the client's command, and its place among the
+//! server's capabilities.
 
 /// The longest line of capabilities that is put together before it is handed on.
 const LINE_MAX: usize = 4096;
@@ -9,8 +10,8 @@ fn is_blank(octet: &u8) -> bool {
     matches!(octet, b' ' | b'\t' | b'\r')
 }
 
-/// Whether `line`, perhaps without its end yet, is STLS or may become so. Blanks before the verb are taken as the command
-/// table takes them.
+/// Whether `line`, perhaps without its end yet, is STLS or may become so. Blanks before the verb
+/// are taken as the command table takes them.
 fn may_be_stls(line: &[u8], is_whole: bool) -> bool {
     let start = line.iter().position(|octet| !is_blank(octet));
     let word = start
@@ -27,8 +28,9 @@ fn may_be_stls(line: &[u8], is_whole: bool) -> bool {
     }
 }
 
-/// How many of the client's octets can be taken at once: all up to a line that is STLS or may become so; or that line alone
-/// when it is the first and whole. `is_start`: a line starts there. `is_last`: nothing more will come.
+/// How many of the client's octets can be taken at once: all up to a line that is STLS or may
+/// become so; or that line alone when it is the first and whole. `is_start`: a line starts there.
+/// `is_last`: nothing more will come.
 pub(super) fn cut(octets: &[u8], is_start: bool, is_last: bool) -> usize {
     let mut at = 0;
     let mut is_start = is_start;
@@ -65,8 +67,8 @@ pub(super) struct ReadyOctets {
 }
 
 impl Capabilities {
-    /// Takes octets up to the end of a line; gives what can be handed on, and what is left. `is_capa`: they are data of a
-    /// reply to CAPA.
+    /// Takes octets up to the end of a line; gives what can be handed on, and what is left.
+    /// `is_capa`: they are data of a reply to CAPA.
     pub(super) fn feed<'a>(
         &mut self,
         is_capa: bool,

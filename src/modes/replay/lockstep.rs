@@ -1,4 +1,5 @@
-//! The cues of a recording in lock-step: each row goes out when the answers recorded before it have come.
+//! The cues of a recording in lock-step: each row goes out when the answers recorded before it have
+//! come.
 
 use std::ops::ControlFlow;
 use std::thread;
@@ -19,7 +20,8 @@ const UNASKED: Duration = Duration::from_secs(1);
 /// How long to wait for the rest of a reply whose first line was unsolicited.
 const REST_OF_INJECTED: Duration = Duration::from_millis(300);
 
-/// How many octets of rows that wait for nothing go out together: their replies must fit into the buffers between us.
+/// How many octets of rows that wait for nothing go out together: their replies must fit into the
+/// buffers between us.
 const JOINED_MAX: usize = 512;
 
 /// Longer than any wait; the reply's own time-out comes first.
@@ -31,7 +33,8 @@ type SessionFlow = ControlFlow<Option<Exit>>;
 /// Lines that are sent with STLS, before the handshake.
 #[derive(Default)]
 struct Injection {
-    /// The last row is STLS, as far as an injected line can be written with it, however fast the server is.
+    /// The last row is STLS, as far as an injected line can be written with it, however fast the
+    /// server is.
     ends_in_stls: bool,
     /// A line was injected, and the server has sent nothing inside TLS since.
     is_unheard: bool,
@@ -39,7 +42,8 @@ struct Injection {
 }
 
 impl Replay<'_> {
-    /// Plays until the recording or the session ends. Returns the exit code of a session that failed.
+    /// Plays until the recording or the session ends. Returns the exit code of a session that
+    /// failed.
     ///
     /// Errors: the file can't be read, a row can't be filled, or the server is not one for POP3.
     pub(super) fn run(
@@ -113,7 +117,8 @@ impl Replay<'_> {
         Ok(())
     }
 
-    /// Waits for the answers that were recorded before a cue, or until it is clear that they will not come.
+    /// Waits for the answers that were recorded before a cue, or until it is clear that they will
+    /// not come.
     fn wait_for_answers(&mut self, cue: &Cue) -> Snapshot {
         let options = self.options;
         self.wait(&|now| {
@@ -226,7 +231,8 @@ impl Replay<'_> {
         Ok(())
     }
 
-    /// Whether a probe leaves a row out: an answer that the server has not asked for, or a command without its login or use.
+    /// Whether a probe leaves a row out: an answer that the server has not asked for, or a command
+    /// without its login or use.
     fn is_left_out(
         &mut self,
         cue: &Cue,

@@ -17,7 +17,8 @@ pub(crate) struct Played {
     /// Why there is no TLS, where [`super::Options::expects_tls_failure`] takes that for an answer.
     pub(crate) no_tls: Option<Failure>,
     pub(crate) limit: Option<Limit>,
-    /// The commands that were not sent because the session or its login ended, where [`super::Options::answers_only`] is set; without QUIT.
+    /// The commands that were not sent because the session or its login ended, where
+    /// [`super::Options::answers_only`] is set; without QUIT.
     pub(crate) unsent: Vec<String>,
     /// The first row that was not sent because the session ended.
     pub(crate) rest_row: Option<usize>,

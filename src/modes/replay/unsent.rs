@@ -1,4 +1,5 @@
-//! What a probe does not send: commands that cost an error and show nothing, and those whose session or login is over.
+//! What a probe does not send: commands that cost an error and show nothing, and those whose
+//! session or login is over.
 
 use super::{Replay, cue};
 use crate::modes::answers::{ServerAnswers, hear};
@@ -20,8 +21,9 @@ const VAIN_WAITS_MAX: u64 = 2;
 const LABEL_MAX: usize = 40;
 
 impl Replay<'_> {
-    /// Waits for what is still on its way where the last reply cannot be the one to its command. Returns whether the replies are
-    /// out of step: then nothing more is to be sent on this connection.
+    /// Waits for what is still on its way where the last reply cannot be the one to its command.
+    /// Returns whether the replies are out of step: then nothing more is to be sent on this
+    /// connection.
     pub(super) fn is_out_of_step(&mut self, now: &Snapshot) -> bool {
         let is_open =
             now.ending.is_none() && matches!(now.state, State::Authorization | State::Transaction);
@@ -97,7 +99,8 @@ pub(super) fn is_login(pieces: &[Piece]) -> bool {
     [&b"USER"[..], b"PASS", b"APOP", b"AUTH", b"CAPA", b"QUIT"].contains(&verb)
 }
 
-/// Whether a command would only cost an error: CAPA where it was refused, and a message beyond the last one.
+/// Whether a command would only cost an error: CAPA where it was refused, and a message beyond the
+/// last one.
 pub(super) fn would_only_fail(pieces: &[Piece], heard: &ServerAnswers) -> bool {
     let line = Piece::head(pieces);
     let mut words = Words::of(line);

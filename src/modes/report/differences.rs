@@ -1,5 +1,5 @@
-//! Differences for people: each exchange that differs, with `<` before what the first recording has and `>` before what the
-//! second has. `-` and `+` would be taken for `-ERR` and `+OK`.
+//! Differences for people: each exchange that differs, with `<` before what the first recording has
+//! and `>` before what the second has. `-` and `+` would be taken for `-ERR` and `+OK`.
 
 use std::io::{self, Write};
 
@@ -42,7 +42,8 @@ impl<'a> DifferencePrinter<'a> {
         }
     }
 
-    /// Returns a printer of what goes to standard output: side by side on a wide terminal, or where that is asked for.
+    /// Returns a printer of what goes to standard output: side by side on a wide terminal, or where
+    /// that is asked for.
     pub(crate) fn for_stdout(out: &'a mut dyn Write, is_side_by_side: bool) -> Self {
         let columns = match stdio::is_output_terminal() {
             true => terminal::size().ok(),

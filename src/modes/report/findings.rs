@@ -24,8 +24,8 @@ pub(crate) enum Format {
 }
 
 impl Format {
-    /// Prints a report for programs, as a page, or nothing as text: what people read is different in each mode. `no_login` says
-    /// why the login failed, for JSON.
+    /// Prints a report for programs, as a page, or nothing as text: what people read is different
+    /// in each mode. `no_login` says why the login failed, for JSON.
     ///
     /// Errors: `out` can't be written.
     pub(crate) fn print(
@@ -145,7 +145,8 @@ impl Judged {
     }
 }
 
-/// Findings for people, one paragraph each: file and row, level, id, message, how often; the row as evidence, hint, source.
+/// Findings for people, one paragraph each: file and row, level, id, message, how often; the row as
+/// evidence, hint, source.
 pub(crate) fn text(out: &mut dyn Write, judged: &Judged, style: Style) -> io::Result<()> {
     let file = judged.files.first().map_or("", String::as_str);
     for finding in &judged.findings {
@@ -185,7 +186,8 @@ pub(crate) fn text(out: &mut dyn Write, judged: &Judged, style: Style) -> io::Re
     Ok(())
 }
 
-/// The same with each finding once, where it was found first, and a list of where else it was found.
+/// The same with each finding once, where it was found first, and a list of where else it was
+/// found.
 #[must_use]
 pub(crate) fn grouped(judged: &[Judged]) -> Vec<Judged> {
     let mut grouped: Vec<Judged> = Vec::new();
@@ -220,7 +222,8 @@ pub(crate) fn grouped(judged: &[Judged]) -> Vec<Judged> {
     grouped
 }
 
-/// Everything judged as one JSON object, `{"judged": [...]}`, and a line end. `no_login`: why a login that was wanted failed.
+/// Everything judged as one JSON object, `{"judged": [...]}`, and a line end. `no_login`: why a
+/// login that was wanted failed.
 pub(crate) fn json(
     out: &mut dyn Write,
     judged: &[Judged],
@@ -244,7 +247,8 @@ pub(crate) fn json(
     });
     let judged = entries.collect();
     let text = serde_json::to_string_pretty(&Report { no_login, judged })?;
-    // JSON escapes C0; what else could drive a terminal, or is not seen, may be written as an escape (RFC 8259 §7).
+    // JSON escapes C0; what else could drive a terminal, or is not seen, may be written as an
+    // escape (RFC 8259 §7).
     for c in text.chars() {
         if c == '\x7f' || escape::is_hidden(c) {
             for unit in c.encode_utf16(&mut [0; 2]) {
@@ -257,8 +261,9 @@ pub(crate) fn json(
     writeln!(out)
 }
 
-/// Everything judged as JUnit XML: a suite for what was judged, a failed case for each finding, one case that passes where there is
-/// none, and one that is skipped, with the reason, for a probe that was not played.
+/// Everything judged as JUnit XML: a suite for what was judged, a failed case for each finding, one
+/// case that passes where there is none, and one that is skipped, with the reason, for a probe that
+/// was not played.
 pub(crate) fn junit(out: &mut dyn Write, judged: &[Judged]) -> io::Result<()> {
     let mut xml: Xml<'_> = quick_xml::Writer::new_with_indent(&mut *out, b' ', 2);
     xml.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;

@@ -1,5 +1,5 @@
-//! Where the lines of a script come from: the command line, or standard input, which is read apart so that the end of the
-//! connection is seen while it is silent.
+//! Where the lines of a script come from: the command line, or standard input, which is read apart
+//! so that the end of the connection is seen while it is silent.
 
 use std::io::{self, Read};
 use std::ops::Range;
@@ -79,8 +79,8 @@ impl ScriptLines {
         self.octets.get(line).unwrap_or_default()
     }
 
-    /// Counts the lines that were not taken. Of standard input as far as it comes within a moment; the second value is whether
-    /// that is all.
+    /// Counts the lines that were not taken. Of standard input as far as it comes within a moment;
+    /// the second value is whether that is all.
     pub(super) fn left(&mut self) -> (usize, bool) {
         let count = |octets: &[u8]| memchr::memchr_iter(b'\n', octets).count();
         let rest = self.octets.get(self.at..).unwrap_or_default();

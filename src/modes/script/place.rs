@@ -42,7 +42,8 @@ impl PendingLines {
     }
 }
 
-/// What line `number` is called in a message: its text only where it is a known command without a secret.
+/// What line `number` is called in a message: its text only where it is a known command without a
+/// secret.
 pub(super) fn name(number: usize, line: &[u8]) -> String {
     let Some(row) = Command::of_line(line) else {
         return format!("line {number}");

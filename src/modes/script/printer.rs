@@ -1,4 +1,5 @@
-//! What a script prints while its connection works: the server's octets on standard output, poptalk's words elsewhere.
+//! What a script prints while its connection works: the server's octets on standard output,
+//! poptalk's words elsewhere.
 
 use std::io::ErrorKind;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -47,7 +48,8 @@ impl ScriptPrinter {
 
 impl Drop for ScriptPrinter {
     fn drop(&mut self) {
-        // Also when a panic ends the connection's thread: standard input may be silent indefinitely.
+        // Also when a panic ends the connection's thread: standard input may be silent
+        // indefinitely.
         let _ = self.lines.try_send(ScriptEvent::ConnectionEnded);
     }
 }

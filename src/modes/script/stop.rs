@@ -19,7 +19,8 @@ impl ScriptStop {
         say::warning(&self.what);
     }
 
-    /// Says it, and how many lines were not sent: `waiting` that had been taken, and those that are left.
+    /// Says it, and how many lines were not sent: `waiting` that had been taken, and those that are
+    /// left.
     pub(super) fn report(self, waiting: usize, lines: &mut ScriptLines) {
         let (left, is_all) = lines.left();
         let unsent = match waiting + left {

@@ -275,7 +275,8 @@ impl Engine {
             count(standing, &seen);
             observer.on_step(seen);
         });
-        // What was injected is never used, so it is not handed on as a reply either; nothing else comes after it.
+        // What was injected is never used, so it is not handed on as a reply either; nothing else
+        // comes after it.
         let usable = octets.len().saturating_sub(injected);
         self.observer
             .on_octets(octets.get(..usable).unwrap_or_default());
@@ -381,7 +382,8 @@ impl Engine {
             }
             Err(mut error) => {
                 error.hide(&|text| self.recorder.hide_text(text));
-                // Recorded and shown, never taken for a reply: it did not come inside TLS (RFC 2595 §4).
+                // Recorded and shown, never taken for a reply: it did not come inside TLS (RFC 2595
+                // §4).
                 if let Some(heard) = error.heard.as_mut().filter(|heard| !heard.said.is_empty()) {
                     self.standing.received += heard.said.len() as u64;
                     heard.said = self.recorder.said_before_tls(&heard.said, now_ms);

@@ -93,7 +93,8 @@ impl Write for Paper {
     }
 }
 
-/// What comes of a server that says this, part by part, when the client begins its handshake; the notes and the recording.
+/// What comes of a server that says this, part by part, when the client begins its handshake; the
+/// notes and the recording.
 fn said_in_place_of_tls(parts: &[&[u8]]) -> (Notes, CloseReason, String) {
     let (notes, paper) = (Arc::default(), Paper::default());
     let mut recorder = Recorder::new(Hider::new(false));

@@ -16,7 +16,8 @@ pub(crate) struct Certificate {
     /// The subject, as RFC 4514 writes it.
     pub(crate) subject: String,
     pub(crate) issuer: String,
-    /// The host names (dNSName) and addresses (iPAddress) that it is for (RFC 7817), as they are written in it.
+    /// The host names (dNSName) and addresses (iPAddress) that it is for (RFC 7817), as they are
+    /// written in it.
     pub(crate) names: Vec<String>,
     /// From when it is valid, `YYYY-MM-DD`.
     pub(crate) not_before: String,
@@ -70,7 +71,8 @@ impl Certificate {
         })
     }
 
-    /// Hides secrets in the names that are shown. A host is still compared with those of the certificate.
+    /// Hides secrets in the names that are shown. A host is still compared with those of the
+    /// certificate.
     pub(crate) fn hide(&mut self, hide: &dyn Fn(&str) -> String) {
         let texts = [&mut self.subject, &mut self.issuer].into_iter();
         for text in texts.chain(&mut self.names) {
@@ -105,8 +107,8 @@ impl Certificate {
         ]
     }
 
-    /// Whether it is for this host. An address is only compared with the addresses in it: a host name that looks like one, or a
-    /// wildcard, proves nothing (RFC 6125 §B.2, RFC 9110 §4.3.5).
+    /// Whether it is for this host. An address is only compared with the addresses in it: a host
+    /// name that looks like one, or a wildcard, proves nothing (RFC 6125 §B.2, RFC 9110 §4.3.5).
     pub(crate) fn is_for(&self, host: &str) -> bool {
         match host.trim_matches(['[', ']']).parse::<IpAddr>() {
             Ok(address) => self.addresses.contains(&address),
@@ -114,7 +116,8 @@ impl Certificate {
         }
     }
 
-    /// Whether it is for one of these: a name that starts with `_` is an SRV-ID, all others are hosts or domains.
+    /// Whether it is for one of these: a name that starts with `_` is an SRV-ID, all others are
+    /// hosts or domains.
     pub(crate) fn is_for_any(&self, names: &[String]) -> bool {
         names.iter().any(|wanted| {
             let is_it = |service: &String| service.eq_ignore_ascii_case(wanted);
@@ -126,7 +129,8 @@ impl Certificate {
         })
     }
 
-    /// What is wrong with the certificate itself, regardless of its issuer: its dates, and its names for this host.
+    /// What is wrong with the certificate itself, regardless of its issuer: its dates, and its
+    /// names for this host.
     pub(crate) fn own_fault(&self, host: &str, now: SystemTime) -> Option<String> {
         if now < self.valid.0 {
             Some(format!(
@@ -232,8 +236,8 @@ fn service(name: &GeneralName) -> Option<String> {
     }
 }
 
-/// Whether a name of a certificate is for this host; `*` only as the whole first label (RFC 7817 §3), and not for all
-/// domains of a top-level one.
+/// Whether a name of a certificate is for this host; `*` only as the whole first label (RFC 7817
+/// §3), and not for all domains of a top-level one.
 fn fits(name: &str, host: &str) -> bool {
     match name.strip_prefix("*.") {
         Some(parent) => {

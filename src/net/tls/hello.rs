@@ -30,8 +30,8 @@ pub(crate) struct Tap {
     text: Option<EarlyCleartext>,
 }
 
-/// Cleartext in place of a handshake, read ahead of the library: it gives up after five octets, and the line that says why
-/// there is no TLS would be lost.
+/// Cleartext in place of a handshake, read ahead of the library: it gives up after five octets, and
+/// the line that says why there is no TLS would be lost.
 #[derive(Debug)]
 struct EarlyCleartext {
     /// What the library has not taken yet.
@@ -60,7 +60,8 @@ impl Tapped {
 }
 
 impl Tap {
-    /// `reads_text`: cleartext in place of a handshake is read to the end of its line, 8 KiB at most.
+    /// `reads_text`: cleartext in place of a handshake is read to the end of its line, 8 KiB at
+    /// most.
     pub(super) fn new(socket: TcpStream, reads_text: bool) -> (Self, Tapped) {
         let tapped = Tapped::default();
         (
@@ -145,7 +146,8 @@ impl EarlyCleartext {
     }
 }
 
-/// Whether octets in place of a handshake are not those of TLS: no record begins so (RFC 8446 §5.1).
+/// Whether octets in place of a handshake are not those of TLS: no record begins so (RFC 8446
+/// §5.1).
 pub(super) fn is_text(octets: &[u8]) -> bool {
     octets
         .first()

@@ -95,7 +95,8 @@ pub(in crate::net) fn hint(is_stls: bool) -> &'static str {
     }
 }
 
-/// The sentence for a handshake that failed with the library's `text` after `received` octets had come.
+/// The sentence for a handshake that failed with the library's `text` after `received` octets had
+/// come.
 pub(super) fn of_failure(text: &str, received: &[u8], host: &str, is_stls: bool) -> TlsError {
     if let Some(mistake) = wrong_service::in_tls(received, is_stls) {
         return mistake.into();
@@ -141,14 +142,16 @@ pub(super) fn of_failure(text: &str, received: &[u8], host: &str, is_stls: bool)
     }
 }
 
-/// The words for people in an error of OpenSSL's, `error:CODE:library:function:words:file:line:...`; other text as it is.
+/// The words for people in an error of OpenSSL's,
+/// `error:CODE:library:function:words:file:line:...`; other text as it is.
 fn words(text: &str) -> &str {
     let fields = text.strip_prefix("error:").map(|rest| rest.split(':'));
     let words = fields.and_then(|mut fields| fields.nth(3));
     words.filter(|words| !words.is_empty()).unwrap_or(text)
 }
 
-/// The sentence for a certificate that is for none of these names, from the server that DNS called `host`.
+/// The sentence for a certificate that is for none of these names, from the server that DNS called
+/// `host`.
 pub(super) fn of_names(host: &str, names: &[String]) -> TlsError {
     let shown: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
     let hint = if names.iter().any(|name| name == host) {

@@ -198,7 +198,8 @@ impl SocksNegotiation {
     }
 }
 
-/// What is to be read after the head of a reply, by its kind of address (RFC 1928 §5); the port has two octets.
+/// What is to be read after the head of a reply, by its kind of address (RFC 1928 §5); the port has
+/// two octets.
 fn after_head(kind: u8) -> Result<(SocksState, ProxyStep), ProxyError> {
     match kind {
         1 => Ok((SocksState::Rest, ProxyStep::Read(4 + 2))),

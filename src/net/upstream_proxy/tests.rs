@@ -25,7 +25,8 @@ enum End {
     Waits,
 }
 
-/// Talks to a proxy that says all of `says`; returns what was sent, the end, and how much was not read.
+/// Talks to a proxy that says all of `says`; returns what was sent, the end, and how much was not
+/// read.
 fn talk(url: &str, password: Option<&str>, host: &str, says: &[u8]) -> (Vec<Vec<u8>>, End, usize) {
     let proxy = parse(url, password.and_then(secret)).unwrap();
     let mut talk = match Negotiation::new(&proxy, &target(host)) {

@@ -4,7 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// A step with its octets owned, neighbouring pieces of data joined: what must not depend on the chunking.
+/// A step with its octets owned, neighbouring pieces of data joined: what must not depend on the
+/// chunking.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Told {
     Line(Side, Role, Vec<u8>, bool, LineEnd),

@@ -6,8 +6,8 @@ use crate::transcript::Piece;
 
 /// A row with holes as a pattern: each hole represents any octets, none included.
 ///
-/// The octets between two holes are looked for from the left, once: finding an earlier place never makes a match fail, so
-/// nothing is tried twice.
+/// The octets between two holes are looked for from the left, once: finding an earlier place never
+/// makes a match fail, so nothing is tried twice.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Matcher<'a> {
     pieces: &'a [Piece],
@@ -54,7 +54,8 @@ impl<'a> Matcher<'a> {
     }
 }
 
-/// Whether two lines are the same where neither has a hole. A hole of the other line is text like any other when both have some.
+/// Whether two lines are the same where neither has a hole. A hole of the other line is text like
+/// any other when both have some.
 pub(crate) fn fits(old: &[Piece], new: &[Piece]) -> bool {
     if old == new {
         return true;

@@ -27,7 +27,8 @@ pub struct Measures {
     pub(crate) head: [u8; 4],
     /// Its octets without the stuffing dots (RFC 1939 §3).
     pub(crate) message_octets: u64,
-    /// Of its octets as on the wire and its holes, without the terminator; zeros from a [`super::Dialogue::without_digests`].
+    /// Of its octets as on the wire and its holes, without the terminator; zeros from a
+    /// [`super::Dialogue::without_digests`].
     pub(crate) digest: Digest,
     /// How the line with the single dot ended; None when that line did not come.
     pub(crate) terminator: Option<LineEnd>,

@@ -30,7 +30,8 @@ pub(super) struct Pairing {
     /// The lines that come represent a row `{{...}}`.
     is_in_gap: bool,
     greeting: Option<Line>,
-    /// What may be the greeting although a command was waiting, its status, and when it came. It is kept until that is clear.
+    /// What may be the greeting although a command was waiting, its status, and when it came. It is
+    /// kept until that is clear.
     first_reply: Option<(Line, Status, u64)>,
     begins_anywhere: bool,
     reply: Option<Measuring>,

@@ -6,7 +6,8 @@ use super::*;
 use crate::transcript::Row;
 use crate::transcript::text;
 
-/// Each part in a short form: what it is, its row, the status, rows of the SASL lines, measures of the data.
+/// Each part in a short form: what it is, its row, the status, rows of the SASL lines, measures of
+/// the data.
 fn told(file: &str) -> Vec<String> {
     let transcript = text::parse(file.as_bytes()).unwrap_or_else(|error| panic!("{error}"));
     Dialogue::of(&transcript).iter().map(short).collect()
@@ -400,7 +401,8 @@ proptest! {
 
     #[test]
     fn every_octet_is_in_some_part(mut items in prop::collection::vec(any_row(), 0..40)) {
-        // What the tracker drops at the start of TLS is a lone CR; what `{{...}}` stands for is not known.
+        // What the tracker drops at the start of TLS is a lone CR; what `{{...}}` stands for is not
+        // known.
         items.retain(|item| match item {
             Item::Row(row) => row.pieces != [Piece::Hole(Hole::Rows)],
             Item::Event(event) => !event.starts_with("tls "),

@@ -1,4 +1,5 @@
-//! A transcript step by step, in its order and with its data: for code that shows it or takes something out of it.
+//! A transcript step by step, in its order and with its data: for code that shows it or takes
+//! something out of it.
 
 use std::io::BufRead;
 
@@ -50,7 +51,8 @@ pub enum TapeStep<'a> {
         /// Where and when.
         moment: Moment,
     },
-    /// Octets of data as on the wire, stuffing and line ends inside: a part of a row, or many whole rows.
+    /// Octets of data as on the wire, stuffing and line ends inside: a part of a row, or many whole
+    /// rows.
     Data {
         /// Who sent them.
         side: Side,
@@ -84,7 +86,8 @@ pub enum TapeStep<'a> {
         /// Where and when.
         moment: Moment,
     },
-    /// What the tracker says of a command: that it is complete, that data of its reply starts, or that its reply is complete.
+    /// What the tracker says of a command: that it is complete, that data of its reply starts, or
+    /// that its reply is complete.
     Step(Step<'a>),
     /// What was awaited will not come: it timed out, the connection has ended, or TLS began.
     Abandoned,
@@ -99,7 +102,8 @@ pub enum TapeStep<'a> {
 pub enum WaitPhase {
     /// The connection, TLS where it comes first, and the greeting.
     Connecting,
-    /// From the server's `+OK` to STLS to the end of the handshake; in a transcript that has no time of it, to the next row.
+    /// From the server's `+OK` to STLS to the end of the handshake; in a transcript that has no
+    /// time of it, to the next row.
     Handshake,
     /// For the status line of a reply.
     Waiting,

@@ -87,7 +87,8 @@ impl TranscriptBuilder {
         talk
     }
 
-    /// What comes next was seen at this time, in microseconds since any moment; the first one is the zero.
+    /// What comes next was seen at this time, in microseconds since any moment; the first one is
+    /// the zero.
     pub(super) fn at(&mut self, us: u64) {
         self.zero_us.get_or_insert(us);
         self.now_us = Some(us);
@@ -180,7 +181,8 @@ impl TranscriptBuilder {
         }
     }
 
-    /// A line without its end, as a log shows it. What the log's program masked by stars becomes a hole.
+    /// A line without its end, as a log shows it. What the log's program masked by stars becomes a
+    /// hole.
     pub(super) fn line(&mut self, side: Side, line: &[u8], end: LineEnd) {
         if side == Side::Client {
             self.client_speaks();
@@ -234,8 +236,8 @@ impl TranscriptBuilder {
         self.is_behind_client_hole
     }
 
-    /// In a log that leaves data out: what was awaited when the client speaks again is not in it. Its end must have come,
-    /// since these programs wait for it.
+    /// In a log that leaves data out: what was awaited when the client speaks again is not in it.
+    /// Its end must have come, since these programs wait for it.
     pub(super) fn client_speaks(&mut self) {
         if self.is_in_data() {
             self.data_left_out();
@@ -244,7 +246,8 @@ impl TranscriptBuilder {
         }
     }
 
-    /// In a log that leaves data out: it is over, or the connection is; whether what was awaited came is not known.
+    /// In a log that leaves data out: it is over, or the connection is; whether what was awaited
+    /// came is not known.
     pub(super) fn data_left_out(&mut self) {
         if self.is_in_data() && !self.is_behind_hole {
             self.hole(Side::Server);
@@ -318,7 +321,8 @@ impl TranscriptBuilder {
         self.text = text;
     }
 
-    /// The pieces of a client line whose secret the program showed as stars: `PASS *`, `AUTH PLAIN ********`.
+    /// The pieces of a client line whose secret the program showed as stars: `PASS *`, `AUTH PLAIN
+    /// ********`.
     fn unmasked(&self, line: &[u8]) -> Vec<Piece> {
         let is_mask = |octets: &[u8]| {
             let is_row = |mark: &[u8]| {

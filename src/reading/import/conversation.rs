@@ -31,14 +31,16 @@ pub(super) struct Conversation {
     headless: [bool; 2],
 }
 
-/// The start of the line that the client's next octets belong to. Where it is not in the capture, they may be the rest of a secret.
+/// The start of the line that the client's next octets belong to. Where it is not in the capture,
+/// they may be the rest of a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum LineOrigin {
     /// It is in the capture.
     Seen,
     /// The capture begins here: a line that is a command is whole.
     BeforeCapture,
-    /// Octets before it were lost. After login a line that is a command is whole, and holds no secret.
+    /// Octets before it were lost. After login a line that is a command is whole, and holds no
+    /// secret.
     Lost,
 }
 
@@ -83,7 +85,8 @@ impl Conversation {
         }
     }
 
-    /// Fragments of a side are in the capture without the first one, so it is unknown whether they belong here.
+    /// Fragments of a side are in the capture without the first one, so it is unknown whether they
+    /// belong here.
     pub(super) fn has_headless(&mut self, side: Side) {
         if let Some(headless) = self.headless.get_mut(index(side)) {
             *headless = true;

@@ -53,14 +53,16 @@ pub(super) fn import(
         .ok_or_else(|| Problem::new(source, None, "no `> ` and `< ` lines", hint))
 }
 
-/// A row of the progress meter: percentages and octets (three times), two speeds, three times of day, the speed now.
+/// A row of the progress meter: percentages and octets (three times), two speeds, three times of
+/// day, the speed now.
 static METER: LazyLock<Option<Regex>> = LazyLock::new(|| {
     let (share, size) = (r" *\d+ +", r"[\d.]+[kMGTP]? +");
     let sizes = format!("(?:{share}{size}){{3}}{size}{size}");
     Regex::new(&format!(r"(?-u)^{sizes}(?:[-\d:dh]+ +){{3}}[\d.]+[kMGTP]?")).ok()
 });
 
-/// A line without what the progress meter wrote in front of it: it ends its rows with CR, not with LF.
+/// A line without what the progress meter wrote in front of it: it ends its rows with CR, not with
+/// LF.
 fn without_meter(line: &[u8]) -> &[u8] {
     let (bare, _) = without_cr(line);
     let at = bare.iter().rposition(|octet| *octet == b'\r');

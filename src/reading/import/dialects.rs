@@ -1,4 +1,5 @@
-//! Logs in which a mark says which side sent a line: a row for each program. `marked` reads them all.
+//! Logs in which a mark says which side sent a line: a row for each program. `marked` reads them
+//! all.
 
 use std::sync::LazyLock;
 
@@ -13,7 +14,8 @@ pub(super) enum Coding {
     Plain,
     /// As they are; where the log's lines have a CR, it is the wire's.
     WithCr,
-    /// As a string literal of Python, Ruby or JavaScript, without line end when the client sends it.
+    /// As a string literal of Python, Ruby or JavaScript, without line end when the client sends
+    /// it.
     Literal,
     /// With `[nl]` for each line end but the last.
     Nl,
@@ -43,7 +45,8 @@ pub(super) struct Dialect {
     pub(super) program: &'static str,
     /// A line that only such a log has.
     sign: &'static str,
-    /// The lines of the client and the server. Groups: `line` (the octets), `t` (a time), `id` (which connection).
+    /// The lines of the client and the server. Groups: `line` (the octets), `t` (a time), `id`
+    /// (which connection).
     client: &'static str,
     server: &'static str,
     pub(super) coding: Coding,

@@ -74,7 +74,8 @@ fn unhex(columns: &[u8]) -> Vec<u8> {
     pairs.collect()
 }
 
-/// Whether the dumps of a file are in hex: the first one has that form, and says as many octets as it counts.
+/// Whether the dumps of a file are in hex: the first one has that form, and says as many octets as
+/// it counts.
 fn is_hex(octets: &[u8]) -> bool {
     let mut said = None;
     for (_, line) in numbered(octets) {

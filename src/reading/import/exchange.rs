@@ -1,4 +1,5 @@
-//! The POP3 log of Microsoft Exchange: a line of CSV for each command, with the reply in its context.
+//! The POP3 log of Microsoft Exchange: a line of CSV for each command, with the reply in its
+//! context.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,5 @@
-//! The formats that can be imported: a row for each, from which help, errors and the guide take their lists.
+//! The formats that can be imported: a row for each, from which help, errors and the guide take
+//! their lists.
 
 /// Makes a format of each row: its name on the command line, what its recordings are, and what they
 /// lack.

@@ -1,5 +1,6 @@
-//! Puts IP datagrams together that were sent in fragments (RFC 791 §3.2, RFC 8200 §4.5). Fragments may come in any order, twice,
-//! and overlap: an octet that is there stays. What is held are parts of the file, so the file bounds it.
+//! Puts IP datagrams together that were sent in fragments (RFC 791 §3.2, RFC 8200 §4.5). Fragments
+//! may come in any order, twice, and overlap: an octet that is there stays. What is held are parts
+//! of the file, so the file bounds it.
 
 use core::net::IpAddr;
 use std::collections::{BTreeMap, HashMap};
@@ -92,7 +93,8 @@ pub(super) struct Fragments {
 }
 
 impl Fragments {
-    /// Takes a fragment, of the packet with this number and time. Returns the datagrams that are complete now, or too old to become so.
+    /// Takes a fragment, of the packet with this number and time. Returns the datagrams that are
+    /// complete now, or too old to become so.
     pub(super) fn add(
         &mut self,
         key: FragmentKey,

@@ -1,4 +1,5 @@
-//! The TCP segments in frames of a capture: through the link type, VLAN tags, PPP, MPLS, the usual tunnels, and fragments of IP.
+//! The TCP segments in frames of a capture: through the link type, VLAN tags, PPP, MPLS, the usual
+//! tunnels, and fragments of IP.
 
 use core::net::{IpAddr, SocketAddr};
 use std::collections::BTreeSet;

@@ -1,4 +1,5 @@
-//! What is inside a frame: link types (<https://www.tcpdump.org/linktypes.html>), tags, PPP and tunnels, one header at a time.
+//! What is inside a frame: link types (<https://www.tcpdump.org/linktypes.html>), tags, PPP and
+//! tunnels, one header at a time.
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Layer<'a> {
@@ -164,7 +165,8 @@ fn of_type(kind: u16, rest: &[u8]) -> Option<Layer<'_>> {
     }
 }
 
-/// PPP (RFC 1661 §2, RFC 1662 §3.1): the address and control fields, and the first octet of the protocol, may be left out.
+/// PPP (RFC 1661 §2, RFC 1662 §3.1): the address and control fields, and the first octet of the
+/// protocol, may be left out.
 fn ppp(frame: &[u8]) -> Option<Layer<'_>> {
     let frame = match frame {
         [0xff, 3, rest @ ..] => rest,

@@ -1,4 +1,5 @@
-//! Undoes what mail, forums and shells do to text on its way: UTF-16, quoting with `> `, indentation, Markdown fences.
+//! Undoes what mail, forums and shells do to text on its way: UTF-16, quoting with `> `,
+//! indentation, Markdown fences.
 
 use std::borrow::Cow;
 
@@ -68,7 +69,8 @@ struct Wrap {
 }
 
 impl Wrap {
-    /// Reads it off the first line that has a status indicator: the rest of the session must look alike.
+    /// Reads it off the first line that has a status indicator: the rest of the session must look
+    /// alike.
     fn of(text: &[u8]) -> Option<Self> {
         let head = text.get(..HEAD).unwrap_or(text);
         let is_status = |line: &[u8]| {
@@ -126,7 +128,8 @@ fn is_fence(line: &[u8]) -> bool {
     is_mark && line.len() <= 32
 }
 
-/// Text in UTF-8: a byte order mark is taken off, UTF-16 (as PowerShell's `>` writes it) is decoded.
+/// Text in UTF-8: a byte order mark is taken off, UTF-16 (as PowerShell's `>` writes it) is
+/// decoded.
 fn decoded(octets: &[u8]) -> Cow<'_, [u8]> {
     if let Some(rest) = octets.strip_prefix(b"\xef\xbb\xbf") {
         return Cow::Borrowed(rest);

@@ -23,8 +23,8 @@ pub(crate) enum PatternError {
 }
 
 impl Patterns {
-    /// The patterns of the two sides. Each has one group, or one called `line`, around the octets; groups called `t` (a time) and
-    /// `id` (which connection) may be there, too.
+    /// The patterns of the two sides. Each has one group, or one called `line`, around the octets;
+    /// groups called `t` (a time) and `id` (which connection) may be there, too.
     ///
     /// Errors: a pattern is not a regular expression, is too large, or has no such group.
     pub(crate) fn new(client: &str, server: &str) -> Result<Self, PatternError> {

@@ -1,4 +1,5 @@
-//! Unencrypted POP3 out of a capture of packets: each connection to one of the ports becomes a transcript.
+//! Unencrypted POP3 out of a capture of packets: each connection to one of the ports becomes a
+//! transcript.
 
 use core::net::{IpAddr, SocketAddr};
 use std::borrow::Cow;

@@ -1,4 +1,5 @@
-//! Dovecot's rawlog: NAME.in is what the client sent, NAME.out what the server did, each line with its time.
+//! Dovecot's rawlog: NAME.in is what the client sent, NAME.out what the server did, each line with
+//! its time.
 
 use super::builder::TranscriptBuilder;
 use super::{ImportedTranscript, Options, Problem, Source, stamp, unpacked_name};
@@ -52,7 +53,8 @@ struct RawLine<'a> {
     octets: &'a [u8],
 }
 
-/// The lines of one file, with LF; Dovecot's own stamp is in front of each, and only a line that is not the last has an end.
+/// The lines of one file, with LF; Dovecot's own stamp is in front of each, and only a line that is
+/// not the last has an end.
 fn lines<'a>(source: &Source<'a>) -> Result<impl Iterator<Item = RawLine<'a>> + use<'a>, Problem> {
     let octets = source.octets;
     let has_times = stamp::unix(octets).is_some();

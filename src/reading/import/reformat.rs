@@ -1,4 +1,5 @@
-//! Undoes what consoles and web pages do to the lines of a session: blanks that fill each line up, a blank line after each.
+//! Undoes what consoles and web pages do to the lines of a session: blanks that fill each line up,
+//! a blank line after each.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,5 @@
-//! `openssl s_client`, of OpenSSL 0.9.8 to 3: its own lines, whole or cut down to a few as in forums, and how it failed.
+//! `openssl s_client`, of OpenSSL 0.9.8 to 3: its own lines, whole or cut down to a few as in
+//! forums, and how it failed.
 
 use super::lines::{TlsLog, behind, host_port, numbered, text, without_cr, word};
 use super::stamp;
@@ -77,7 +78,8 @@ pub(super) fn is_log(head: &[u8]) -> bool {
     numbered(head).any(|(_, line)| is_sign(line))
 }
 
-/// `80FB...:error:0A00042E:SSL routines:...` or, of older ones, `140...:error:1408F10B:SSL routines:...`.
+/// `80FB...:error:0A00042E:SSL routines:...` or, of older ones, `140...:error:1408F10B:SSL
+/// routines:...`.
 fn is_error(line: &[u8]) -> bool {
     let id = line
         .split(|octet| *octet == b':')
@@ -210,7 +212,8 @@ impl SClientReport {
         } else if let Some(subject) = after("subject=").or_else(|| after("Peer certificate: ")) {
             self.tls.subject = text(subject);
         } else if let Some(new) = after("New, ").or_else(|| after("Reused, ")) {
-            // OpenSSL 1.0 and 1.1 name here the version that brought the cipher, as `TLSv1/SSLv3`: `Protocol` has the session's.
+            // OpenSSL 1.0 and 1.1 name here the version that brought the cipher, as `TLSv1/SSLv3`:
+            // `Protocol` has the session's.
             let version = word(new, b",");
             let cipher = behind(new, "Cipher is ").map(|rest| word(rest, b""));
             if cipher.as_deref() != Some("(NONE)") {
@@ -254,7 +257,8 @@ impl SClientReport {
 
     fn error(&mut self, line: &[u8]) {
         let line = text(line);
-        // `ID:error:CODE:LIBRARY:FUNCTION:REASON:FILE:LINE:...`, of which the function may be empty.
+        // `ID:error:CODE:LIBRARY:FUNCTION:REASON:FILE:LINE:...`, of which the function may be
+        // empty.
         let fields: Vec<&str> = line.split(':').collect();
         let at = fields
             .iter()

@@ -150,7 +150,8 @@ impl Openings {
         }
     }
 
-    /// The connection whose SYN is the nearest before the segment's number, if its acknowledgement agrees.
+    /// The connection whose SYN is the nearest before the segment's number, if its acknowledgement
+    /// agrees.
     fn find(&self, segment: &Captured) -> Option<usize> {
         let own = self.nearest(segment.side, segment.seq);
         if let Some(found) = own.into_iter().find(|at| self.fits(*at, segment)) {

@@ -68,8 +68,9 @@ pub(super) struct Time {
     pub(super) is_utc: bool,
 }
 
-/// Reads a time in any form that logs have: `2026-11-23T08:40:12.123Z`, `2026-11-23 08:40:12,123`, `23/11/2026 08:40:12 AM`, `08:40:12`.
-/// Of a date whose order of day and month is not sure only the clock is read.
+/// Reads a time in any form that logs have: `2026-11-23T08:40:12.123Z`, `2026-11-23 08:40:12,123`,
+/// `23/11/2026 08:40:12 AM`, `08:40:12`. Of a date whose order of day and month is not sure only
+/// the clock is read.
 pub(super) fn any(text: &[u8]) -> Option<Time> {
     let text = std::str::from_utf8(text).ok()?.trim();
     let is_utc = text.ends_with('Z') || text.ends_with("UTC");
@@ -120,7 +121,8 @@ pub(super) fn any(text: &[u8]) -> Option<Time> {
     })
 }
 
-/// Reads a time in front of a line, as `ts` or a terminal's logging puts it there, in brackets or not; returns what follows it.
+/// Reads a time in front of a line, as `ts` or a terminal's logging puts it there, in brackets or
+/// not; returns what follows it.
 pub(super) fn front(line: &[u8]) -> Option<(Time, &[u8])> {
     let is_stamp = |octet: &u8| octet.is_ascii_digit() || b"-:.,/[] TZ".contains(octet);
     // The octets of a time may begin what was said (a listing), so that the shortest time counts.

@@ -1,6 +1,7 @@
-//! Puts the octets of a TCP connection in order (RFC 9293 §3.4). Segments of a capture may come late, twice, with other borders,
-//! overlapping or not at all, so nothing is decided before the whole file is read: only octets that no packet of the file holds
-//! are a gap. The two directions are ordered by what each segment acknowledges, then by time.
+//! Puts the octets of a TCP connection in order (RFC 9293 §3.4). Segments of a capture may come
+//! late, twice, with other borders, overlapping or not at all, so nothing is decided before the
+//! whole file is read: only octets that no packet of the file holds are a gap. The two directions
+//! are ordered by what each segment acknowledges, then by time.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -58,7 +59,8 @@ pub(super) fn other(side: Side) -> Side {
     }
 }
 
-/// Returns a connection in order. `isn` holds the sequence number of each side's SYN, where one is known.
+/// Returns a connection in order. `isn` holds the sequence number of each side's SYN, where one is
+/// known.
 pub(super) fn passages(segments: &[Captured], isn: [Option<u32>; 2]) -> Vec<Passage<'_>> {
     let mut offsets = Offsets::new(isn);
     let placed: Vec<Placed<'_>> = segments
@@ -139,7 +141,8 @@ impl<'a> Placed<'a> {
 /// When something was sent: by the clock, then by the place in the file.
 type When = (u64, u32);
 
-/// Octets before `end` were first sent at `when` or before, and when no more than `ack` had come from the other side.
+/// Octets before `end` were first sent at `when` or before, and when no more than `ack` had come
+/// from the other side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Bound {
     end: i64,
@@ -191,7 +194,8 @@ impl<'a> TcpDirection<'a> {
         let sent_end = sent_end.unwrap_or(start);
         stream.lay(own(), start, sent_end.max(start));
         let end = stream.end();
-        // What is acknowledged, and what has gone by when no octets are sent: either may count a FIN.
+        // What is acknowledged, and what has gone by when no octets are sent: either may count a
+        // FIN.
         let gone = own().filter(|place| !place.segment.is_rst);
         let gone = gone.map(|place| place.offset);
         let acked = acks_of(side, placed).chain(gone).max().unwrap_or(end);
@@ -228,7 +232,8 @@ impl<'a> TcpDirection<'a> {
         'a: 'p,
     {
         let mut laid: BTreeMap<i64, &'a [u8]> = BTreeMap::new();
-        // An octet alone may be a probe, whose octet is any: another segment with this number is right.
+        // An octet alone may be a probe, whose octet is any: another segment with this number is
+        // right.
         for is_single in [false, true] {
             let these = own
                 .clone()
@@ -383,8 +388,8 @@ fn fill<'a>(laid: &mut BTreeMap<i64, &'a [u8]>, offset: i64, octets: &'a [u8]) {
     }
 }
 
-/// The bounds of one direction, by offset: each packet says when its last octet was sent at the latest, and so when all octets
-/// before were.
+/// The bounds of one direction, by offset: each packet says when its last octet was sent at the
+/// latest, and so when all octets before were.
 fn bounds<'p, 'a: 'p>(own: impl Iterator<Item = &'p Placed<'a>>) -> Vec<Bound> {
     let mut bounds: Vec<Bound> = own
         .filter(|place| !place.segment.is_rst)
@@ -442,7 +447,8 @@ impl Merge<'_> {
                     let side = match (is_sent_ready, is_received_ready) {
                         (true, false) => Side::Client,
                         (false, true) => Side::Server,
-                        // Each acknowledges what the other has yet to say: first copies are not in the file.
+                        // Each acknowledges what the other has yet to say: first copies are not in
+                        // the file.
                         (false, false) if sent.is_gap != received.is_gap => {
                             if sent.is_gap {
                                 Side::Client

@@ -1,5 +1,6 @@
-//! Reads what a terminal showed of a session that was typed into a program which passes lines on, as `openssl s_client` and
-//! telnet do: the program's own lines, the server's, and the typed ones where they were echoed.
+//! Reads what a terminal showed of a session that was typed into a program which passes lines on,
+//! as `openssl s_client` and telnet do: the program's own lines, the server's, and the typed ones
+//! where they were echoed.
 
 use super::builder::TranscriptBuilder;
 use super::foreign::{
@@ -23,7 +24,8 @@ pub(super) struct Program {
     pub(super) news: fn(&[u8]) -> ProgramLine,
     /// Whether it took a typed line as its own command, as the next line shows.
     pub(super) took: fn(&[u8], &[u8]) -> bool,
-    /// Whether it may print the greeting without its line end, so that the next line is glued to it.
+    /// Whether it may print the greeting without its line end, so that the next line is glued to
+    /// it.
     pub(super) glues: bool,
 }
 
@@ -103,7 +105,8 @@ fn bare(whole: &[u8], has_times: bool) -> (Option<stamp::Time>, &[u8], usize) {
     (None, line, crs)
 }
 
-/// The lines before the session begins: up to the first status line, or to a greeting of another protocol.
+/// The lines before the session begins: up to the first status line, or to a greeting of another
+/// protocol.
 pub(super) fn opening_lines<'a>(octets: &'a [u8], program: &Program) -> (Vec<&'a [u8]>, bool) {
     let has_times = has_times(octets);
     let mut lines: Vec<&[u8]> = Vec::new();
@@ -124,7 +127,8 @@ pub(super) fn opening_lines<'a>(octets: &'a [u8], program: &Program) -> (Vec<&'a
     (lines, false)
 }
 
-/// Whether the session begins with a line of the server: a status line, or what another service says.
+/// Whether the session begins with a line of the server: a status line, or what another service
+/// says.
 pub(super) fn begins(line: &[u8]) -> bool {
     line.starts_with(b"+OK") || line.starts_with(b"-ERR") || Service::of_line(line).is_some()
 }
@@ -143,7 +147,8 @@ pub(super) fn parts<'a>(
 ) -> Vec<&'a [u8]> {
     let has_times = has_times(octets);
     let mut parts = Vec::new();
-    // Where the part begins, where the line before does if it is the command, and whether a session was seen.
+    // Where the part begins, where the line before does if it is the command, and whether a session
+    // was seen.
     let (mut start, mut before, mut has_session) = (0, None, false);
     // A message may quote a session: whether one was asked for, and whether it is coming.
     let (mut is_asked, mut is_message) = (false, false);
@@ -315,13 +320,15 @@ impl TerminalSession<'_> {
 
     /// A line without the octets that s_client shows after a short greeting.
     fn without_padding<'l>(&self, line: &'l [u8]) -> &'l [u8] {
-        // Seen: OpenSSL 3.0.22, -starttls pop3: as many octets as the reply to STLS had, NULs after a shorter greeting.
+        // Seen: OpenSSL 3.0.22, -starttls pop3: as many octets as the reply to STLS had, NULs after
+        // a shorter greeting.
         let is_padded = self.program.glues && self.said == 1;
         let nuls = line.iter().take_while(|octet| is_padded && **octet == 0);
         line.get(nuls.count()..).unwrap_or_default()
     }
 
-    /// Whether a line is of a report of the program's. A report that breaks off is over at a status line.
+    /// Whether a line is of a report of the program's. A report that breaks off is over at a status
+    /// line.
     fn is_in_report(&mut self, line: &[u8], ahead: Ahead<'_>) -> bool {
         if let Some(until) = self.until {
             let is_said = line.starts_with(b"+OK") || line.starts_with(b"-ERR");
@@ -445,7 +452,8 @@ impl TerminalSession<'_> {
         self.talk.is_in_sasl() && (line == b"+" || line.starts_with(b"+ "))
     }
 
-    /// Whether a line that would be a typed one is not of the session: the shell's, another program's or a person's.
+    /// Whether a line that would be a typed one is not of the session: the shell's, another
+    /// program's or a person's.
     fn is_foreign(&self, line: &[u8], ahead: Ahead<'_>) -> bool {
         let is_command = Command::of_line(line).is_some();
         let is_copy = self.form == LineEndForm::Copy;
@@ -498,7 +506,8 @@ impl TerminalSession<'_> {
         {
             return Some(greeting.len());
         }
-        // A reply without a command before it: that was typed in the greeting's line. A login is hidden in any case.
+        // A reply without a command before it: that was typed in the greeting's line. A login is
+        // hidden in any case.
         let is_whole = match self.form {
             LineEndForm::Pipe => true,
             LineEndForm::Terminal(least) => crs > least,
@@ -525,7 +534,8 @@ impl TerminalSession<'_> {
         found
     }
 
-    /// Whether a line is a challenge of an AUTH that is not in the recording: a response follows, and is a secret.
+    /// Whether a line is a challenge of an AUTH that is not in the recording: a response follows,
+    /// and is a secret.
     fn is_stray_challenge(&self, line: &[u8]) -> bool {
         let is_known = self.talk.is_in_sasl() || self.talk.is_in_data();
         let text = line.strip_prefix(b"+ ").unwrap_or_default();

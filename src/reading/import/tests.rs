@@ -26,7 +26,8 @@ mod writer {
         Ip,
     }
 
-    /// A segment: who sends it, where its octets stand among those of that side, they, and how many of the other side came before.
+    /// A segment: who sends it, where its octets stand among those of that side, they, and how many
+    /// of the other side came before.
     pub(super) type Segment<'a> = (Side, usize, &'a [u8], usize);
 
     fn packet(

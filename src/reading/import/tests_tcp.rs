@@ -47,7 +47,8 @@ fn fin(side: Side, at: i32, ack: i32) -> Captured {
     fin
 }
 
-/// What comes out, a line for each connection: `C:..` and `S:..` are octets, `C[n]` gaps, `C.` a FIN, `C!` an RST.
+/// What comes out, a line for each connection: `C:..` and `S:..` are octets, `C[n]` gaps, `C.` a
+/// FIN, `C!` an RST.
 fn shown(segments: Vec<Captured>) -> Vec<String> {
     let numbered = (0..)
         .zip(segments)
@@ -156,7 +157,8 @@ fn probes_add_nothing() {
     let probes = vec![
         syn(C),
         syn(S),
-        // Keep-alive: the number before the next one, with an octet that means nothing, and without.
+        // Keep-alive: the number before the next one, with an octet that means nothing, and
+        // without.
         segment(S, -1, b"\0", 0),
         segment(S, 0, b"hello", 0),
         segment(S, 4, b"\0", 0),

@@ -1,5 +1,5 @@
-//! Thunderbird's log of its POP3 module: `SEND: ` and `RECV: ` (`MOZ_LOG=POP3:5`), or `C: ` and `S: ` (`mailnews.pop3.loglevel`).
-//! It has no line ends, and no line that holds a password.
+//! Thunderbird's log of its POP3 module: `SEND: ` and `RECV: ` (`MOZ_LOG=POP3:5`), or `C: ` and `S:
+//! ` (`mailnews.pop3.loglevel`). It has no line ends, and no line that holds a password.
 
 use std::collections::HashMap;
 
@@ -31,7 +31,8 @@ fn read(line: &[u8]) -> Option<(Option<u64>, String, ThunderbirdLine<'_>)> {
         Some((us, rest)) => (Some(us), rest),
         None => (None, line),
     };
-    // `[this=1f2e3d]` in the logs of today, `- 1234[5678]: ` in those of 2010, `mailnews.pop3.1` in those of the new client.
+    // `[this=1f2e3d]` in the logs of today, `- 1234[5678]: ` in those of 2010, `mailnews.pop3.1` in
+    // those of the new client.
     let connection = match behind(rest, "[this=") {
         Some(this) => super::lines::word(this, b"]"),
         None => match behind(rest, "mailnews.pop3.") {

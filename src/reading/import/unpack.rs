@@ -1,4 +1,5 @@
-//! Files that were compressed after they were recorded. Those of gzip are read; of others the error names the program.
+//! Files that were compressed after they were recorded. Those of gzip are read; of others the error
+//! names the program.
 
 use std::borrow::Cow;
 use std::io::Read;

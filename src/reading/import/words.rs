@@ -130,7 +130,8 @@ fn phrase(line: &str) -> Option<(PhraseKind, &str)> {
 }
 
 impl PhraseMeaning {
-    /// Reads a line. Letters that are not ASCII match any: a console writes them in its own encoding.
+    /// Reads a line. Letters that are not ASCII match any: a console writes them in its own
+    /// encoding.
     pub(super) fn of(line: &[u8]) -> Option<Self> {
         let line = line.trim_ascii();
         // All phrases begin with a letter; most lines of a message are longer, or begin otherwise.

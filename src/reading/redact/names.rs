@@ -14,7 +14,8 @@ const VALUE_MIN: usize = 3;
 pub(super) struct Names {
     /// Those that stood in a line, in order.
     shown: Vec<Vec<u8>>,
-    /// Those that a response carried. They get a number when they appear in a line: what was redacted before has no others.
+    /// Those that a response carried. They get a number when they appear in a line: what was
+    /// redacted before has no others.
     carried: Vec<Vec<u8>>,
 }
 
@@ -71,7 +72,8 @@ impl Names {
         replaced
     }
 
-    /// Mail addresses, and names that were met. A greeting's `<1896.6971@host>` is a timestamp (RFC 1939 §7).
+    /// Mail addresses, and names that were met. A greeting's `<1896.6971@host>` is a timestamp (RFC
+    /// 1939 §7).
     fn in_status(&mut self, line: &[u8], role: Role) -> Vec<u8> {
         let mut replaced = Vec::new();
         let mut rest = line;
@@ -106,7 +108,8 @@ impl Names {
         word.len() >= VALUE_MIN && is_met
     }
 
-    /// The index of a name in lower case. The local part of an address counts as the address: servers say either.
+    /// The index of a name in lower case. The local part of an address counts as the address:
+    /// servers say either.
     fn position(&self, name: &[u8]) -> Option<usize> {
         let is_local = |known: &Vec<u8>| {
             let rest = known.strip_prefix(name).filter(|_| name.len() >= VALUE_MIN);

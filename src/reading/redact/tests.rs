@@ -155,8 +155,8 @@ fn rows_without_secrets_stay_as_they_are() {
     assert_eq!(redacted(text.as_bytes(), SECRETS), text);
 }
 
-// A secret that is a verb or the name of a mechanism is hidden there too, and then the talk can't be followed any more; so
-// verbs stand only at the start of a row.
+// A secret that is a verb or the name of a mechanism is hidden there too, and then the talk can't
+// be followed any more; so verbs stand only at the start of a row.
 const VERBS: &[&str] = &[
     "",
     "",
@@ -249,8 +249,8 @@ fn stays_when_redacted_again(rows: &[String], options: Options) -> Result<(), Te
     Ok(())
 }
 
-/// The same cases in every run: among tens of thousands there is one in which what the first run made of a line that is torn to pieces
-/// lets the second one hide more.
+/// The same cases in every run: among tens of thousands there is one in which what the first run
+/// made of a line that is torn to pieces lets the second one hide more.
 #[test]
 fn redacting_twice_is_redacting_once() {
     let config = ProptestConfig {

@@ -91,7 +91,8 @@ fn first_line(octets: &[u8]) -> &[u8] {
     octets.split(|octet| *octet == b'\n').next().unwrap()
 }
 
-/// Asks a command, with what its login goes on with; the status line, where it is not that of the recording.
+/// Asks a command, with what its login goes on with; the status line, where it is not that of the
+/// recording.
 fn difference(peer: &mut AnyOrder, exchange: &Exchange, command: &[u8]) -> Option<String> {
     let mut said = ask(peer, &[command, b"\r\n"].concat());
     let sasl = exchange.sasl.iter();
@@ -113,7 +114,8 @@ fn difference(peer: &mut AnyOrder, exchange: &Exchange, command: &[u8]) -> Optio
     })
 }
 
-/// Asks every command of a file in its order; the replies with their status line, where they are not those of the recording.
+/// Asks every command of a file in its order; the replies with their status line, where they are
+/// not those of the recording.
 fn differences(file: &'static [u8]) -> Vec<String> {
     let index = ReplyIndex::of(Parts::new(file)).unwrap();
     let mut peer = AnyOrder::new(Arc::new(index), Arc::new(Memory(file)), true, false);

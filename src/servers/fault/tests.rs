@@ -1,5 +1,6 @@
-//! Each fault in a session of its own, without a socket: the transcript lies in `transcripts/faults/`, and the rules find in it
-//! what the row says. With POPTALK_BLESS=1 the transcripts are rewritten.
+//! Each fault in a session of its own, without a socket: the transcript lies in
+//! `transcripts/faults/`, and the rules find in it what the row says. With POPTALK_BLESS=1 the
+//! transcripts are rewritten.
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};

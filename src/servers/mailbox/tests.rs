@@ -10,7 +10,8 @@ fn mailbox(path: &Path) -> Mailbox {
     Mailbox::open(path, true).unwrap()
 }
 
-/// Writes a file that is old: what changes it within the same tick of the clock is noticed all the same.
+/// Writes a file that is old: what changes it within the same tick of the clock is noticed all the
+/// same.
 fn write_old(path: &Path, octets: &[u8]) {
     fs::write(path, octets).unwrap();
     let file = File::options().write(true).open(path).unwrap();

@@ -7,7 +7,8 @@ pub(crate) enum EventKind {
     /// TLS is on; what follows is inside it.
     TlsStarted,
     TlsFailed,
-    /// The server sent octets between its `+OK` to STLS and the handshake; the rows that follow hold them.
+    /// The server sent octets between its `+OK` to STLS and the handshake; the rows that follow
+    /// hold them.
     Injected,
     /// A secret that was hidden in the row before was malformed.
     Malformed,
@@ -67,7 +68,8 @@ pub(crate) fn without_time(text: &str) -> String {
     }
 }
 
-/// Splits the text of an event as [`with_time`] put it together: the text, and the milliseconds since the row before.
+/// Splits the text of an event as [`with_time`] put it together: the text, and the milliseconds
+/// since the row before.
 pub(crate) fn split_time(text: &str) -> (&str, Option<u64>) {
     let found = text.rsplit_once(" @").filter(|(before, digits)| {
         EventKind::of(before).is_timed() && digits.bytes().all(|octet| octet.is_ascii_digit())

@@ -20,13 +20,15 @@ pub(crate) enum Flaw {
     UpperCase,
     /// Not base64 (RFC 5034 §4).
     NotBase64,
-    /// The line of AUTH has more than 255 octets (RFC 5034 §4). Only of a token: with a password the length would help to guess it.
+    /// The line of AUTH has more than 255 octets (RFC 5034 §4). Only of a token: with a password
+    /// the length would help to guess it.
     LongLine,
     /// C0 controls or DEL.
     Controls,
     /// Octets above 127 (RFC 6856 §2.1).
     NotAscii,
-    /// A space before it or after it, which some servers take for a part of it and some do not (RFC 1939 §7).
+    /// A space before it or after it, which some servers take for a part of it and some do not (RFC
+    /// 1939 §7).
     Spaces,
 }
 
@@ -139,7 +141,8 @@ impl Malformed {
         })
     }
 
-    /// Returns the flaws of an initial response; `line` is the octets of its whole line, CRLF included.
+    /// Returns the flaws of an initial response; `line` is the octets of its whole line, CRLF
+    /// included.
     pub(crate) fn of_initial_response(
         response: &[u8],
         mechanism: &[u8],

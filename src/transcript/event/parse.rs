@@ -129,8 +129,8 @@ pub(super) fn route(place: &str) -> Event {
     }
 }
 
-/// The words of `tls`: the verdict is the first word that can be one, since no cipher suite is called so and a subject may have
-/// any words.
+/// The words of `tls`: the verdict is the first word that can be one, since no cipher suite is
+/// called so and a subject may have any words.
 fn tls_started(text: &str) -> Option<Event> {
     let said = text.strip_prefix("tls ")?;
     if said == "unknown" {

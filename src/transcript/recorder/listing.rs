@@ -12,7 +12,8 @@ pub(super) struct ListedData {
 }
 
 impl ListedData {
-    /// Takes octets, and hands out as many lines as are whole; `shown` gets them without secrets, a hole by its name.
+    /// Takes octets, and hands out as many lines as are whole; `shown` gets them without secrets, a
+    /// hole by its name.
     pub(super) fn feed(
         &mut self,
         octets: &[u8],

@@ -317,7 +317,8 @@ proptest! {
         }
         recorder.finish(0, &mut |_| {});
         let read = paper.read();
-        // Once in some thousand lines noise looks like a slip with a secret after it, such as `AO x` for APOP.
+        // Once in some thousand lines noise looks like a slip with a secret after it, such as `AO
+        // x` for APOP.
         let is_hole = |piece: &Piece| matches!(piece, Piece::Hole(_));
         prop_assume!(!read.items.iter().any(|item| match item {
             Item::Row(row) => row.pieces.iter().any(is_hole),

@@ -66,7 +66,8 @@ impl Guess {
         }
     }
 
-    /// Whether a line that is being typed may become a response of an AUTH before it: one that is whole may be shorter.
+    /// Whether a line that is being typed may become a response of an AUTH before it: one that is
+    /// whole may be shorter.
     pub(crate) fn may_be_response(&self, line: &[u8]) -> bool {
         let is_digit = |octet: &u8| octet.is_ascii_alphanumeric() || b"+/-_=".contains(octet);
         self.after == After::Auth && line.iter().all(is_digit) && Command::of_line(line).is_none()

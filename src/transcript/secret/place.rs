@@ -13,11 +13,13 @@ pub(crate) struct SecretPlace {
     pub(crate) hole: &'static str,
 }
 
-/// The secret place of a client line (octets without line end): the password, the digest or the response.
+/// The secret place of a client line (octets without line end): the password, the digest or the
+/// response.
 ///
-/// `is_guessed` also finds what the table does not know: secrets after verbs that are at most two typing errors from those that
-/// take one, and nearer to no other; after such a verb without the blank (`PAS secret`, `PASSsecret`); and where people of other
-/// protocols write them. Octets that no one typed, such as a byte order mark, may come before the verb.
+/// `is_guessed` also finds what the table does not know: secrets after verbs that are at most two
+/// typing errors from those that take one, and nearer to no other; after such a verb without the
+/// blank (`PAS secret`, `PASSsecret`); and where people of other protocols write them. Octets that
+/// no one typed, such as a byte order mark, may come before the verb.
 pub(crate) fn place(line: &[u8], role: Role, is_guessed: bool) -> Option<SecretPlace> {
     let found = match role {
         Role::Response => Some(SecretPlace {
@@ -42,8 +44,8 @@ pub(crate) fn place(line: &[u8], role: Role, is_guessed: bool) -> Option<SecretP
         _ => None,
     }?;
     let secret = line.get(found.from..).unwrap_or_default();
-    // An empty response is `=` on the AUTH line and an empty line later; `*` cancels (RFC 5034 §4). How many blanks a password
-    // has is a secret, too.
+    // An empty response is `=` on the AUTH line and an empty line later; `*` cancels (RFC 5034 §4).
+    // How many blanks a password has is a secret, too.
     let is_open = match found.hole {
         "response" => matches!(secret.trim_ascii(), b"" | b"*" | b"="),
         "password" => secret.is_empty(),
@@ -52,8 +54,8 @@ pub(crate) fn place(line: &[u8], role: Role, is_guessed: bool) -> Option<SecretP
     (!is_open).then_some(found)
 }
 
-/// How many octets at the start of a line are no part of what was typed: a byte order mark, the options of telnet (RFC 854), other
-/// octets that no verb begins with.
+/// How many octets at the start of a line are no part of what was typed: a byte order mark, the
+/// options of telnet (RFC 854), other octets that no verb begins with.
 pub(super) fn junk(line: &[u8]) -> usize {
     let mut at = 0;
     while let Some(rest) = line.get(at..) {
@@ -106,7 +108,8 @@ pub(super) fn argument_place(row: &Command, line: &[u8]) -> Option<SecretPlace> 
     };
     let mut words = Words::of(line);
     words.by_ref().take(row.verb_words() + index).count();
-    // One blank ends the argument before it; what follows belongs to the secret, more blanks too (RFC 1939 §7, PASS).
+    // One blank ends the argument before it; what follows belongs to the secret, more blanks too
+    // (RFC 1939 §7, PASS).
     Some(SecretPlace {
         from: words.offset() + 1,
         hole,
@@ -147,7 +150,8 @@ fn named_place(line: &[u8]) -> Option<SecretPlace> {
     None
 }
 
-/// The secret of a line whose verb does not end with a blank of ASCII, but with another blank or a sign: `pass:secret`.
+/// The secret of a line whose verb does not end with a blank of ASCII, but with another blank or a
+/// sign: `pass:secret`.
 fn spaced_place(line: &[u8]) -> Option<SecretPlace> {
     let spaced = with_blanks(line)?;
     let place = match Command::of_line(&spaced) {
@@ -268,7 +272,8 @@ fn secret_rows() -> impl Iterator<Item = (&'static Command, &'static str)> {
     })
 }
 
-/// The command with a secret that a verb in upper case was meant for; and how many octets of the secret are glued to it.
+/// The command with a secret that a verb in upper case was meant for; and how many octets of the
+/// secret are glued to it.
 fn slip(verb: &[u8]) -> Option<(&'static Command, &'static str, Option<usize>)> {
     let glued = secret_rows().find(|(row, _)| verb.starts_with(row.verb.as_bytes()));
     if let Some((row, hole)) = glued {

@@ -10,7 +10,8 @@ use super::values::Values;
 #[derive(Default)]
 pub(crate) struct Recall {
     secrets: Secrets,
-    /// The values, and the version of the store that they were taken from: they are used for each key.
+    /// The values, and the version of the store that they were taken from: they are used for each
+    /// key.
     values: RefCell<(u64, Values)>,
 }
 
@@ -28,8 +29,8 @@ impl Recall {
         }
     }
 
-    /// Returns the offset in octets at which the first known secret of a line begins, also one of which only the first octets
-    /// have been typed so far, four at least.
+    /// Returns the offset in octets at which the first known secret of a line begins, also one of
+    /// which only the first octets have been typed so far, four at least.
     pub(crate) fn place(&self, line: &[u8]) -> Option<usize> {
         self.with(|values| values.first_typed(line))
     }

@@ -1,6 +1,7 @@
 //! What a SASL response holds: the secret, and the names.
 
-/// The secret in a decoded SASL response, by mechanism; `count` is 1 for the first response of the exchange.
+/// The secret in a decoded SASL response, by mechanism; `count` is 1 for the first response of the
+/// exchange.
 pub(super) fn secret_in<'a>(mechanism: &[u8], count: usize, decoded: &'a [u8]) -> &'a [u8] {
     let behind = |mark: &[u8]| {
         memchr::memmem::rfind(decoded, mark).map_or(decoded, |at| {

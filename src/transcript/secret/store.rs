@@ -34,8 +34,9 @@ impl std::fmt::Debug for Secrets {
 }
 
 impl Secrets {
-    /// A store whose connections belong to different people: a secret is hidden from then on where its user logs in, and nowhere
-    /// else, so that the transcript of one says nothing about the password of the other.
+    /// A store whose connections belong to different people: a secret is hidden from then on where
+    /// its user logs in, and nowhere else, so that the transcript of one says nothing about the
+    /// password of the other.
     pub(crate) fn by_user() -> Self {
         Self {
             is_by_user: true,
@@ -43,7 +44,8 @@ impl Secrets {
         }
     }
 
-    /// Learns the secret of a client line (octets without line end) that was typed and not sent, such as one without a connection.
+    /// Learns the secret of a client line (octets without line end) that was typed and not sent,
+    /// such as one without a connection.
     pub(crate) fn learn(&self, line: &[u8], guess: &Guess) {
         let mut hider = Hider::sharing(false, self);
         hider.guess = guess.clone();

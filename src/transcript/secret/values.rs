@@ -1,9 +1,10 @@
 //! The secrets that may come back, and where they are in a line: as they are, in base64, in
 //! hexadecimal digits, in percent-encoding, with character references of HTML.
 //!
-//! A secret that is the user's name, or a part of it, is special: the transcript shows the name, and a hole in the middle of the
-//! name would say what the secret is. Such a secret is hidden only where it is said to be one (`PASS alice`, `password: alice`,
-//! inside a whole SASL response). Elsewhere the text stays as it would stay with any other password.
+//! A secret that is the user's name, or a part of it, is special: the transcript shows the name,
+//! and a hole in the middle of the name would say what the secret is. Such a secret is hidden only
+//! where it is said to be one (`PASS alice`, `password: alice`, inside a whole SASL response).
+//! Elsewhere the text stays as it would stay with any other password.
 
 mod entities;
 mod index;
@@ -69,7 +70,8 @@ pub(super) struct SecretFound {
 pub(super) struct SearchedText<'a> {
     octets: &'a [u8],
     lower: Zeroizing<Vec<u8>>,
-    /// The digits of base64 as in its first alphabet: `-` and `_` of the other one (RFC 4648 §5) are `+` and `/`.
+    /// The digits of base64 as in its first alphabet: `-` and `_` of the other one (RFC 4648 §5)
+    /// are `+` and `/`.
     digits: Zeroizing<Vec<u8>>,
 }
 
@@ -240,7 +242,8 @@ impl Values {
         self.given.len() + self.typed.len()
     }
 
-    /// How many octets at the end of a part of a line may be the start of a secret: they must wait for what follows.
+    /// How many octets at the end of a part of a line may be the start of a secret: they must wait
+    /// for what follows.
     pub(super) fn unsure_tail(&self, octets: &[u8]) -> usize {
         if self.len() == 0 {
             return 0;
@@ -286,7 +289,8 @@ impl Values {
         tail
     }
 
-    /// Whether what is left of a line that was cut, after `before`, may be the start of a secret that must be hidden.
+    /// Whether what is left of a line that was cut, after `before`, may be the start of a secret
+    /// that must be hidden.
     pub(super) fn is_start(&self, rest: &[u8], before: &[u8]) -> bool {
         let text = SearchedText::of(rest);
         let is_start = |value: &Value| {
@@ -297,7 +301,8 @@ impl Values {
         self.all().any(is_start)
     }
 
-    /// A tail at least as long as `tail` that does not begin in the middle of a secret: what is left of it would not be found.
+    /// A tail at least as long as `tail` that does not begin in the middle of a secret: what is
+    /// left of it would not be found.
     fn tail_without_cut(&self, octets: &[u8], mut tail: usize) -> usize {
         let mut found = self.found(octets);
         found.sort_by_key(|found| std::cmp::Reverse(found.range.end));
@@ -307,7 +312,8 @@ impl Values {
                 tail = octets.len() - range.start;
             }
         }
-        // Secrets that overlap without an end are not waited for: all that are whole are hidden now.
+        // Secrets that overlap without an end are not waited for: all that are whole are hidden
+        // now.
         if tail > TAIL_MAX { 0 } else { tail }
     }
 
@@ -349,7 +355,8 @@ impl Values {
         found
     }
 
-    /// Where the first secret begins in a line that is being typed. The line may end with the first octets of one.
+    /// Where the first secret begins in a line that is being typed. The line may end with the first
+    /// octets of one.
     pub(super) fn first_typed(&self, line: &[u8]) -> Option<usize> {
         let text = SearchedText::of(line);
         let begun = |value: &Value| {
@@ -377,8 +384,9 @@ impl Values {
     }
 }
 
-/// A code that is undone before a text is searched: the octet without which it is not there, how many octets at the end of a text
-/// may be the start of one that is encoded, and the octets with their places.
+/// A code that is undone before a text is searched: the octet without which it is not there, how
+/// many octets at the end of a text may be the start of one that is encoded, and the octets with
+/// their places.
 type Decoding = (u8, fn(&[u8]) -> usize, fn(&[u8]) -> (Vec<u8>, Vec<usize>));
 
 const CODES: &[Decoding] = &[

@@ -5,7 +5,8 @@ use std::io::BufRead;
 use crate::pop3::tracker::{LineEnd, Side};
 use crate::transcript::{Hole, Item, Piece, Row, Transcript};
 
-/// The most octets of a line of a file. We write at most 64 KiB of the wire a line, four octets for one at the worst.
+/// The most octets of a line of a file. We write at most 64 KiB of the wire a line, four octets for
+/// one at the worst.
 pub(crate) const LINE_LIMIT: usize = 1 << 20;
 
 const RUN_ROWS: usize = 1024;
@@ -62,7 +63,8 @@ impl<R: BufRead> Reader<R> {
         self.offset
     }
 
-    /// Reads the next item into `item`, whose memory is used again; false at the end, and after an error.
+    /// Reads the next item into `item`, whose memory is used again; false at the end, and after an
+    /// error.
     ///
     /// Errors: the line breaks the format, or can't be read.
     pub fn read_into(&mut self, item: &mut Item) -> Result<bool, ParseError> {
@@ -75,8 +77,9 @@ impl<R: BufRead> Reader<R> {
         Ok(read?.map(|next| *item = next).is_some())
     }
 
-    /// Takes the rows that come next as long as each is a plain line of the server that does not begin with a dot, and appends their
-    /// octets, line ends included; returns how many there were. It takes only what is buffered, and stops before anything else.
+    /// Takes the rows that come next as long as each is a plain line of the server that does not
+    /// begin with a dot, and appends their octets, line ends included; returns how many there were.
+    /// It takes only what is buffered, and stops before anything else.
     pub(crate) fn read_run(&mut self, octets: &mut Vec<u8>) -> usize {
         let Ok(buffer) = self.input.fill_buf() else {
             return 0; // reading the next item gives the reason
@@ -185,8 +188,9 @@ impl<R: BufRead> Iterator for Reader<R> {
     }
 }
 
-/// Masks the arguments of a client row, where a recording from elsewhere may have a password: all but the keyword, which has
-/// three or four letters (RFC 1939 §3), and the octets that `is_shown` names.
+/// Masks the arguments of a client row, where a recording from elsewhere may have a password: all
+/// but the keyword, which has three or four letters (RFC 1939 §3), and the octets that `is_shown`
+/// names.
 fn masked(line: &str, is_shown: impl Fn(usize) -> bool) -> String {
     let Some((mark, text)) = line.split_once(": ").filter(|_| line.starts_with('C')) else {
         return line.to_owned();
@@ -201,7 +205,8 @@ fn masked(line: &str, is_shown: impl Fn(usize) -> bool) -> String {
     line.char_indices().map(mask).collect()
 }
 
-/// A line that breaks the format. Shown, it names the row and marks the place; the file's name is the caller's.
+/// A line that breaks the format. Shown, it names the row and marks the place; the file's name is
+/// the caller's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{problem}\n{row:>4} | {line}\n     | {:>column$}{}{}", "^", "^".repeat(width.saturating_sub(1)), problem.hint())]
 pub struct ParseError {
@@ -250,7 +255,8 @@ impl LineProblem {
     }
 }
 
-/// The side and text of a row without time, escapes and holes: nearly every row of a message is one.
+/// The side and text of a row without time, escapes and holes: nearly every row of a message is
+/// one.
 fn plain_row(line: &[u8]) -> Option<(Side, &[u8])> {
     let (side, text) = match line {
         [b'S', b':', b' ', text @ ..] => (Side::Server, text),
@@ -321,7 +327,8 @@ fn item(line: &str, row: usize, in_head: bool) -> At<Item> {
     Ok(Item::Unknown(line.to_owned()))
 }
 
-/// Whether the end of a file, from where it can't be read, is the start of something that can: the writer was killed there.
+/// Whether the end of a file, from where it can't be read, is the start of something that can: the
+/// writer was killed there.
 fn is_cut(rest: &[u8]) -> bool {
     let is_hex = |digits: &[u8]| digits.iter().all(u8::is_ascii_hexdigit);
     match rest {

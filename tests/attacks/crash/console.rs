@@ -237,7 +237,8 @@ fn numbers(octets: &[u8]) -> HashSet<String> {
         .collect()
 }
 
-/// A session with the pager, a search in it, marks and a password; it goes on as far as the program is there.
+/// A session with the pager, a search in it, marks and a password; it goes on as far as the program
+/// is there.
 fn talk(session: &mut Session) -> bool {
     session.prompt("auth>")
         && session.line("user alice", "auth>")
@@ -333,7 +334,8 @@ fn a_console_is_ended_at_any_moment() {
         End::By("KILL"),
         End::Closed,
     ];
-    // Behind the first octets, or there is no transcript yet; before the last ones, which may be fewer another time.
+    // Behind the first octets, or there is no transcript yet; before the last ones, which may be
+    // fewer another time.
     let (from, upto) = (200, all - 300);
     for round in 0..moments() {
         hold(ends[round % ends.len()], from + dice.roll(upto - from));

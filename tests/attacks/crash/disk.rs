@@ -1,5 +1,5 @@
-//! The transcript can't be written: the disk is full, there is a limit, the folder is no folder, the file is taken away. It is told
-//! once, the session goes on, and the exit code says so.
+//! The transcript can't be written: the disk is full, there is a limit, the folder is no folder,
+//! the file is taken away. It is told once, the session goes on, and the exit code says so.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

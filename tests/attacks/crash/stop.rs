@@ -1,4 +1,5 @@
-//! The program is stopped, by Ctrl-Z or by a signal, and goes on: the shell has the terminal as it was, and then we have it again.
+//! The program is stopped, by Ctrl-Z or by a signal, and goes on: the shell has the terminal as it
+//! was, and then we have it again.
 
 use poptalk::pop3::tracker::Side;
 
@@ -6,7 +7,8 @@ use super::console::{End, Session};
 use super::{maildrop, send};
 use crate::support::{Home, serve, text};
 
-/// Runs the program as a job of a shell that says how the terminal is. Lines that the shell gets it carries out.
+/// Runs the program as a job of a shell that says how the terminal is. Lines that the shell gets it
+/// carries out.
 const SHELL: &str = r#"set -m; before=$(stty -g)
 "$0" "$@"; code=$?
 while test $code -gt 128; do
@@ -99,7 +101,8 @@ fn a_signal_in_the_pager_gives_the_terminal_back_and_fg_takes_it_again() {
     stopped("TSTP", true);
 }
 
-/// `show` in its pager, with the recording as a file or on standard input, ended or stopped and ended by a signal.
+/// `show` in its pager, with the recording as a file or on standard input, ended or stopped and
+/// ended by a signal.
 #[test]
 fn the_pager_of_show_gives_the_terminal_back_too() {
     let home = Home::new();

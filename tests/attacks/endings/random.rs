@@ -1,4 +1,5 @@
-//! Programs that a signal ends at a moment that nobody chose: transcripts that can be read are all that stays behind.
+//! Programs that a signal ends at a moment that nobody chose: transcripts that can be read are all
+//! that stays behind.
 //!
 //! POPTALK_MATRIX=1 plays more rounds; the moments come from the same seed each time.
 
@@ -97,7 +98,8 @@ fn send(process: u32, signal: Signal) {
     kill_process(process.unwrap(), signal).unwrap();
 }
 
-/// Whether a signal was ignored when the tests began, as a shell's `&` does with INT: the programs inherit that.
+/// Whether a signal was ignored when the tests began, as a shell's `&` does with INT: the programs
+/// inherit that.
 fn is_ignored(signal: Signal) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

@@ -137,7 +137,8 @@ fn a_certificate() {
 #[test]
 fn a_refusal_of_tls_and_of_a_proxy() {
     let mut cells = Cells::default();
-    // An HTTP proxy's words are shown, of a SOCKS proxy the first octet, of a refused handshake nothing.
+    // An HTTP proxy's words are shown, of a SOCKS proxy the first octet, of a refused handshake
+    // nothing.
     let mut firsts: Vec<Attack> = ATTACKS.to_vec();
     firsts.dedup_by_key(|attack| attack.octets[0]);
     let socks_from = ATTACKS.len();

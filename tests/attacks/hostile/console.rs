@@ -16,7 +16,8 @@ pub(super) fn console(home: &Home, address: &str, size: (u16, u16)) -> Terminal 
     terminal
 }
 
-/// Types lines and waits until the last of them was answered; gives what the terminal got meanwhile.
+/// Types lines and waits until the last of them was answered; gives what the terminal got
+/// meanwhile.
 pub(super) fn type_lines(terminal: &mut Terminal, lines: &[String]) -> Vec<u8> {
     let mark = terminal.raw().len();
     for few in lines.chunks(6) {

@@ -1,4 +1,5 @@
-//! All that poptalk, and the libraries that it draws with, may write to a terminal; whatever else is there came from elsewhere.
+//! All that poptalk, and the libraries that it draws with, may write to a terminal; whatever else
+//! is there came from elsewhere.
 
 use super::{ATTACKS, Attack};
 
@@ -22,8 +23,8 @@ const COLOURS: &[&str] = &[
     "0", "1", "2", "4", "7", "22", "27", "31", "32", "33", "36", "39",
 ];
 
-/// Control sequences without numbers that the console may write: erase, the cursor to the left, and what the pager sets and
-/// sets back.
+/// Control sequences without numbers that the console may write: erase, the cursor to the left, and
+/// what the pager sets and sets back.
 const CONSOLE: &[&str] = &[
     "K", "J", "2J", "H", "?1049h", "?1049l", "?25h", "?25l", "?7h", "?7l", "?2026h", "?2026l",
 ];
@@ -130,7 +131,8 @@ fn character(rest: &[u8]) -> Option<usize> {
     (!is_unseen(c)).then_some(length)
 }
 
-/// Characters that nobody sees, or that turn, join or tag others (Unicode's Cf, Zl, Zp, default ignorable ones, C1).
+/// Characters that nobody sees, or that turn, join or tag others (Unicode's Cf, Zl, Zp, default
+/// ignorable ones, C1).
 pub(super) fn is_unseen(c: char) -> bool {
     matches!(c,
         '\u{80}'..='\u{9f}' | '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}'

@@ -1,4 +1,5 @@
-//! Attacks stored in files, and what the commands print of them: on a terminal, into a pipe, into pages and pictures.
+//! Attacks stored in files, and what the commands print of them: on a terminal, into a pipe, into
+//! pages and pictures.
 
 use std::path::Path;
 
@@ -65,7 +66,8 @@ fn recording(dress: impl Fn(&[u8]) -> Vec<u8>) -> Vec<u8> {
     text::print(&transcript).into_bytes()
 }
 
-/// Files in each of which attacks stand as they are, where people or programs write: each with the place.
+/// Files in each of which attacks stand as they are, where people or programs write: each with the
+/// place.
 fn raw_files(attacks: &[Attack]) -> Vec<(&'static str, Vec<u8>)> {
     let places: [(&'static str, &str, &str); 5] = [
         ("head", "server: ", "\n\nS: +OK ready\n"),
@@ -167,7 +169,8 @@ fn files_with_attacks_as_they_are() {
     let mut cells = Cells::default();
     let home = Home::new();
     let other = write(&home, "other.pop3", b"S: +OK ready\n");
-    // A file ends at the first line that breaks the format: those that are text come together, the others one by one.
+    // A file ends at the first line that breaks the format: those that are text come together, the
+    // others one by one.
     let good: Vec<Attack> = texts().map(|(attack, _)| *attack).collect();
     for (place, content) in raw_files(&good) {
         let file = write(&home, &format!("{place}.pop3"), &content);

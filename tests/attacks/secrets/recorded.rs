@@ -1,4 +1,5 @@
-//! Secrets on their way through the recorder, cut anywhere; and what is no secret, which stays as it is.
+//! Secrets on their way through the recorder, cut anywhere; and what is no secret, which stays as
+//! it is.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -124,7 +125,8 @@ const ALIKE: &[Alike] = &[
     ("alice", "alice1"),
 ];
 
-/// Ways to say a name and a password, and lines with which a server repeats them: `{n}` is the name, `{p}` the password.
+/// Ways to say a name and a password, and lines with which a server repeats them: `{n}` is the
+/// name, `{p}` the password.
 const LOGINS: &[&[&str]] = &[
     &["user {n}", "pass {p}"],
     &["pass {p}", "user {n}"],
@@ -154,7 +156,8 @@ fn filled(pattern: &str, (name, password): (&str, &str)) -> String {
     }
 }
 
-/// What is recorded of a login and of a line that repeats it, in two parts; the rows of the line put together.
+/// What is recorded of a login and of a line that repeats it, in two parts; the rows of the line
+/// put together.
 fn recorded(login: &[&str], repeated: &str, pair: (&str, &str), at: usize) -> String {
     let file = Memory::default();
     let mut recorder = Recorder::new(Hider::new(false));
@@ -222,7 +225,8 @@ fn a_password_that_is_in_the_name_is_recorded_as_any_other_one() {
     );
 }
 
-/// Transcripts of this project without secrets in them: of real servers, of other programs, of this one.
+/// Transcripts of this project without secrets in them: of real servers, of other programs, of this
+/// one.
 fn without_secrets() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut found = Vec::new();
@@ -258,7 +262,8 @@ fn what_is_no_secret_is_not_hidden() {
         recorder.set_file(Some(Box::new(file.clone())), &[]);
         let mut holes = 0;
         for row in before.rows() {
-            // What was hidden once stays a hole; the recorder knows nothing of it, and gets other octets there.
+            // What was hidden once stays a hole; the recorder knows nothing of it, and gets other
+            // octets there.
             let mut octets = Vec::new();
             for piece in &row.pieces {
                 match piece {

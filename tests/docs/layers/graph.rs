@@ -59,7 +59,8 @@ impl Graph {
         Self { edges }
     }
 
-    /// Files of one room that import each other, directly or through others. A module and its own parts are one thing.
+    /// Files of one room that import each other, directly or through others. A module and its own
+    /// parts are one thing.
     pub(super) fn circles(&self) -> Vec<Vec<String>> {
         let mut next: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
         let is_part = |one: &str, other: &str| {

@@ -1,4 +1,5 @@
-//! Rows print and read back as they were, and a secret that was sent by PASS, APOP or AUTH is in no row of the file.
+//! Rows print and read back as they were, and a secret that was sent by PASS, APOP or AUTH is in no
+//! row of the file.
 
 #![no_main]
 

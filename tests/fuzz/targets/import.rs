@@ -1,4 +1,5 @@
-//! What other programs recorded, and anything else: it is refused, or becomes transcripts that can be read.
+//! What other programs recorded, and anything else: it is refused, or becomes transcripts that can
+//! be read.
 
 #![no_main]
 

@@ -1,4 +1,5 @@
-//! All rules over any transcript, and everything that `show` makes of it; live and from the file the same is found.
+//! All rules over any transcript, and everything that `show` makes of it; live and from the file
+//! the same is found.
 
 #![no_main]
 
@@ -62,7 +63,8 @@ fn live(octets: &[u8], items: &[Item]) {
         .iter()
         .map(|one| (one.id, (lint.count(one.id), one.message.as_str())));
     let live: BTreeMap<_, _> = live.collect();
-    // With a reply to spare at the end, the file shows that those before it were shifted, and one finding says so.
+    // With a reply to spare at the end, the file shows that those before it were shifted, and one
+    // finding says so.
     if live.contains_key("data-after-quit") {
         for (id, found) in counts.iter().filter(|(id, _)| **id != "status-twice") {
             assert_eq!(live.get(id), Some(found), "{}", String::from_utf8_lossy(&text));

@@ -1,4 +1,5 @@
-//! Any octets as a mail, and the mails in any transcript: safe for the screen, and not much larger than what came.
+//! Any octets as a mail, and the mails in any transcript: safe for the screen, and not much larger
+//! than what came.
 
 #![no_main]
 

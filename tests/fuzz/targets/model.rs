@@ -1,5 +1,5 @@
-//! The practice server under a client that says anything: each command has one reply that the tracker understands, and the
-//! slices do not matter.
+//! The practice server under a client that says anything: each command has one reply that the
+//! tracker understands, and the slices do not matter.
 
 #![no_main]
 

@@ -1,4 +1,5 @@
-//! A file is read, or the place is told where it breaks the format; what was read prints as one form, which reads the same.
+//! A file is read, or the place is told where it breaks the format; what was read prints as one
+//! form, which reads the same.
 
 #![no_main]
 

@@ -1,4 +1,5 @@
-//! Both sides of each mechanism hear anything; and when they hear each other, who knows the password gets in, and nobody else.
+//! Both sides of each mechanism hear anything; and when they hear each other, who knows the
+//! password gets in, and nobody else.
 
 #![no_main]
 

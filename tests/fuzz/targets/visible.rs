@@ -1,4 +1,5 @@
-//! What is shown never drives the terminal, all octets are shown, and rows of any width hold all of a line.
+//! What is shown never drives the terminal, all octets are shown, and rows of any width hold all of
+//! a line.
 
 #![no_main]
 

@@ -1,4 +1,5 @@
-//! A login that is refused although the password may be right: the next way is tried, or it is said why not.
+//! A login that is refused although the password may be right: the next way is tried, or it is said
+//! why not.
 
 use std::process::{Output, Stdio};
 
@@ -228,7 +229,8 @@ fn the_third_try_needs_no_form_of_the_password_at_the_server() {
     );
 }
 
-/// Whoever sits between, with a certificate of their own, can refuse the binding that would show them.
+/// Whoever sits between, with a certificate of their own, can refuse the binding that would show
+/// them.
 #[test]
 fn no_script_gives_up_the_binding_with_a_server_that_is_not_verified() {
     let server = without_plus();

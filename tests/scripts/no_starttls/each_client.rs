@@ -1,4 +1,5 @@
-//! Each attack on STLS, for everybody who may meet it: what was put there in clear is refused or told, and nobody believes it.
+//! Each attack on STLS, for everybody who may meet it: what was put there in clear is refused or
+//! told, and nobody believes it.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -126,7 +127,8 @@ fn meet(who: Who, attacked: &'static Attack) -> Result<(), String> {
     };
     let (code, words) = run(who, &home, address, timeout);
     let mut sent = String::new();
-    // The client has gone: what it sent is there at once, but for a connection that is still being read.
+    // The client has gone: what it sent is there at once, but for a connection that is still being
+    // read.
     sent.push_str(&text(&server.join().unwrap()));
     while let Some(more) = server.next_within(Duration::from_millis(if who == Who::Check {
         300
@@ -184,7 +186,8 @@ const RECORDING: &str = "S: +OK ready\nC: STLS\nS: +OK begin\n* tls TLSv1.3 X ve
 
 /// Runs one of them; gives the exit code and all that it says.
 fn run(who: Who, home: &Home, address: SocketAddr, timeout: &str) -> (Option<i32>, String) {
-    // Another spelling of 127.0.0.1, which is not taken for this machine: what is sent there is to be kept secret.
+    // Another spelling of 127.0.0.1, which is not taken for this machine: what is sent there is to
+    // be kept secret.
     let host = format!("127.1:{}", address.port());
     let log = home.path().join("log");
     std::fs::create_dir(&log).unwrap();

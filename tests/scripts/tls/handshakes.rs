@@ -1,4 +1,5 @@
-//! Servers whose TLS is odd, and whose certificate is right: how it begins, what comes in the middle, and how it ends.
+//! Servers whose TLS is odd, and whose certificate is right: how it begins, what comes in the
+//! middle, and how it ends.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Stdio};
@@ -43,7 +44,8 @@ impl Trusted {
         context
     }
 
-    /// Serves each connection with what `talk` says behind the handshake; the sockets are closed as they are.
+    /// Serves each connection with what `talk` says behind the handshake; the sockets are closed as
+    /// they are.
     fn serve(
         &self,
         context: SslContextBuilder,
@@ -286,7 +288,8 @@ fn a_server_that_stalls_in_the_handshake_ends_at_the_time_limit() {
     assert!(told.contains(why) && log.contains(why), "{told}");
 }
 
-/// The library that our own servers use does not ask for it; its program does, where it is installed.
+/// The library that our own servers use does not ask for it; its program does, where it is
+/// installed.
 #[test]
 fn a_server_that_renegotiates_is_followed() {
     let trusted = Trusted::new();

@@ -1,4 +1,5 @@
-//! Messages are sent from their files: memory stays where it is, and a file that changes meanwhile is noticed.
+//! Messages are sent from their files: memory stays where it is, and a file that changes meanwhile
+//! is noticed.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Read;
@@ -9,8 +10,8 @@ use crate::support::ready;
 
 const MIB: u64 = 1024 * 1024;
 
-/// Makes a mailbox with one message of a single line without an end, which takes no place on the disk, where it is in the
-/// file, and how large it is on the wire.
+/// Makes a mailbox with one message of a single line without an end, which takes no place on the
+/// disk, where it is in the file, and how large it is on the wire.
 fn make_large(home: &Home, kind: Kind, octets: u64) -> (PathBuf, PathBuf, u64) {
     let path = make(home, kind, 0);
     let large = match kind {
@@ -63,7 +64,8 @@ fn line_of(errors: &mut BufReader<ChildStderr>) -> String {
 #[cfg(target_os = "linux")]
 #[test]
 fn memory_stays_where_it_is_whatever_the_size_of_a_message() {
-    // In KiB; the program alone has some 20 MiB. A hash of an mbox file takes long where nothing is optimized.
+    // In KiB; the program alone has some 20 MiB. A hash of an mbox file takes long where nothing is
+    // optimized.
     const MOST: u64 = 32 * 1024;
     for (kind, octets) in [(Kind::Maildir, 64 * MIB), (Kind::Mbox, 16 * MIB)] {
         let home = Home::new();

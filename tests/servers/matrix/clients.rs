@@ -48,7 +48,8 @@ pub(crate) struct Task<'a> {
     pub(crate) timeout: &'a str,
     /// The server has made its trouble: nothing more comes where that is silence.
     pub(crate) has_happened: &'a AtomicBool,
-    /// Nothing comes behind it: a person gives up. None: a person who does not know of it waits a while.
+    /// Nothing comes behind it: a person gives up. None: a person who does not know of it waits a
+    /// while.
     pub(crate) is_silence: Option<bool>,
 }
 
@@ -164,7 +165,8 @@ impl Task<'_> {
 pub(crate) fn logs(folder: &Path) -> Vec<Vec<u8>> {
     let files = std::fs::read_dir(folder).unwrap();
     let mut files: Vec<_> = files.map(|file| file.unwrap().path()).collect();
-    // Behind the time, which may be that of the same second; those of a check in the order of the probes.
+    // Behind the time, which may be that of the same second; those of a check in the order of the
+    // probes.
     files.sort_by_key(|file| {
         let name = file.file_name().unwrap().to_string_lossy().into_owned();
         let is_of = |probe: &&Probe| name.contains(&format!("-check-{}-", probe.name));
@@ -267,7 +269,8 @@ pub(crate) fn record(lines: &[&str]) -> String {
     poptalk::transcript::text::print(&Transcript { items })
 }
 
-/// A proxy in front of a server while `talk` talks through it. The code is 0; the words are what it reports.
+/// A proxy in front of a server while `talk` talks through it. The code is 0; the words are what it
+/// reports.
 pub(crate) fn through_proxy(server: SocketAddr, idle: &str, talk: impl FnOnce(SocketAddr)) -> Came {
     let home = Home::new();
     let ca = home.path().join("ca.pem");

@@ -32,8 +32,8 @@ impl Who {
     ];
 }
 
-/// The exit codes that are not by rule: fault, then those of `Lines`, `Script`, `Replay`, `Check`, `Proxy` and `Console`; `-1` where
-/// the rule holds.
+/// The exit codes that are not by rule: fault, then those of `Lines`, `Script`, `Replay`, `Check`,
+/// `Proxy` and `Console`; `-1` where the rule holds.
 pub(crate) const EXITS: &[(&str, [i32; 6])] = &[
     ("no-greeting", [5, 5, 5, -1, 5, -1]),
     ("greeting-delayed", [5, 5, 5, 1, 5, -1]),
@@ -160,7 +160,8 @@ pub(crate) const EXITS: &[(&str, [i32; 6])] = &[
     ("nul-command-ignored", [-1, -1, 0, -1, -1, -1]),
 ];
 
-/// Faults that end the connection behind a whole line: the next one may have gone out by then, or the script may be over.
+/// Faults that end the connection behind a whole line: the next one may have gone out by then, or
+/// the script may be over.
 pub(crate) const CLOSES: &[&str] = &["greeting-err", "closed-after-failed-login"];
 
 /// The exit code that a client is to have: by the table, or by rule.
@@ -190,7 +191,8 @@ fn by_rule(fault: &Fault, who: Who) -> i32 {
     }
 }
 
-/// Refusals are made into `+OK` without the message that is awaited then, for a probe that asks for none that is there.
+/// Refusals are made into `+OK` without the message that is awaited then, for a probe that asks for
+/// none that is there.
 const SLOW_FOR_CHECK: &[&str] = &["retr-text-mismatch"];
 
 /// Whether somebody waits for it in vain.

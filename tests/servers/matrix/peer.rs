@@ -1,4 +1,5 @@
-//! A server with trouble at one place of its conversations, and a client with trouble. Both keep what they wrote and got.
+//! A server with trouble at one place of its conversations, and a client with trouble. Both keep
+//! what they wrote and got.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};

@@ -1,4 +1,5 @@
-//! The matrix as data: places, troubles and clients, what is to come of each by rule, and the exceptions.
+//! The matrix as data: places, troubles and clients, what is to come of each by rule, and the
+//! exceptions.
 
 use poptalk::base::exit::Exit;
 

@@ -1,6 +1,6 @@
-//! Clients that others wrote, through the proxy, at a Dovecot: every octet of every message, on every pair of legs. What was
-//! recorded is then replayed at the same Dovecot.
-//! These fail where Dovecot or a client is not installed.
+//! Clients that others wrote, through the proxy, at a Dovecot: every octet of every message, on
+//! every pair of legs. What was recorded is then replayed at the same Dovecot. These fail where
+//! Dovecot or a client is not installed.
 
 use std::path::Path;
 use std::process::Command;
@@ -10,7 +10,8 @@ use poptalk::net::tls::TlsSettings;
 use super::*;
 use crate::real::dovecot::{self, Dovecot};
 
-/// Has `client` fetch the maildrop in these modes through proxies whose other leg is in clear and inside TLS.
+/// Has `client` fetch the maildrop in these modes through proxies whose other leg is in clear and
+/// inside TLS.
 fn fetches_all(client: &str, modes: &[&str]) {
     let dovecot = Dovecot::start();
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/servers/fetch-all.sh");

@@ -121,7 +121,8 @@ fn nine_messages_through_every_pair_of_legs() {
             let leg = server_leg(&proxied.file()).unwrap().unwrap();
             let preview = Preview::of(leg.path()).unwrap();
             assert_eq!(preview.is_tls, server_kind == "tls", "{legs}");
-            // STLS is among the capabilities where it can be had, and is left where the server names it.
+            // STLS is among the capabilities where it can be had, and is left where the server
+            // names it.
             let is_added = client_kind == "clear" && server_kind != "clear";
             assert_eq!(has("the proxy adds STLS"), is_added, "{legs}");
             let is_named = client_kind == "clear" || (client_kind, server_kind) == ("tls", "clear");

@@ -128,7 +128,8 @@ fn every_row_is_explained_by_a_line_of_its_own() {
                 );
                 assert!(found.contains(origin.who), "{} {line}: {found}", origin.who);
                 assert!(!found.contains("poptalk does not know"), "{found}");
-                // More before or after it, and it is not that text. A row that ends in any text takes more, of course.
+                // More before or after it, and it is not that text. A row that ends in any text
+                // takes more, of course.
                 if !row.ends_with([':'])
                     && !row.ends_with("{*}")
                     && !row.ends_with("{w}")

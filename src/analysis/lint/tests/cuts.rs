@@ -162,7 +162,8 @@ impl Dice {
 enum Kind {
     /// Octets of both sides; a hole of each side stands where they end.
     Both,
-    /// Octets of one side; a hole stands where the other side speaks next, as in packets that were cut.
+    /// Octets of one side; a hole stands where the other side speaks next, as in packets that were
+    /// cut.
     Packets(Side),
     /// Octets of one side; one hole stands where they begin.
     Stream(Side),

@@ -1,4 +1,5 @@
-//! What looks like a fault of the server's and is none: the rule must stay silent, and say so where it is one.
+//! What looks like a fault of the server's and is none: the rule must stay silent, and say so where
+//! it is one.
 
 use super::judged;
 
@@ -28,7 +29,8 @@ fn who_leaves_was_not_kept_waiting() {
     assert!(of("* closed by server\n") && of("* connection lost: reset\n"));
 }
 
-/// A mail about POP3 may end with a line like a reply: its size in the listing shows that it is whole.
+/// A mail about POP3 may end with a line like a reply: its size in the listing shows that it is
+/// whole.
 #[test]
 fn a_message_whose_size_is_right_may_end_with_err() {
     let of = |listed: &str| {

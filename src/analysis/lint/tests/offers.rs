@@ -1,4 +1,5 @@
-//! What a server offers for a login, with and without CAPA, and what it makes of a line that ends with LF alone.
+//! What a server offers for a login, with and without CAPA, and what it makes of a line that ends
+//! with LF alone.
 
 use super::super::is_about_client;
 use super::*;

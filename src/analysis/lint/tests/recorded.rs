@@ -1,4 +1,5 @@
-//! What real servers said, judged as `check` does it: by the rules about servers. Each recording has the findings of its head.
+//! What real servers said, judged as `check` does it: by the rules about servers. Each recording
+//! has the findings of its head.
 
 use std::path::Path;
 
@@ -145,7 +146,8 @@ fn a_control_octet_is_shown_however_late_it_comes() {
     assert_eq!(one.octets, "-ERR \\x1b[31m");
 }
 
-/// Seen: INetSim, where an empty line is added by RETR as well, and no octets tell one from the other.
+/// Seen: INetSim, where an empty line is added by RETR as well, and no octets tell one from the
+/// other.
 #[test]
 fn an_empty_line_that_is_added_by_another_command_is_shown_too() {
     let login = "S: +OK\nC: USER a\nS: +OK\nC: PASS {{password}}\nS: +OK\nC: LIST 1\nS: +OK 1 53\n";

@@ -30,8 +30,8 @@ impl Alternate {
         Ok(alternate)
     }
 
-    /// Shows rows of safe text, and the cursor in a column of the last one. Only rows that have changed are written,
-    /// all at once.
+    /// Shows rows of safe text, and the cursor in a column of the last one. Only rows that have
+    /// changed are written, all at once.
     pub(super) fn draw(&mut self, rows: Vec<String>, cursor: Option<usize>) -> io::Result<()> {
         // After `restore` the screen is no longer ours.
         let is_ours = IS_SET.load(Ordering::SeqCst);
@@ -73,7 +73,8 @@ impl Drop for Alternate {
     }
 }
 
-/// Gives the terminal back if the pager has it. To be called before the program is ended from another thread.
+/// Gives the terminal back if the pager has it. To be called before the program is ended from
+/// another thread.
 pub(crate) fn restore() {
     if IS_SET.swap(false, Ordering::SeqCst) {
         // A terminal that is gone needs nothing back.
@@ -82,7 +83,8 @@ pub(crate) fn restore() {
     }
 }
 
-/// Leaves the screen for a while if the pager has it; returns whether it has. The modes of the terminal are the caller's.
+/// Leaves the screen for a while if the pager has it; returns whether it has. The modes of the
+/// terminal are the caller's.
 pub(crate) fn lend() -> bool {
     let is_ours = IS_SET.swap(false, Ordering::SeqCst);
     if is_ours {
@@ -98,7 +100,8 @@ pub(crate) fn take_back() {
 }
 
 fn enter() -> io::Result<()> {
-    // Without wrapping, a character that the terminal thinks wider than we do can't push the rows down.
+    // Without wrapping, a character that the terminal thinks wider than we do can't push the rows
+    // down.
     execute!(
         stdio::output(),
         terminal::EnterAlternateScreen,

@@ -15,8 +15,8 @@ use crate::modes::console::spool::SpoolProgress;
 /// What is at the right of the status line while there is nothing else to say.
 const HINT: &str = "q back  / search  h keys";
 
-/// One row; `margins` are the columns of the mark before it, and those for its octets. `highlight` says what its line is; there is
-/// none without colours.
+/// One row; `margins` are the columns of the mark before it, and those for its octets. `highlight`
+/// says what its line is; there is none without colours.
 pub(super) fn row(
     row: &ScreenRow,
     margins: (usize, usize),

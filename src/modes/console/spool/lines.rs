@@ -62,7 +62,8 @@ impl LineStart {
     }
 }
 
-/// The octets of the line at the start of `octets`, its end included; None when that depends on what comes next.
+/// The octets of the line at the start of `octets`, its end included; None when that depends on
+/// what comes next.
 ///
 /// This alone decides where lines end, from the octets of the line and the two after it.
 fn cut(octets: &[u8]) -> Option<usize> {
@@ -73,7 +74,8 @@ fn cut(octets: &[u8]) -> Option<usize> {
     if seen.len() < ENOUGH {
         return None;
     }
-    // A character of UTF-8 is not cut: its first octet is one of the three before, all others look like 10xxxxxx.
+    // A character of UTF-8 is not cut: its first octet is one of the three before, all others look
+    // like 10xxxxxx.
     let is_inside = |at: usize| seen.get(at).is_some_and(|octet| octet & 0xc0 == 0x80);
     let first = (LONGEST - 3..=LONGEST).rev().find(|at| !is_inside(*at));
     let border = first.filter(|at| {

@@ -36,7 +36,8 @@ pub enum SearchResult {
 }
 
 impl SearchTerm {
-    /// Looks for these octets. Without a capital letter of ASCII among them, capitals are found too. None for no octets.
+    /// Looks for these octets. Without a capital letter of ASCII among them, capitals are found
+    /// too. None for no octets.
     #[must_use]
     pub fn new(octets: &[u8]) -> Option<Self> {
         (!octets.is_empty()).then(|| Self {
@@ -45,7 +46,8 @@ impl SearchTerm {
         })
     }
 
-    /// Looks for what a person typed; `\xe9` in it is an octet that can't be typed. None for no octets.
+    /// Looks for what a person typed; `\xe9` in it is an octet that can't be typed. None for no
+    /// octets.
     pub(crate) fn typed(text: &str) -> Option<Self> {
         let mut octets = Vec::new();
         let mut rest = text;

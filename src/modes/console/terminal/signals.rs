@@ -30,7 +30,8 @@ static IS_OURS: AtomicBool = AtomicBool::new(false);
 /// Another program, such as `$PAGER`, has the terminal and looks after it.
 static IS_LENT: AtomicBool = AtomicBool::new(false);
 
-/// Remembers how the terminal is, and looks out for signals from now on. To be called before the terminal is changed.
+/// Remembers how the terminal is, and looks out for signals from now on. To be called before the
+/// terminal is changed.
 pub(crate) fn watch() {
     static WATCH: Once = Once::new();
     WATCH.call_once(|| {

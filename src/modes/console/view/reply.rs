@@ -1,4 +1,5 @@
-//! The reply that is coming, or came last, as the thread that shows it and the one that reads the keyboard both know it.
+//! The reply that is coming, or came last, as the thread that shows it and the one that reads the
+//! keyboard both know it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -44,7 +45,8 @@ pub(crate) struct Shown {
 pub(crate) struct LastReply {
     /// The line as shown: secrets hidden, made safe.
     pub(crate) line: String,
-    /// The verb of the command that it answers; none for the greeting, for what came unasked, and until that is clear.
+    /// The verb of the command that it answers; none for the greeting, for what came unasked, and
+    /// until that is clear.
     pub(crate) verb: Option<String>,
     pub(crate) state: Option<State>,
 }

@@ -1,4 +1,5 @@
-//! A recording goes through mail, a forum or PowerShell, is cut, or has lines of others in it: it is imported anyway.
+//! A recording goes through mail, a forum or PowerShell, is cut, or has lines of others in it: it
+//! is imported anyway.
 
 use super::*;
 
@@ -12,7 +13,8 @@ fn texts() -> Vec<(Format, String)> {
         .collect()
 }
 
-/// What an import makes of a text, by itself and by `auto`; without the head, which names what is missing.
+/// What an import makes of a text, by itself and by `auto`; without the head, which names what is
+/// missing.
 fn bodies(format: Format, octets: &[u8]) -> Result<Vec<String>, String> {
     let source = [Source { name: "x", octets }];
     let made =
@@ -153,7 +155,8 @@ fn lines_of_an_application_become_prose() {
             let (start, rest) = text.split_at(*at);
             let between = format!("{start}{foreign}\n{rest}");
             harmless(format, between.as_bytes());
-            // Where no mark says who sent a line, a foreign one can't be told from a typed one or data.
+            // Where no mark says who sent a line, a foreign one can't be told from a typed one or
+            // data.
             let is_marked = !matches!(
                 format,
                 Format::SClient
@@ -301,7 +304,8 @@ fn the_marks_of_any_log_can_be_given() {
     }
 }
 
-/// Where no mark says who sent a line, a `+` inside AUTH is the server's, and the line after it is a response.
+/// Where no mark says who sent a line, a `+` inside AUTH is the server's, and the line after it is
+/// a response.
 ///
 /// `talk` has a line a row, its side in front. No octet of `secrets` may be in what was made.
 fn reads_an_unmarked_copy(talk: &[&str], secrets: &[&str]) {

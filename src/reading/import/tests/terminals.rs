@@ -1,4 +1,5 @@
-//! What people paste of a terminal: other languages, prose around the session, lines left out, failures, several sessions.
+//! What people paste of a terminal: other languages, prose around the session, lines left out,
+//! failures, several sessions.
 
 use super::*;
 
@@ -26,7 +27,8 @@ fn one(format: Format, text: &str) -> String {
 const LOGIN: &str = "+OK ready\nuser bob\n+OK\npass geheim12\n-ERR no\n";
 const LOGIN_ROWS: &str = "S: +OK ready\nC: user bob\nS: +OK\nC: pass {{password}}\nS: -ERR no\n";
 
-/// s_client with -starttls prints the greeting without its line end; then comes what was typed, or a session ticket.
+/// s_client with -starttls prints the greeting without its line end; then comes what was typed, or
+/// a session ticket.
 #[test]
 fn the_greeting_that_s_client_glues_to_the_next_line() {
     let front = "$ openssl s_client -starttls pop3 -connect x:110\nCONNECTED(00000003)\n---\nNew, TLSv1.2, Cipher is X\n---\n";
@@ -133,7 +135,8 @@ fn what_neither_side_said_is_prose() {
         let prose: String = foreign.lines().map(|line| format!("# {line}\n")).collect();
         assert_eq!(made, format!("{LOGIN_ROWS}{}", prose.replace('\\', "\\\\")));
     }
-    // A password that was typed before is hidden there, too; a verb that fits none is a line when a reply follows.
+    // A password that was typed before is hidden there, too; a verb that fits none is a line when a
+    // reply follows.
     let log = format!(
         "{LOGIN}quti\n-ERR what\ngeheim12 works elsewhere, why not here?\npas geheim34\nDe x: geheim12\n"
     );

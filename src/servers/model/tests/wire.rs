@@ -1,4 +1,5 @@
-//! How the octets come and go: commands sent ahead, long lines, long replies, odd line ends, any chunks, anything at all.
+//! How the octets come and go: commands sent ahead, long lines, long replies, odd line ends, any
+//! chunks, anything at all.
 
 use proptest::prelude::*;
 

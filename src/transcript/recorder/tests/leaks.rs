@@ -1,4 +1,5 @@
-//! What people really type and what servers really repeat: each case was once in the transcript, unencrypted.
+//! What people really type and what servers really repeat: each case was once in the transcript,
+//! unencrypted.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -1,4 +1,5 @@
-//! Finds where one of many texts may begin, in one pass however many there are: by their first four octets.
+//! Finds where one of many texts may begin, in one pass however many there are: by their first four
+//! octets.
 
 use std::collections::HashMap;
 

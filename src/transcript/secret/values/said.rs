@@ -21,8 +21,8 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
-/// Whether a password comes next: `text` ends with a word for one, or with what the client wrote before it (`typed`, in lower
-/// case).
+/// Whether a password comes next: `text` ends with a word for one, or with what the client wrote
+/// before it (`typed`, in lower case).
 pub(super) fn is_password_next(text: &[u8], typed: &[u8]) -> bool {
     let lower = Zeroizing::new(text.to_ascii_lowercase());
     let typed = typed.trim_ascii();
@@ -88,7 +88,8 @@ pub(in crate::transcript::secret) fn decode(text: &[u8]) -> Option<Zeroizing<Vec
     LENIENT.decode(digits.as_slice()).ok().map(Zeroizing::new)
 }
 
-/// What a run of base64 digits says; a group of digits starts at `group`, or a multiple of four away.
+/// What a run of base64 digits says; a group of digits starts at `group`, or a multiple of four
+/// away.
 pub(super) fn decoded(
     octets: &[u8],
     run: &Range<usize>,

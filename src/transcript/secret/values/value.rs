@@ -13,7 +13,8 @@ use super::{SearchedText, VALUE_MAX, VALUE_MIN};
 /// made to be slow could have the start of many secrets at each octet.
 const SURE: usize = 256;
 
-/// A secret of letters only, shorter than this, is also a part of ordinary words. A hole there would say what the secret is.
+/// A secret of letters only, shorter than this, is also a part of ordinary words. A hole there
+/// would say what the secret is.
 const WORD_MAX: usize = 8;
 
 pub(super) struct Value {
@@ -39,7 +40,8 @@ pub(super) struct Needle {
 pub(super) enum Encoding {
     /// The secret as it is, or in hexadecimal digits; in any case.
     Plain,
-    /// What all base64 with the secret inside has in common; the digit of its group of four with which it starts.
+    /// What all base64 with the secret inside has in common; the digit of its group of four with
+    /// which it starts.
     Base64(usize),
 }
 
@@ -47,7 +49,8 @@ pub(super) enum Encoding {
 pub(super) enum SecretForm {
     /// As it is, in any case, or in hexadecimal digits.
     Plain,
-    /// In base64; the group of four digits from which it can be decoded starts there, or a multiple of four away.
+    /// In base64; the group of four digits from which it can be decoded starts there, or a multiple
+    /// of four away.
     Base64(usize),
 }
 
@@ -127,8 +130,8 @@ impl Value {
         starts.max().unwrap_or(0)
     }
 
-    /// Whether a place of a plain short word is in the middle of a longer one: `capa` in `Capability`. Beside a digit, a sign or a
-    /// letter that is not ASCII it is a word of its own.
+    /// Whether a place of a plain short word is in the middle of a longer one: `capa` in
+    /// `Capability`. Beside a digit, a sign or a letter that is not ASCII it is a word of its own.
     pub(super) fn is_inside_word(&self, octets: &[u8], place: &Range<usize>) -> bool {
         let is_letter = |at: Option<usize>| {
             let octet = at.and_then(|at| octets.get(at));
@@ -139,7 +142,8 @@ impl Value {
             && (is_letter(place.start.checked_sub(1)) || is_letter(Some(place.end)))
     }
 
-    /// Whether a place of a secret that is in a name is said to be the secret: it must be hidden there.
+    /// Whether a place of a secret that is in a name is said to be the secret: it must be hidden
+    /// there.
     pub(super) fn is_said(&self, octets: &[u8], place: &Range<usize>, form: SecretForm) -> bool {
         match form {
             SecretForm::Plain => {

@@ -5,7 +5,8 @@ use std::ops::Range;
 
 use crate::pop3::command::Command;
 
-/// Words of replies, in lower case: the status indicators, capabilities, mechanisms, response codes.
+/// Words of replies, in lower case: the status indicators, capabilities, mechanisms, response
+/// codes.
 const WORDS: &[&[u8]] = &[
     b"+ok",
     b"-err",
