@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """poptalk beside other programs: whole processes against a server that answers from memory, on the loopback of this machine.
 
-    tests/bench/peers.py [retr] [many] [start] [--mib 1024] [--runs 5] [--only REGEX]
+    tests/bench/peers.py [retr] [many] [start] [--mib 1024] [--runs 5] [--only REGEX] [--before BINARY]
 
 retr   RETR of one message of --mib MiB, in clear and over TLS
 many   10,000 messages of 2 KB on one connection
@@ -18,6 +18,7 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 WORK = os.path.join(ROOT, 'target', 'bench')
 OURS = os.path.join(WORK, 'poptalk')
 PORT, TLS_PORT = '31200', '31201'
+BEFORE = None
 
 
 def run(*command, **more):
@@ -182,7 +183,16 @@ def start(runs, only):
 
 
 def pick(cases, only):
-    return [case for case in cases if re.search(only, case.name)]
+    """The wanted cases, each of poptalk's with one of the earlier binary after it."""
+    picked = []
+    for case in cases:
+        if not re.search(only, case.name):
+            continue
+        picked.append(case)
+        if BEFORE and any(OURS in word for word in case.command):
+            command = [word.replace(OURS, BEFORE) for word in case.command]
+            picked.append(Case(case.name + ', before', command, case.text, case.shuts, case.out))
+    return picked
 
 
 def main():
@@ -191,7 +201,11 @@ def main():
     arguments.add_argument('--mib', type=int, default=1024)
     arguments.add_argument('--runs', type=int, default=5)
     arguments.add_argument('--only', default='')
+    arguments.add_argument('--before', help='an earlier binary, to run in turn with this one')
     args = arguments.parse_args()
+    if args.before:
+        global BEFORE
+        BEFORE = os.path.abspath(args.before)
     build()
     server = start_server()
     try:
