@@ -266,7 +266,7 @@ impl CheckRun {
         ));
         if has_user {
             say::note(
-                "this fetches up to 10 messages, which a server with flags marks as read, and deletes none",
+                "this fetches up to 10 messages, and deletes none; a server that keeps flags marks them as read",
             );
         }
         let timed = args.samples.map(timed).unwrap_or_default();

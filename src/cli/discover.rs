@@ -78,7 +78,7 @@ pub(super) fn find(search: &Search<'_>) -> Result<Option<DomainServers>, Error> 
         let ways: Vec<&str> = refused.iter().map(|service| way(*service)).collect();
         format!(
             "`{domain}` says in DNS that it does not offer {} (SRV target `.`)",
-            ways.join(", nor ")
+            ways.join(" or ")
         )
     };
     Err(Error::usage(what)

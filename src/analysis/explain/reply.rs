@@ -146,9 +146,9 @@ fn misplaced(row: &codes::ResponseCode, sign: Option<Status>, context: &ExplainC
         }
         Some(verb) if !row.on.is_empty() && !row.on.contains(&verb) => {
             format!(
-                " It is not meant for replies to {}, but to {}.",
-                quoted(verb),
-                row.on.join(", ")
+                " It belongs in replies to {}, not in one to {}.",
+                row.on.join(" or "),
+                quoted(verb)
             )
         }
         _ => String::new(),

@@ -131,7 +131,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Must,
         source: "RFC 1939 §3",
         says: "TOP dot-stuffs its lines as RETR does",
-        hint: "the server stuffs the reply to RETR but not to TOP: update it",
+        hint: "the server dot-stuffs replies to RETR but not those to TOP: update the server",
         check: &[
             Check::Exchange(|ended, _| {
                 let body = ended
