@@ -266,7 +266,7 @@ impl CheckRun {
         ));
         if has_user {
             say::note(
-                "this fetches up to 10 messages, and deletes none; a server that keeps flags marks them as read",
+                "this fetches up to 10 messages and deletes none; if the server keeps flags, it marks these messages as read",
             );
         }
         let timed = args.samples.map(timed).unwrap_or_default();

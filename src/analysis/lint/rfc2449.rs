@@ -415,7 +415,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Security,
         source: "RFC 2595 §9",
         says: "what CAPA lists before TLS is also listed inside TLS",
-        hint: "an attacker may have changed the first list: compare from a different network",
+        hint: "an attacker may have changed the first list: fetch it again from a different network, and compare the two",
         check: &[Check::Exchange(|ended, known| {
             let gone = lost(ended, known, Phase::Tls)?;
             let is_login = |tag: &String| matches!(tag.as_str(), "SASL" | "USER");

@@ -14,7 +14,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Security,
         source: "RFC 2595 §9, RFC 8314 §4",
         says: "STLS does not disappear from CAPA",
-        hint: "an attacker may have removed it: do not log in, and compare from a different network or on port 995",
+        hint: "an attacker may have removed it: do not log in, and compare the list from a different network or on port 995",
         check: &[Check::Exchange(|ended, known| {
             let was_there =
                 known.announces("STLS") == Some(true) && known.session.phase() == Phase::First;

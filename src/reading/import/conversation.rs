@@ -156,7 +156,7 @@ impl Conversation {
             _ => format!(", or {} and its close,", count - 1),
         };
         let why = if gap.is_cut {
-            ": the packet was cut (`tcpdump -s 0` records whole packets)"
+            ": the packet was truncated (`tcpdump -s 0` records whole packets)"
         } else {
             ""
         };
