@@ -47,8 +47,11 @@ pub(super) fn find(search: &Search<'_>) -> Result<Option<DomainServers>, Error> 
     let servers = match search.dns {
         Some(server) => vec![server],
         None if search.proxy.is_some() => {
-            return Err(Error::usage("looking up the server would bypass the proxy")
-                .with_hint("give HOST, or --dns ADDRESS to query that DNS server through the proxy"));
+            return Err(
+                Error::usage("looking up the server would bypass the proxy").with_hint(
+                    "give HOST, or --dns ADDRESS to query that DNS server through the proxy",
+                ),
+            );
         }
         None => dns::servers()?,
     };
