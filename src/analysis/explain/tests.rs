@@ -292,7 +292,7 @@ fn a_code_where_it_does_not_belong_is_told() {
         ..ExplainContext::default()
     };
     assert!(asked("-ERR [AUTH] no", &to("USER")).contains("reveals to strangers"));
-    assert!(asked("-ERR [UTF8] no", &to("STAT")).contains("not meant for replies to `STAT`"));
+    assert!(asked("-ERR [UTF8] no", &to("STAT")).contains("not in one to `STAT`"));
     assert!(asked("+OK [IN-USE] x", &to("PASS")).contains("belongs after -ERR"));
     assert!(!asked("-ERR [AUTH] no", &to("PASS")).contains("strangers"));
 }

@@ -77,9 +77,10 @@ impl<R: BufRead> Reader<R> {
         Ok(read?.map(|next| *item = next).is_some())
     }
 
-    /// Takes the rows that come next as long as each is a plain line of the server that does not
-    /// begin with a dot, and appends their octets, line ends included; returns how many there were.
-    /// It takes only what is buffered, and stops before anything else.
+    /// Takes the rows that come next as long as each is a plain line of the server that begins
+    /// neither with a dot nor with a status indicator, which may end a reply; appends their octets,
+    /// line ends included, and returns how many there were. It takes only what is buffered, and
+    /// stops before anything else.
     pub(crate) fn read_run(&mut self, octets: &mut Vec<u8>) -> usize {
         let Ok(buffer) = self.input.fill_buf() else {
             return 0; // reading the next item gives the reason
@@ -91,7 +92,8 @@ impl<R: BufRead> Reader<R> {
             let [b'S', b':', b' ', text @ ..] = line else {
                 break;
             };
-            let is_other = matches!(text, [] | [b'.', ..] | [.., b'\r']);
+            let is_status = text.starts_with(b"+OK") || text.starts_with(b"-ERR");
+            let is_other = is_status || matches!(text, [] | [b'.', ..] | [.., b'\r']);
             if is_other || memchr::memchr2(b'\\', b'{', text).is_some() || rows == RUN_ROWS {
                 break;
             }

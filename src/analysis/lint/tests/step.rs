@@ -338,3 +338,13 @@ fn a_gap_in_a_listing_before_login_may_hold_the_login() {
         assert_eq!(ids, [], "{verb}");
     }
 }
+
+/// Many rows of a listing are read at once; a status line among them ends the listing.
+#[test]
+fn a_row_after_a_status_line_inside_a_listing_has_its_own_place() {
+    let text = "* connected 192.0.2.1:110\nS: +OK ready\nC: RETR 2\nS: +OK 145 octets\nS: From: Bob\nS: +OK\n\
+                C: LIST\nS: +OK\nS: 1 120\nS: To: alice\nS: .\nC: NOOP\nS: +OK still here\nC: DELE 3\n\
+                S: +OK message 3 d\nS: 2:200\nS: .\nC: QUIT\nS: +OK bye\n";
+    let found = found(text);
+    assert!(found.contains(&("status-missing", 16)), "{found:?}");
+}
