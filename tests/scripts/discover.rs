@@ -287,7 +287,7 @@ fn what_dns_does_not_have_is_told() {
     let refused = dns(|asked| vec![asked.servers("_pop3", &[(0, 0, "")])]);
     let told = says(&refused, &[], 3);
     assert!(
-        told.contains("`example.org` says in DNS that it does not offer POP3 over TLS, nor POP3"),
+        told.contains("`example.org` says in DNS that it does not offer POP3 over TLS or POP3"),
         "{told}"
     );
     let failing = dns(|asked| vec![asked.reply(|reply| *reply.rcode_mut() = RCODE::ServerFailure)]);
