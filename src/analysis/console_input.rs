@@ -18,7 +18,6 @@ pub struct Own {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the table says what each does")]
 pub(crate) enum Action {
     Help,
     Pass,

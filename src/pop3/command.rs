@@ -262,8 +262,6 @@ impl<'a> Iterator for Words<'a> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::panic)] // a test ends there
-
     use super::*;
 
     fn verb_of(line: &[u8]) -> Option<&'static str> {

@@ -7,7 +7,7 @@ macro_rules! formats {
     ($($format:ident, $name:literal: $reads:literal, without $lacks:literal;)*) => {
         /// The program that made a recording, or its form.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        #[allow(missing_docs)] // `reads` says what each is
+        #[allow(missing_docs, reason = "`reads` says what each is")]
         pub enum Format {
             $($format,)*
         }
