@@ -485,7 +485,7 @@ impl RuleRunner {
                 return self.known.exchange(&ended);
             }
         }
-        if self.known.is_behind_garbled() {
+        if self.known.is_after_garbled() {
             // The server takes both lines for one.
             self.data = None;
             return self.known.exchange(&ExchangeSeen::new(exchange, None));

@@ -445,5 +445,5 @@ impl Console {
 }
 
 fn is_idle(now: &Snapshot) -> bool {
-    !now.is_behind && (now.is_owed || (now.outstanding == 0 && now.state != State::Greeting))
+    !now.is_after && (now.is_owed || (now.outstanding == 0 && now.state != State::Greeting))
 }

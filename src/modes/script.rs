@@ -507,7 +507,7 @@ impl ScriptRun<'_> {
             Some(ending) => {
                 // Lines that wait, in the queue or before it, were not sent: QUIT may be among
                 // them.
-                let has_quit = self.has_quit && now.queued == 0 && !now.is_behind;
+                let has_quit = self.has_quit && now.queued == 0 && !now.is_after;
                 let is_usual = *ending == CloseReason::ByServer(CutAt::Nothing);
                 // A server may answer QUIT with something other than `+OK`, and obey it.
                 if has_quit && (is_usual || now.state == State::Update) {

@@ -204,7 +204,7 @@ pub(crate) struct Snapshot {
     /// How many octets of lines wait for their turn.
     pub(crate) queued: usize,
     /// Requests are still to be carried out: this snapshot is older than they are.
-    pub(crate) is_behind: bool,
+    pub(crate) is_after: bool,
     taken: u64,
 }
 
@@ -385,7 +385,7 @@ impl Connection {
             .unwrap_or_else(PoisonError::into_inner);
         self.shared.waiting.fetch_sub(1, Ordering::Relaxed);
         Snapshot {
-            is_behind: now.taken < asked,
+            is_after: now.taken < asked,
             ..now.clone()
         }
     }
@@ -474,7 +474,7 @@ fn standing(recorder: &Recorder) -> Snapshot {
         ending: None,
         queued: 0,
         has_log_failed: false,
-        is_behind: false,
+        is_after: false,
         taken: 0,
     }
 }

@@ -49,14 +49,14 @@ impl Stuffer {
 pub(crate) struct Unstuffer {
     /// The last two octets were CR LF, or there was no octet yet.
     is_line_start: bool,
-    is_behind_cr: bool,
+    is_after_cr: bool,
 }
 
 impl Default for Unstuffer {
     fn default() -> Self {
         Self {
             is_line_start: true,
-            is_behind_cr: false,
+            is_after_cr: false,
         }
     }
 }
@@ -67,8 +67,8 @@ impl Unstuffer {
     pub(crate) fn feed(&mut self, octets: &[u8], out: &mut Vec<u8>) {
         for octet in octets {
             let is_stuffing = self.is_line_start && *octet == b'.';
-            self.is_line_start = self.is_behind_cr && *octet == b'\n';
-            self.is_behind_cr = *octet == b'\r';
+            self.is_line_start = self.is_after_cr && *octet == b'\n';
+            self.is_after_cr = *octet == b'\r';
             if !is_stuffing {
                 out.push(*octet);
             }

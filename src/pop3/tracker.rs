@@ -347,11 +347,11 @@ impl Tracker {
             if role == Role::Command {
                 self.take_first_reply(emit);
             }
-            let is_behind_server = std::mem::take(&mut self.gap.has_server_spoken);
+            let is_after_server = std::mem::take(&mut self.gap.has_server_spoken);
             if role == Role::Command {
-                self.gap.is_burst = !is_behind_server && !self.queue.is_empty();
+                self.gap.is_burst = !is_after_server && !self.queue.is_empty();
             }
-            if role == Role::Command && is_behind_server {
+            if role == Role::Command && is_after_server {
                 let has_answered = std::mem::take(&mut self.gap.has_answered);
                 if self.gap.is_open {
                     let open = usize::from(self.reply.is_some());

@@ -47,7 +47,7 @@ pub struct Fault {
     loses: Option<fn(&Asked) -> bool>,
     hears: Option<fn(&Asked) -> Option<String>>,
     slips: Option<fn(&Asked) -> Option<String>>,
-    behind_stls: Leftover,
+    after_stls: Leftover,
     wants_crlf: bool,
 }
 
@@ -79,7 +79,7 @@ impl Fault {
             loses: None,
             hears: None,
             slips: None,
-            behind_stls: Leftover::Close,
+            after_stls: Leftover::Close,
             wants_crlf: false,
         }
     }
@@ -130,11 +130,8 @@ impl Fault {
     }
 
     /// What happens to cleartext that came after STLS.
-    const fn after_stls(self, behind_stls: Leftover) -> Self {
-        Self {
-            behind_stls,
-            ..self
-        }
+    const fn after_stls(self, after_stls: Leftover) -> Self {
+        Self { after_stls, ..self }
     }
 
     /// Only CRLF ends a client line.
@@ -519,7 +516,7 @@ impl ServerSession for Faulty {
                     // Cleartext after STLS must not be carried out inside TLS (RFC 2595 §4).
                     let does = |leftover| {
                         let mut faults = self.faults.iter();
-                        faults.any(|fault| fault.behind_stls == leftover)
+                        faults.any(|fault| fault.after_stls == leftover)
                     };
                     let is_carried_out = does(Leftover::CarryOut);
                     if !is_carried_out && does(Leftover::Discard) {

@@ -86,7 +86,7 @@ pub(crate) struct Body {
     length: u64,
     /// CRs at the end of the data so far, not yet examined.
     held: usize,
-    is_behind_bare_lf: bool,
+    is_after_bare_lf: bool,
     /// Rows are missing: the next octets need not belong to this message.
     is_torn: bool,
 }
@@ -224,7 +224,7 @@ impl Body {
                 "a line of the message ends with LF alone",
             );
         }
-        self.is_behind_bare_lf = end == 1;
+        self.is_after_bare_lf = end == 1;
         self.ends_blank = is_blank && self.lines > 1;
         self.keep();
         self.line.clear();
@@ -275,7 +275,7 @@ impl Body {
                 "the line is stuffed twice",
             );
         }
-        if self.is_behind_bare_lf {
+        if self.is_after_bare_lf {
             if matches!(self.line.as_slice(), b".\n" | b".\r\n") {
                 let what =
                     "a dot alone on its line follows a bare LF: some clients end the message here";

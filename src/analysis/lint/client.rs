@@ -165,10 +165,10 @@ pub(super) const RULES: &[Rule] = &[
         says: "the client sends nothing after STLS until the handshake is done",
         hint: "the command is sent unencrypted, and the server may carry it out inside TLS: wait for the handshake",
         check: &[Check::Line(|heard, known| {
-            let is_behind = known.commands.waiting.has("STLS")
+            let is_after = known.commands.waiting.has("STLS")
                 || (known.session.tls == Tls::Agreed && known.now.event.is_none());
             heard.when(
-                heard.role == LineRole::Command && is_behind,
+                heard.role == LineRole::Command && is_after,
                 "the client sent a command in cleartext after STLS",
             )
         })],
@@ -181,10 +181,10 @@ pub(super) const RULES: &[Rule] = &[
         says: "the client sends nothing after QUIT",
         hint: "the server closes the connection, and a reset may discard the reply to QUIT",
         check: &[Check::Line(|heard, known| {
-            let is_behind = known.commands.waiting.has("QUIT")
+            let is_after = known.commands.waiting.has("QUIT")
                 || (known.has_quit() && !known.recording.is_piece());
             heard.when(
-                heard.role == LineRole::Command && is_behind && !known.now.is_over,
+                heard.role == LineRole::Command && is_after && !known.now.is_over,
                 "the client sent a command after QUIT",
             )
         })],
@@ -305,8 +305,8 @@ pub(super) const RULES: &[Rule] = &[
         says: "PASS follows a USER that was answered +OK",
         hint: "send USER first, also after -ERR to PASS",
         check: &[Check::Exchange(|ended, known| {
-            let is_behind = known.is_behind("USER") && !known.is_behind_refusal();
-            let is_alone = ended.verb == "PASS" && !is_behind && known.session.is_authorization();
+            let is_after = known.is_after("USER") && !known.is_after_refusal();
+            let is_alone = ended.verb == "PASS" && !is_after && known.session.is_authorization();
             ended.command_when(is_alone, "the client sent PASS without USER before it")
         })],
     },

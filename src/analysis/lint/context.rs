@@ -148,40 +148,40 @@ impl Context {
 
     /// Whether this line is the rest of a reply that began with the command.
     pub(crate) fn is_echoed(&self, heard: &LineSeen<'_>) -> bool {
-        let is_rest = heard.role == LineRole::Unrequested && heard.behind_status().is_none();
+        let is_rest = heard.role == LineRole::Unrequested && heard.after_status().is_none();
         is_rest && self.last_if(|last| last.is_echo).is_some()
     }
 
     /// Whether a refusal came right before, and others before that: many servers close after a few.
     /// Refused credentials are not among them, and neither are optional commands: rules of their
     /// own judge these.
-    pub(crate) fn is_behind_errors(&self) -> bool {
+    pub(crate) fn is_after_errors(&self) -> bool {
         let is_other =
             |last: &Last| !last.is(Command::logs_in) && !last.is_greeting && !last.is_oversize;
         self.refusals.count >= ERRORS_MIN
-            && self.is_behind_refusal()
-            && !self.is_behind_refused_option()
+            && self.is_after_refusal()
+            && !self.is_after_refused_option()
             && self.last_if(is_other).is_some()
     }
 
     /// Whether the command before ended with LF alone, or had an octet 0, and was not answered: the
     /// server may take the next line for the rest of it.
-    pub(crate) fn is_behind_garbled(&self) -> bool {
+    pub(crate) fn is_after_garbled(&self) -> bool {
         self.last_if(|last| last.is_garbled && last.status.is_none())
             .is_some()
     }
 
     /// Whether the command before was far too long, and was refused.
-    pub(crate) fn is_behind_oversize(&self) -> bool {
-        self.last_if(|last| last.is_oversize).is_some() && self.is_behind_refusal()
+    pub(crate) fn is_after_oversize(&self) -> bool {
+        self.last_if(|last| last.is_oversize).is_some() && self.is_after_refusal()
     }
 
-    pub(crate) fn is_behind(&self, verb: &str) -> bool {
+    pub(crate) fn is_after(&self, verb: &str) -> bool {
         self.last_if(|last| last.verb == verb).is_some()
     }
 
     /// Whether the exchange before was refused.
-    pub(crate) fn is_behind_refusal(&self) -> bool {
+    pub(crate) fn is_after_refusal(&self) -> bool {
         self.last_if(|last| last.status == Some(Status::Negative))
             .is_some()
     }
@@ -189,10 +189,10 @@ impl Context {
     /// Whether an optional command was refused right before, and no credentials with it. STLS with
     /// a command right after it looks like an attack (RFC 2595 §4), so a server may well close
     /// then.
-    pub(crate) fn is_behind_refused_option(&self) -> bool {
+    pub(crate) fn is_after_refused_option(&self) -> bool {
         self.last.as_ref().is_some_and(|last| {
             let is_refused = last.status == Some(Status::Negative);
-            let is_attack = last.verb == "STLS" && self.connection.is_behind_stls;
+            let is_attack = last.verb == "STLS" && self.connection.is_after_stls;
             let has_credentials = last.verb == "AUTH" && last.has_credentials;
             is_refused && last.is(is_optional) && !is_attack && !has_credentials
         })
@@ -218,13 +218,13 @@ impl Context {
         let is_negative = heard.text.starts_with(b"-ERR");
         let Some(last) = &self.last else {
             return Some(match self.session.tls == Tls::ByStls {
-                true if self.connection.is_behind_stls => Unsolicited::Smuggled,
+                true if self.connection.is_after_stls => Unsolicited::Smuggled,
                 true => Unsolicited::SecondGreeting,
                 false => Unsolicited::Other,
             });
         };
         let is_ok = last.status == Some(Status::Positive);
-        let is_status = heard.behind_status().is_some();
+        let is_status = heard.after_status().is_some();
         Some(match last.verb {
             _ if last.is_greeting => Unsolicited::WithGreeting,
             _ if is_negative && self.now.gap_ms >= IDLE_MS => Unsolicited::Autologout,
@@ -254,7 +254,7 @@ impl Context {
             }
             _ => false,
         };
-        is_stray && heard.behind_status().is_none()
+        is_stray && heard.after_status().is_none()
     }
 
     pub(super) fn command_sent(&mut self, heard: &LineSeen<'_>) {
@@ -269,7 +269,7 @@ impl Context {
         }
         self.commands.sent += 1;
         if self.session.tls == Tls::Agreed || self.commands.waiting.has("STLS") {
-            self.connection.is_behind_stls = true;
+            self.connection.is_after_stls = true;
         }
         if self.commands.waiting.len() < MESSAGES_MAX {
             let verb = heard.sent.map(Sent::verb).unwrap_or_default();

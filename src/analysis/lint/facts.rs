@@ -79,7 +79,7 @@ pub(crate) struct ConnectionFacts {
     /// There is one, to a host that is not this machine.
     pub(crate) is_remote: bool,
     /// A command was sent after STLS, before its reply or the handshake.
-    pub(crate) is_behind_stls: bool,
+    pub(crate) is_after_stls: bool,
     /// The recording says that octets came together with the `+OK` to STLS, before the client began
     /// its handshake.
     pub(crate) has_injection: bool,

@@ -1,7 +1,7 @@
 //! What a rule sees: a line with its role, or a finished exchange; and how it reports where it is
 //! broken.
 
-use super::words::{behind_status, code, digest, number};
+use super::words::{after_status, code, digest, number};
 use super::{Body, LineRole, List, Site};
 use crate::pop3::command::{Command, Words};
 use crate::pop3::tracker::{LineEnd, Sent, Side, Status};
@@ -69,8 +69,8 @@ impl<'a> LineSeen<'a> {
     }
 
     /// The text after the status indicator and its space; None if the line has no status indicator.
-    pub(crate) fn behind_status(&self) -> Option<&'a [u8]> {
-        behind_status(self.text)
+    pub(crate) fn after_status(&self) -> Option<&'a [u8]> {
+        after_status(self.text)
     }
 
     /// A capability line, without surrounding spaces.
@@ -187,7 +187,7 @@ impl<'a> ExchangeSeen<'a> {
     /// Whether the status line is `+OK` or `-ERR`, exactly.
     pub(crate) fn has_status_indicator(&self) -> bool {
         let is_exact = self.status.starts_with(b"+OK") || self.status.starts_with(b"-ERR");
-        is_exact && behind_status(self.status).is_some()
+        is_exact && after_status(self.status).is_some()
     }
 
     /// Whether the command line has more than 512 octets, CRLF included.
@@ -230,7 +230,7 @@ impl<'a> ExchangeSeen<'a> {
             .pieces
             .iter()
             .all(|piece| matches!(piece, Piece::Octets(_)));
-        behind_status(self.status).filter(|_| is_plain && line.is_whole())
+        after_status(self.status).filter(|_| is_plain && line.is_whole())
     }
 
     /// The response code, in upper case.

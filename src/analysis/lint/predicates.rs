@@ -1,7 +1,7 @@
 //! Predicates for the rules of several files: how a reply starts, how its data stopped, how the
 //! connection ended.
 
-use super::words::{behind_status, two_numbers};
+use super::words::{after_status, two_numbers};
 use super::{Body, Context, ExchangeSeen, LineRole, LineSeen};
 use crate::base::service::Service;
 use crate::pop3::command::Command;
@@ -29,7 +29,7 @@ pub(super) fn fault(heard: &LineSeen<'_>, known: &Context) -> Option<StartFault>
         return None;
     }
     let text = heard.text;
-    let has_indicator = behind_status(text).is_some();
+    let has_indicator = after_status(text).is_some();
     Some(match text {
         [] if heard.has_holes => return None,
         [] if heard.end == LineEnd::None => return None,
@@ -134,7 +134,7 @@ pub(super) fn is_answered_inside(ended: &ExchangeSeen<'_>, known: &Context) -> b
     let is_next = known.commands.waiting.len() == 2 && body.last.row == known.commands.last_row + 1;
     let is_status = body.last_line.starts_with(b"+OK") || body.last_line.starts_with(b"-ERR");
     let line = body.last_line.trim_ascii_end();
-    is_next && is_status && !body.is_cut && behind_status(line).is_some()
+    is_next && is_status && !body.is_cut && after_status(line).is_some()
 }
 
 pub(super) fn message<'a>(ended: &'a ExchangeSeen<'_>) -> Option<&'a Body> {

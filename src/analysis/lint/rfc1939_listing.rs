@@ -27,7 +27,7 @@ fn listing<'a>(heard: &LineSeen<'a>, list: List, verb: &str) -> Option<&'a [u8]>
         && heard.verb() == verb
         && !heard.sent?.arguments().is_empty();
     let is_ok = text.starts_with(b"+OK");
-    heard.behind_status().filter(|_| is_single && is_ok)
+    heard.after_status().filter(|_| is_single && is_ok)
 }
 
 /// The text of the reply to STAT.
@@ -35,7 +35,7 @@ pub(super) fn drop_listing<'a>(heard: &LineSeen<'a>) -> Option<&'a [u8]> {
     let is_stat =
         heard.role == LineRole::Status && heard.verb() == "STAT" && heard.text.starts_with(b"+OK");
     heard.plain().filter(|_| is_stat)?;
-    heard.behind_status()
+    heard.after_status()
 }
 
 /// Whether the spaces differ from the format: one between two fields.

@@ -383,10 +383,10 @@ pub(super) const RULES: &[Rule] = &[
             let is_login = known
                 .last_if(|last| last.is(Command::is_of_login))
                 .is_some();
-            let is_refused = is_login && known.is_behind_refusal()
-                || known.is_behind_oversize()
-                || known.is_behind_errors()
-                || known.is_behind_refused_option()
+            let is_refused = is_login && known.is_after_refusal()
+                || known.is_after_oversize()
+                || known.is_after_errors()
+                || known.is_after_refused_option()
                 || known.is_answered_in_message();
             ended.when(
                 is_silent && !is_refused && super::predicates::is_cut(known),

@@ -51,7 +51,7 @@ fn speaks_of_name(text: &[u8]) -> bool {
     })
 }
 
-fn is_behind_login(known: &Context) -> bool {
+fn is_after_login(known: &Context) -> bool {
     known.last_if(|last| last.is(Command::logs_in)).is_some()
 }
 
@@ -221,7 +221,7 @@ pub(super) const RULES: &[Rule] = &[
         hint: "the server loses what follows a command: clients must wait for each reply",
         check: &[Check::Exchange(|ended, known| {
             ended.command_when(
-                is_lost(ended, known) && !is_behind_login(known),
+                is_lost(ended, known) && !is_after_login(known),
                 "the server did not answer a pipelined command",
             )
         })],
@@ -235,7 +235,7 @@ pub(super) const RULES: &[Rule] = &[
         hint: "the server's login program discards what it has read: clients must wait for the reply to PASS",
         check: &[Check::Exchange(|ended, known| {
             ended.command_when(
-                is_lost(ended, known) && is_behind_login(known),
+                is_lost(ended, known) && is_after_login(known),
                 "the server did not answer a command pipelined after PASS",
             )
         })],

@@ -48,7 +48,7 @@ pub(super) const RULES: &[Rule] = &[
             // handshake names it. It may come before the handshake begins if the client sent a
             // command after STLS.
             let connection = &known.connection;
-            let was_early = connection.has_injection && !connection.is_behind_stls;
+            let was_early = connection.has_injection && !connection.is_after_stls;
             let is_refusal = heard.text == b"-ERR" && !was_early;
             (heard.role == LineRole::Injected && !is_refusal).then(|| heard.spot(what))
         })],
@@ -139,7 +139,7 @@ pub(super) const RULES: &[Rule] = &[
             let is_about_certificate = super::tls::reason(&event.text).is_some();
             let what = "the handshake failed after +OK to STLS";
             // A server is right to close if something was injected after STLS.
-            let is_earned = known.connection.is_behind_stls;
+            let is_earned = known.connection.is_after_stls;
             (is_failed && !is_about_certificate && !is_earned).then(|| Site::at(event.place, what))
         })],
     },

@@ -16,7 +16,7 @@ pub(super) const RULES: &[Rule] = &[
             let is_login = ended.is(Command::logs_in) && ended.has_credentials();
             // PASS is refused for a different reason if USER is missing or was refused.
             let is_asked =
-                ended.verb != "PASS" || known.is_behind("USER") && !known.is_behind_refusal();
+                ended.verb != "PASS" || known.is_after("USER") && !known.is_after_refusal();
             let is_promised = known.announces("AUTH-RESP-CODE") == Some(true);
             let is_refused =
                 ended.is_err() && ended.code().is_none() && !known.session.is_transaction();

@@ -48,7 +48,7 @@ fn near_control(text: &[u8]) -> &[u8] {
 /// The site of a status line that has control octets.
 fn controlled(ended: &ExchangeSeen<'_>, what: &str) -> Option<super::Site> {
     let is_text =
-        ended.exchange.sent.is_some() && super::words::behind_status(ended.status).is_some();
+        ended.exchange.sent.is_some() && super::words::after_status(ended.status).is_some();
     (is_text && has_control(ended.status)).then(|| super::Site {
         octets: near_control(ended.status).to_vec(),
         ..ended.spot(what)
@@ -102,7 +102,7 @@ pub(super) const RULES: &[Rule] = &[
                 // A reply is compared with its command below.
                 let is_reply = heard.role == LineRole::Status
                     && heard.sent.is_some()
-                    && heard.behind_status().is_some();
+                    && heard.after_status().is_some();
                 (is_text && !is_reply && has_control(heard.text)).then(|| super::Site {
                     octets: near_control(heard.text).to_vec(),
                     ..heard.spot("the line has control octets")

@@ -16,7 +16,7 @@ fn is_unknown(ended: &ExchangeSeen<'_>) -> bool {
 
 /// Whether the server closes because of an earlier refusal, and not because of this command.
 fn is_excused(known: &Context) -> bool {
-    known.is_behind_oversize() || known.is_behind_errors()
+    known.is_after_oversize() || known.is_after_errors()
 }
 
 /// Whether a command that takes no argument has one.
@@ -110,7 +110,7 @@ pub(super) const RULES: &[Rule] = &[
                     && !known.greeting.is_refusal
                     && !known.recording.is_explained
                     && !last.is_oversize
-                    && !known.is_behind_errors();
+                    && !known.is_after_errors();
                 (is_end(event) && is_refused && is_first).then(|| {
                     Site::at(
                         event.place,
@@ -122,7 +122,7 @@ pub(super) const RULES: &[Rule] = &[
                 let is_silent = is_unknown(ended)
                     && ended.exchange.status_line.is_none()
                     && is_cut(known)
-                    && !known.is_behind_refused_option();
+                    && !known.is_after_refused_option();
                 let is_whole = !ended.is_oversize() && !ended.is_garbled();
                 ended.command_when(
                     is_silent && is_whole && !is_excused(known),
@@ -202,7 +202,7 @@ pub(super) const RULES: &[Rule] = &[
         hint: "a good defence; keep commands within 255 octets",
         check: &[
             Check::Exchange(|ended, known| {
-                let is_long = ended.is_oversize() || known.is_behind_oversize();
+                let is_long = ended.is_oversize() || known.is_after_oversize();
                 ended.command_when(
                     is_long && ended.exchange.status.is_none() && is_cut(known),
                     "the server closed at a long command",
@@ -211,7 +211,7 @@ pub(super) const RULES: &[Rule] = &[
             // Seen: nginx refuses the line first. It is a matter of chance whether the next command
             // crosses the close.
             Check::Event(|event, known| {
-                let is_refused = known.is_behind_oversize() && known.commands.waiting.is_empty();
+                let is_refused = known.is_after_oversize() && known.commands.waiting.is_empty();
                 let what = "the server closed after it refused a long command";
                 (is_end(event) && is_refused).then(|| Site::at(event.place, what))
             }),
@@ -321,15 +321,15 @@ pub(super) const RULES: &[Rule] = &[
                 && ended.exchange.command.is_some();
             // What was injected after STLS must not be answered (RFC 2595 §4).
             let is_other = ended.verb == "QUIT"
-                || known.is_behind_refused_option()
-                || known.is_behind_errors()
+                || known.is_after_refused_option()
+                || known.is_after_errors()
                 || known.is_answered_in_message()
-                || (known.connection.is_behind_stls && !known.session.tls.is_on())
+                || (known.connection.is_after_stls && !known.session.tls.is_on())
                 || is_unknown(ended)
                 || ended.is_garbled()
                 || has_surplus(ended)
                 || known.now.gap_ms > 60_000;
-            let is_long = ended.is_oversize() || known.is_behind_oversize();
+            let is_long = ended.is_oversize() || known.is_after_oversize();
             // After QUIT, or another command that was not answered, nothing is expected.
             let is_first = known
                 .last
@@ -372,7 +372,7 @@ pub(super) const RULES: &[Rule] = &[
         check: &[
             Check::Event(|event, known| {
                 let is_refused =
-                    known.is_behind_refused_option() && known.commands.waiting.is_empty();
+                    known.is_after_refused_option() && known.commands.waiting.is_empty();
                 let what = "the server closed right after it refused an optional command";
                 (is_end(event) && is_refused).then(|| Site::at(event.place, what))
             }),
@@ -381,7 +381,7 @@ pub(super) const RULES: &[Rule] = &[
                 let is_silent =
                     ended.exchange.status_line.is_none() && ended.exchange.command.is_some();
                 ended.command_when(
-                    is_silent && is_cut(known) && known.is_behind_refused_option(),
+                    is_silent && is_cut(known) && known.is_after_refused_option(),
                     "the server closed after it refused the previous command",
                 )
             }),
@@ -397,7 +397,7 @@ pub(super) const RULES: &[Rule] = &[
         hint: "a defence against scanners: look at the previous commands, and connect again for the rest",
         check: &[
             Check::Event(|event, known| {
-                let is_refused = known.is_behind_errors() && known.commands.waiting.is_empty();
+                let is_refused = known.is_after_errors() && known.commands.waiting.is_empty();
                 let what = format!(
                     "the server closed after {} refused commands",
                     known.refusals.count
@@ -409,7 +409,7 @@ pub(super) const RULES: &[Rule] = &[
                 let is_silent =
                     ended.exchange.status_line.is_none() && ended.exchange.command.is_some();
                 let what = "the server closed after several refused commands";
-                ended.command_when(is_silent && is_cut(known) && known.is_behind_errors(), what)
+                ended.command_when(is_silent && is_cut(known) && known.is_after_errors(), what)
             }),
         ],
     },
@@ -424,7 +424,7 @@ pub(super) const RULES: &[Rule] = &[
             let last = known.last_if(|last| last.is(Command::logs_in))?;
             let is_failed = last.status == Some(Status::Negative)
                 && known.commands.waiting.is_empty()
-                && !known.is_behind_refused_option();
+                && !known.is_after_refused_option();
             (is_end(event) && is_failed)
                 .then(|| Site::at(event.place, "the server closed after a failed login"))
         })],

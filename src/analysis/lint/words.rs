@@ -4,7 +4,7 @@ use crate::pop3::command::Words;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// The text after `+OK` or `-ERR` and a space.
-pub(super) fn behind_status(line: &[u8]) -> Option<&[u8]> {
+pub(super) fn after_status(line: &[u8]) -> Option<&[u8]> {
     let start = |word: &str| {
         let (head, rest) = line.split_at_checked(word.len())?;
         head.eq_ignore_ascii_case(word.as_bytes()).then_some(rest)
@@ -19,7 +19,7 @@ pub(super) fn behind_status(line: &[u8]) -> Option<&[u8]> {
 
 /// The response code in brackets at the start of a status line's text, in upper case.
 pub(super) fn code(line: &[u8]) -> Option<String> {
-    let text = std::str::from_utf8(behind_status(line)?).ok()?;
+    let text = std::str::from_utf8(after_status(line)?).ok()?;
     let (code, _) = text.strip_prefix('[')?.split_once(']')?;
     Some(code.to_ascii_uppercase())
 }

@@ -51,7 +51,7 @@ pub(super) struct Measuring {
     measures: Measures,
     /// None where no digest is wanted.
     digest: Option<Sha256>,
-    is_behind_cr: bool,
+    is_after_cr: bool,
     is_line_start: bool,
     /// The last line has begun and not ended.
     is_inside: bool,
@@ -78,7 +78,7 @@ impl Measuring {
                 lacks_terminator: false,
             },
             digest: has_digest.then(Sha256::new),
-            is_behind_cr: false,
+            is_after_cr: false,
             is_line_start: true,
             is_inside: false,
             has_begun: false,
@@ -104,14 +104,14 @@ impl Measuring {
             self.measures.lines += 1;
             let is_crlf = match at.checked_sub(1) {
                 Some(before) => octets.get(before) == Some(&b'\r'),
-                None => self.is_behind_cr,
+                None => self.is_after_cr,
             };
             match octets.get(at + 1) {
                 None => self.is_line_start = is_crlf,
                 Some(next) => stuffing += u64::from(is_crlf && *next == b'.'),
             }
         }
-        self.is_behind_cr = *last == b'\r';
+        self.is_after_cr = *last == b'\r';
         self.is_inside = *last != b'\n';
         let before = usize::try_from(self.measures.octets).unwrap_or(usize::MAX);
         let head = self.measures.head.iter_mut().skip(before);
@@ -126,7 +126,7 @@ impl Measuring {
         self.digest_hole(hole);
         self.measures.has_holes = true;
         self.measures.octets += 1;
-        self.is_behind_cr = false;
+        self.is_after_cr = false;
         self.is_line_start = false;
         self.is_inside = true;
     }

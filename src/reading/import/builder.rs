@@ -23,9 +23,9 @@ pub(super) struct TranscriptBuilder {
     tail_side: Side,
     rows: u64,
     is_keeping: bool,
-    is_behind_hole: bool,
+    is_after_hole: bool,
     /// Rows of the client are missing, the login perhaps among them.
-    is_behind_client_hole: bool,
+    is_after_client_hole: bool,
     /// The server has sent something, and it was not POP3.
     is_greeted: bool,
     service: Option<&'static Service>,
@@ -62,8 +62,8 @@ impl TranscriptBuilder {
             tail_side: Side::Server,
             rows: 0,
             is_keeping: options.is_keeping,
-            is_behind_hole: false,
-            is_behind_client_hole: false,
+            is_after_hole: false,
+            is_after_client_hole: false,
             is_greeted: false,
             service: None,
             head_len: 0,
@@ -204,7 +204,7 @@ impl TranscriptBuilder {
 
     pub(super) fn row(&mut self, side: Side, pieces: Vec<Piece>, end: LineEnd) {
         self.rows += 1;
-        self.is_behind_hole = false;
+        self.is_after_hole = false;
         if side == Side::Server && !self.is_greeted {
             self.is_greeted = true;
             self.service = match pieces.first() {
@@ -227,13 +227,13 @@ impl TranscriptBuilder {
     pub(super) fn hole(&mut self, side: Side) {
         self.end_tail();
         self.row(side, vec![Piece::Hole(Hole::Rows)], LineEnd::Crlf);
-        self.is_behind_hole = side == Side::Server;
-        self.is_behind_client_hole |= side == Side::Client;
+        self.is_after_hole = side == Side::Server;
+        self.is_after_client_hole |= side == Side::Client;
     }
 
     /// Whether rows of the client are missing somewhere before.
-    pub(super) fn is_behind_client_hole(&self) -> bool {
-        self.is_behind_client_hole
+    pub(super) fn is_after_client_hole(&self) -> bool {
+        self.is_after_client_hole
     }
 
     /// In a log that leaves data out: what was awaited when the client speaks again is not in it.
@@ -249,7 +249,7 @@ impl TranscriptBuilder {
     /// In a log that leaves data out: it is over, or the connection is; whether what was awaited
     /// came is not known.
     pub(super) fn data_left_out(&mut self) {
-        if self.is_in_data() && !self.is_behind_hole {
+        if self.is_in_data() && !self.is_after_hole {
             self.hole(Side::Server);
         }
     }

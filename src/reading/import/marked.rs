@@ -359,7 +359,7 @@ impl MarkedReader<'_> {
             // The greeting, or every reply, is not in the log.
             talk.hole(Side::Server);
         }
-        if marks.hides_login && side == Side::Client && is_behind_login(talk, shown) {
+        if marks.hides_login && side == Side::Client && is_after_login(talk, shown) {
             talk.prose("the login is not in the log");
             talk.hole(Side::Client);
         }
@@ -459,10 +459,10 @@ impl MarkedReader<'_> {
 }
 
 /// Whether a command is one that needs a login, and none was seen after USER or a greeting.
-fn is_behind_login(talk: &TranscriptBuilder, line: &[u8]) -> bool {
+fn is_after_login(talk: &TranscriptBuilder, line: &[u8]) -> bool {
     let needs_login = Command::of_line(line)
         .is_some_and(|row| !row.states.authorization && row.states.transaction);
-    needs_login && talk.state() == State::Authorization && !talk.is_behind_client_hole()
+    needs_login && talk.state() == State::Authorization && !talk.is_after_client_hole()
 }
 
 /// `TLS1.2` and `TLS 1.2` as it is usually written.

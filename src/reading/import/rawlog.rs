@@ -99,14 +99,14 @@ fn pair(
         Some((started, _)) => head.push(("started", started.clone())),
         None => imported += "; times and the order of the two sides are not in it",
     }
-    let is_behind_login = client.peek().is_some_and(|line| {
+    let is_after_login = client.peek().is_some_and(|line| {
         Command::of_line(line.octets).is_some_and(|row| !row.states.authorization)
     });
     let mut talk = TranscriptBuilder::new(options, &head, &imported);
     if let Some((_, zero)) = zero {
         talk.started(zero);
     }
-    if is_behind_login {
+    if is_after_login {
         talk.prose("the log begins after login");
         talk.hole(Side::Server);
         talk.hole(Side::Client);

@@ -100,7 +100,7 @@ impl FaultSession {
             now_ms: 0,
             is_attacked: faults
                 .iter()
-                .any(|fault| fault.behind_stls != Leftover::Close),
+                .any(|fault| fault.after_stls != Leftover::Close),
             is_injected: false,
         };
         if !is_clear {

@@ -59,7 +59,7 @@ struct Top {
     lines: u64,
     /// How many octets of the line have passed.
     length: usize,
-    is_behind_cr: bool,
+    is_after_cr: bool,
 }
 
 impl Top {
@@ -68,7 +68,7 @@ impl Top {
             is_header: true,
             lines,
             length: 0,
-            is_behind_cr: false,
+            is_after_cr: false,
         }
     }
 
@@ -78,12 +78,12 @@ impl Top {
         for feed in memchr::memchr_iter(b'\n', octets) {
             self.pass(octets.get(at..feed).unwrap_or_default());
             at = feed + 1;
-            if !self.is_behind_cr {
+            if !self.is_after_cr {
                 self.pass(b"\n");
                 continue;
             }
             let is_blank = self.length == 1;
-            (self.length, self.is_behind_cr) = (0, false);
+            (self.length, self.is_after_cr) = (0, false);
             if !self.is_header {
                 self.lines = self.lines.saturating_sub(1);
             } else if is_blank {
@@ -100,7 +100,7 @@ impl Top {
     fn pass(&mut self, octets: &[u8]) {
         self.length = self.length.saturating_add(octets.len());
         if let Some(last) = octets.last() {
-            self.is_behind_cr = *last == b'\r';
+            self.is_after_cr = *last == b'\r';
         }
     }
 }

@@ -12,7 +12,7 @@ fn found(rows: &str) -> Vec<&'static str> {
 }
 
 /// The same of rows behind a greeting and a login.
-fn found_behind_login(rows: &str) -> Vec<&'static str> {
+fn found_after_login(rows: &str) -> Vec<&'static str> {
     found(&format!("S: +OK ready\n{LOGIN}{rows}"))
 }
 
@@ -50,28 +50,28 @@ fn a_record_of_tls_is_no_greeting_either() {
 #[test]
 fn lines_behind_a_reply_without_status_are_not_behind_an_error() {
     let echo = "C: RETR 1\nS: RETR 1\nS: +OK\nS: Subject: \\x1b]0;x\nS: Comments: schön\nS:\nS: text\nS: .\n";
-    assert_eq!(found_behind_login(echo), ["input-echoed"]);
+    assert_eq!(found_after_login(echo), ["input-echoed"]);
     let long = "x".repeat(600);
     let long = format!("C: RETR 1\nS: RETR 1\nS: +OK\nS: Subject: x\nS:\nS: {long}\nS: .\n");
-    assert_eq!(found_behind_login(&long), ["input-echoed"]);
+    assert_eq!(found_after_login(&long), ["input-echoed"]);
     let quit = "C: QUIT\nS: QUIT\nS: +OK bye\n* closed by server\n";
-    assert_eq!(found_behind_login(quit), ["input-echoed"]);
+    assert_eq!(found_after_login(quit), ["input-echoed"]);
     let capa = "C: CAPA\nS: TOP\nS: UIDL\nS: .\nC: QUIT\nS: +OK bye\n* closed by server\n";
-    assert_eq!(found_behind_login(capa), ["capa-no-status"]);
+    assert_eq!(found_after_login(capa), ["capa-no-status"]);
 }
 
 #[test]
 fn a_reply_that_comes_after_the_patience_is_over_is_no_second_line_of_an_error() {
     let late =
         "C: STAT\n* timeout after 30 s\nS: +OK 2 320\nC: QUIT\nS: +OK bye\n* closed by server\n";
-    assert_eq!(found_behind_login(late), ["reply-timed-out"]);
+    assert_eq!(found_after_login(late), ["reply-timed-out"]);
 }
 
 #[test]
 fn message_data_is_not_judged_as_status_lines() {
     // The message has a dot alone on a line.
     let mail = "C: RETR 1\nS: +OK\nS: Subject: x\nS:\nS: .\nS: \\x1b[2J and grün\nS: .\nC: QUIT\nS: +OK bye\n* closed by server\n";
-    assert_eq!(found_behind_login(mail), ["unstuffed-dot-line"]);
+    assert_eq!(found_after_login(mail), ["unstuffed-dot-line"]);
     let ahead = "C: RETR 1\nC: NOOP\nC: NOOP\nC: NOOP\nS: +OK\nS: Subject: x\nS:\nS: .\nS: text\nS: \\x1b[2J and grün\nS: .\nC: QUIT\nS: +OK bye\n* closed by server\n";
     let found = found(&format!("S: +OK ready\n{CAPA}{LOGIN}{ahead}"));
     assert_eq!(found, ["status-missing"]);
@@ -83,16 +83,16 @@ fn the_last_words_of_a_server_that_hangs_up_are_no_reply() {
         "C: XFOO\nS: -ERR unknown\nC: XBAR\nS: -ERR unknown\nS: -ERR too many bad commands\n* closed by server\n",
         "C: LIST 9\nS: -ERR no such message\nS: -ERR shutting down\n* connection lost: reset\n",
     ] {
-        assert_eq!(found_behind_login(last), ["autologout-talks"], "{last}");
+        assert_eq!(found_after_login(last), ["autologout-talks"], "{last}");
     }
     let stopped = "C: NOOP\nS: +OK\nS: -ERR shutting down\n* closed by server\n";
     assert_eq!(
-        found_behind_login(stopped),
+        found_after_login(stopped),
         ["autologout-talks", "closed-without-quit"]
     );
     let goes_on =
         "C: RETR 9\nS: -ERR no\nS: -ERR no such message\nC: QUIT\nS: +OK bye\n* closed by server\n";
-    assert_eq!(found_behind_login(goes_on), ["status-twice"]);
+    assert_eq!(found_after_login(goes_on), ["status-twice"]);
     let row = judged(format!("{TLS}S: +OK ready\n{LOGIN}{goes_on}").as_bytes());
     assert_eq!(row[0].row, Some(10));
 }
@@ -100,9 +100,9 @@ fn the_last_words_of_a_server_that_hangs_up_are_no_reply() {
 #[test]
 fn who_goes_on_after_one_unknown_command_may_close_after_many() {
     let one = "C: XFOO\nS: -ERR unknown\n* closed by server\n";
-    assert_eq!(found_behind_login(one), ["unknown-command-closes"]);
+    assert_eq!(found_after_login(one), ["unknown-command-closes"]);
     let many = "C: XFOO\nS: -ERR unknown\nC: XFOO\nS: -ERR unknown\nC: XFOO\nS: -ERR unknown\n* closed by server\n";
-    assert_eq!(found_behind_login(many), ["closed-after-errors"]);
+    assert_eq!(found_after_login(many), ["closed-after-errors"]);
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn what_was_sent_ahead_unasked_is_lost_by_the_client() {
         found(&format!("S: +OK ready\n{without}{LOGIN}{lost}")),
         ["pipelining-undeclared"]
     );
-    assert_eq!(found_behind_login(lost), ["pipelining-undeclared"]);
+    assert_eq!(found_after_login(lost), ["pipelining-undeclared"]);
     assert_eq!(
         found(&format!("S: +OK ready\n{CAPA}{LOGIN}{lost}")),
         ["pipelining-drops"]
