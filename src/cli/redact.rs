@@ -17,6 +17,7 @@ use crate::base::say;
 use crate::base::stdio;
 use crate::modes::options::BodiesArgs;
 use crate::reading::redact::{Options, Redactor};
+use crate::transcript::elide::Bodies;
 use crate::transcript::secret::Hider;
 use crate::transcript::text::Reader;
 
@@ -80,7 +81,7 @@ fn redact(args: &RedactArgs) -> Result<(), Error> {
         Error::about(args.file.display(), &error).with_hint(hint)
     };
     let mut input = twice(&args.file).map_err(unread)?;
-    let hider = collect(Redactor::new(hider, options), &input);
+    let hider = collect(hider, &input);
     input.rewind().map_err(unread)?;
     let redactor = Redactor::new(hider, options);
     let Some(path) = &args.place.output else {
@@ -128,7 +129,13 @@ fn spooled(input: &mut dyn Read, most: u64) -> io::Result<File> {
 }
 
 /// Reads the transcript for its secrets. What can't be read is reported when it is read again.
-fn collect(mut redactor: Redactor, input: &File) -> Hider {
+/// Messages are passed over: a secret is learned from commands and replies.
+fn collect(hider: Hider, input: &File) -> Hider {
+    let options = Options {
+        bodies: Bodies::Elide { lines: 0 },
+        ..Options::default()
+    };
+    let mut redactor = Redactor::new(hider, options);
     let mut out = Vec::new();
     for item in Reader::new(BufReader::new(input)).map_while(Result::ok) {
         redactor.item(item, &mut out);
@@ -245,7 +252,7 @@ mod tests {
             ..Options::default()
         };
         let mut file = spooled(&mut text.as_bytes(), 1000).unwrap();
-        let hider = collect(Redactor::new(Hider::new(false), options), &file);
+        let hider = collect(Hider::new(false), &file);
         file.rewind().unwrap();
         let mut redactor = Redactor::new(hider, options);
         let mut out = Vec::new();

@@ -292,8 +292,8 @@ impl Redactor {
                     self.print(Row::new(side, after_ms, hole, LineEnd::Crlf), out);
                 }
                 LineFate::Stays(pieces) if is_one && pieces == joined => {
-                    for row in &rows {
-                        self.print(row.clone(), out);
+                    for row in rows {
+                        self.print(row, out);
                     }
                     return;
                 }

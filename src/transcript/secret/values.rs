@@ -70,22 +70,16 @@ pub(super) struct SecretFound {
 pub(super) struct SearchedText<'a> {
     octets: &'a [u8],
     lower: Zeroizing<Vec<u8>>,
-    /// The digits of base64 as in its first alphabet: `-` and `_` of the other one (RFC 4648 §5)
-    /// are `+` and `/`.
+    /// See [`base64_digit`].
     digits: Zeroizing<Vec<u8>>,
 }
 
 impl<'a> SearchedText<'a> {
     fn of(octets: &'a [u8]) -> Self {
-        let digit = |octet: &u8| match octet {
-            b'-' => b'+',
-            b'_' => b'/',
-            octet => *octet,
-        };
         Self {
             octets,
             lower: Zeroizing::new(octets.to_ascii_lowercase()),
-            digits: Zeroizing::new(octets.iter().map(digit).collect()),
+            digits: Zeroizing::new(octets.iter().copied().map(base64_digit).collect()),
         }
     }
 
@@ -94,6 +88,16 @@ impl<'a> SearchedText<'a> {
             Encoding::Plain => &self.lower,
             Encoding::Base64(_) => &self.digits,
         }
+    }
+}
+
+/// A digit of base64 as in its first alphabet: `-` and `_` of the other one (RFC 4648 §5) are `+`
+/// and `/`.
+fn base64_digit(octet: u8) -> u8 {
+    match octet {
+        b'-' => b'+',
+        b'_' => b'/',
+        octet => octet,
     }
 }
 
@@ -179,31 +183,34 @@ impl Values {
     }
 
     /// Where secrets are, said to be secrets or not.
-    fn places<'a>(&'a self, text: &SearchedText<'_>) -> Vec<(&'a Value, Range<usize>, SecretForm)> {
+    fn places(&self, octets: &[u8]) -> Vec<(&Value, Range<usize>, SecretForm)> {
         let mut places = Vec::new();
+        // Nearly every text has no candidate, and is not copied.
+        let mut text = None;
         // What overlaps with itself is found once.
         let mut ends = HashMap::new();
-        for (index, octets) in [(&self.plain, &text.lower), (&self.base64, &text.digits)] {
-            index.candidates(octets, &mut |at, number, needle| {
-                if ends.get(&(number, needle)).is_some_and(|end| at < *end) {
-                    return;
-                }
-                let value = self.numbered(number);
-                if let Some(value) = value
-                    && let Some((range, form)) = value.place(needle, at, text)
-                {
-                    ends.insert((number, needle), range.end);
-                    places.push((value, range, form));
-                }
-            });
-        }
+        let mut look = |at, number, needle| {
+            if ends.get(&(number, needle)).is_some_and(|end| at < *end) {
+                return;
+            }
+            let text = text.get_or_insert_with(|| SearchedText::of(octets));
+            if let Some(value) = self.numbered(number)
+                && let Some((range, form)) = value.place(needle, at, text)
+            {
+                ends.insert((number, needle), range.end);
+                places.push((value, range, form));
+            }
+        };
+        let lower = |octet: u8| octet.to_ascii_lowercase();
+        self.plain.candidates(octets, lower, &mut look);
+        self.base64.candidates(octets, base64_digit, &mut look);
         places
     }
 
     pub(super) fn add_name(&mut self, name: &[u8]) {
         let name = name.get(..VALUE_MAX).unwrap_or(name);
         // Around base64 of a secret the whole word is hidden: the transcript does not show it.
-        let places = self.places(&SearchedText::of(name));
+        let places = self.places(name);
         if places
             .iter()
             .any(|(_, _, form)| matches!(form, SecretForm::Base64(_)))
@@ -276,7 +283,7 @@ impl Values {
     /// name, or a longer word.
     fn open_end(&self, octets: &[u8]) -> usize {
         let mut tail = 0;
-        for (value, range, _) in self.places(&SearchedText::of(octets)) {
+        for (value, range, _) in self.places(octets) {
             let rest = octets.get(range.end..).unwrap_or_default();
             let is_open = match value.is_in_name {
                 true => rest.iter().all(|octet| b"._%+-=".contains(octet)),
@@ -340,7 +347,7 @@ impl Values {
     /// The same, but for what must be undone before.
     fn found_undone(&self, octets: &[u8]) -> Vec<SecretFound> {
         let mut found = Vec::new();
-        for (value, range, form) in self.places(&SearchedText::of(octets)) {
+        for (value, range, form) in self.places(octets) {
             let is_shown = value.is_in_name
                 || matches!(form, SecretForm::Plain)
                     && (words::is_protocol(octets, &range) || value.is_inside_word(octets, &range));
@@ -372,7 +379,7 @@ impl Values {
 
     /// Where words are that have a secret inside which [`Values::found`] leaves as it is in a name.
     pub(super) fn found_in_words(&self, octets: &[u8]) -> Vec<SecretFound> {
-        let places = self.places(&SearchedText::of(octets)).into_iter();
+        let places = self.places(octets).into_iter();
         let found = places.filter(|(value, ..)| value.is_in_name);
         found
             .map(|(value, range, _)| SecretFound {

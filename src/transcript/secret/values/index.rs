@@ -61,32 +61,42 @@ impl ValueIndex {
         if self.filter.is_empty() {
             self.filter = vec![0; FILTER];
         }
-        let (word, bit) = place(start);
+        let (word, bit) = place(u32::from_le_bytes(start));
         if let Some(word) = self.filter.get_mut(word) {
             *word |= bit;
         }
     }
 
-    /// Hands out where a text may begin in `octets`, with its value and its needle.
-    pub(super) fn candidates(&self, octets: &[u8], found: &mut dyn FnMut(usize, u64, usize)) {
+    /// Hands out where a text may begin in `octets`, read through `fold`, with its value and its
+    /// needle.
+    pub(super) fn candidates(
+        &self,
+        octets: &[u8],
+        fold: impl Fn(u8) -> u8,
+        mut found: impl FnMut(usize, u64, usize),
+    ) {
         if self.filter.is_empty() {
             return;
         }
-        for (at, start) in octets.array_windows::<START>().enumerate() {
-            let (word, bit) = place(*start);
+        let mut start = 0_u32;
+        for (last, octet) in octets.iter().enumerate() {
+            start = start >> 8 | u32::from(fold(*octet)) << 24;
+            let Some(at) = (last + 1).checked_sub(START) else {
+                continue;
+            };
+            let (word, bit) = place(start);
             let is_marked = self.filter.get(word).is_some_and(|word| word & bit != 0);
-            if let Some(texts) = is_marked.then(|| self.texts.get(start)).flatten() {
-                for (value, needle) in texts {
-                    found(at, *value, *needle);
-                }
+            let texts = is_marked.then(|| self.texts.get(&start.to_le_bytes()));
+            for (value, needle) in texts.flatten().into_iter().flatten() {
+                found(at, *value, *needle);
             }
         }
     }
 }
 
 /// The word of the filter and the bit in it for a start.
-fn place(start: [u8; START]) -> (usize, u64) {
-    let hash = u32::from_le_bytes(start).wrapping_mul(0x9e37_79b1) >> (32 - BITS);
+fn place(start: u32) -> (usize, u64) {
+    let hash = start.wrapping_mul(0x9e37_79b1) >> (32 - BITS);
     ((hash >> 6) as usize, 1 << (hash & 63))
 }
 
@@ -96,9 +106,13 @@ mod tests {
 
     fn found(index: &ValueIndex, text: &str) -> Vec<(usize, u64, usize)> {
         let mut all = Vec::new();
-        index.candidates(text.as_bytes(), &mut |at, value, needle| {
-            all.push((at, value, needle));
-        });
+        index.candidates(
+            text.as_bytes(),
+            |octet| octet,
+            |at, value, needle| {
+                all.push((at, value, needle));
+            },
+        );
         all
     }
 
