@@ -279,8 +279,12 @@ impl Redactor {
             self.elider = None;
         }
         self.is_in_hole = false;
-        let joined = Piece::joined(rows.iter().flat_map(|row| row.pieces.iter().cloned()));
-        let mut lines = lines(joined.clone(), end);
+        let joined = || Piece::joined(rows.iter().flat_map(|row| row.pieces.iter().cloned()));
+        let is_same = |pieces: &[Piece]| match rows.as_slice() {
+            [row] => row.pieces == pieces,
+            _ => joined() == pieces,
+        };
+        let mut lines = lines(joined(), end);
         let is_one = lines.len() == 1;
         for (pieces, end) in lines.drain(..) {
             let line = self.line_pieces(side, pieces, end, out);
@@ -291,7 +295,7 @@ impl Redactor {
                     let hole = [Piece::Hole(Hole::Rows)];
                     self.print(Row::new(side, after_ms, hole, LineEnd::Crlf), out);
                 }
-                LineFate::Stays(pieces) if is_one && pieces == joined => {
+                LineFate::Stays(pieces) if is_one && is_same(&pieces) => {
                     for row in rows {
                         self.print(row, out);
                     }
