@@ -50,7 +50,7 @@ const BOTH: &str = "It should be listed both before and after login, but many se
                     where it can be used.";
 const SCAN: &str = "no RFC: seen in EAST, a scan of mail servers";
 const SCAN_MEANS: &str =
-    "A token found in a SASL line or next to it. No document explains the token.";
+    "A token that a scan found in or next to a SASL line. No document explains it.";
 
 pub(crate) const ROWS: &[Capability] = &[
     row(

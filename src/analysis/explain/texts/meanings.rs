@@ -37,7 +37,7 @@ meanings! {
     POP_OFF = "POP3 is not allowed for this account",
         "a setting of the account or of the server forbids POP3. The password is not the problem.",
         "enable POP3 in the settings of the account, or ask the administrator.";
-    NEEDS_TLS = "no login without TLS",
+    NEEDS_TLS = "the server requires TLS for a login",
         "the server accepts passwords only inside TLS. The refusal says nothing about the password. If it was sent before this \
          reply, it crossed the network unencrypted.",
         "start TLS first: send `stls`, or use port 995 with --tls. Change the password if others \
@@ -50,7 +50,7 @@ meanings! {
         "the server counts failed logins. It now refuses further attempts, or closes the \
          connection.",
         "wait before the next attempt. Repeated attempts can lengthen the block.";
-    USER_FIRST = "PASS came without USER",
+    USER_FIRST = "PASS was sent without USER",
         "the server has no name to go with the password. It forgets the name after a refused login, and after STLS.",
         "send USER, then PASS.";
     PASS_NEXT = "the server waits for PASS",
@@ -179,7 +179,7 @@ meanings! {
         "send `pass`, or `:pass`, which hides the password.";
     WELCOME = "logged in",
         "the login succeeded, and the maildrop is open. \"Locked\" is good news here: no other session can change it.",
-        "`stat` or `list`.";
+        "send `stat` or `list`.";
     FOLLOWS = "the data follows",
         "the data ends with a line that has only a dot.",
         "read on to that line.";
@@ -189,7 +189,7 @@ meanings! {
     UNMARKED = "no message is marked as deleted",
         "RSET removes all marks.",
         "continue.";
-    NOTHING = "nothing happened, as asked",
+    NOTHING = "nothing happened, as requested",
         "NOOP only shows that the server still responds.",
         "continue.";
     BYE = "the session is over",
@@ -214,7 +214,7 @@ meanings! {
     NO_LANGUAGE = "the server does not have this language",
         "LANG takes a tag from the list that the server offers (RFC 6856 §3).",
         "`lang` alone lists the languages.";
-    STLS_LATE = "STLS comes too late",
+    STLS_LATE = "STLS was sent too late",
         "STLS is not allowed after UTF8 (RFC 6856 §2.1).",
         "connect again, and send STLS before UTF8.";
     INJECTED = "data followed STLS before TLS was on, and the server closes the connection",
