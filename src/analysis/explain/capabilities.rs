@@ -48,7 +48,7 @@ const VALUE_MAY_CHANGE: &str =
     "The value may change after login, when the server knows which user it applies to.";
 const BOTH: &str = "It should be listed both before and after login, but many servers list it only \
                     where it can be used.";
-const SCAN: &str = "no RFC: seen in EAST, a scan of mail servers";
+const SCAN: &str = "no RFC: seen in a scan of servers by the authors of EAST";
 const SCAN_MEANS: &str =
     "A token that a scan found in or next to a SASL line. No document explains it.";
 
