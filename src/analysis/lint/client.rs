@@ -53,8 +53,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-trailing-space",
         level: Should,
         source: "RFC 2449 §3",
-        says: "a command has no space at its end",
-        hint: "strict servers read it as an empty argument: leave it out",
+        says: "a command does not end with a space",
+        hint: "strict servers read a final space as an empty argument: leave it out",
         check: &[Check::Line(|heard, _| {
             let text = command(heard)
                 .filter(|text| heard.verb() != "PASS" && !heard.has_holes && !text.is_empty())?;
@@ -69,8 +69,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-line-too-long",
         level: Must,
         source: "RFC 2449 §4",
-        says: "a command has at most 255 octets, CRLF included",
-        hint: "the server may refuse it or close the connection: shorten the command",
+        says: "a command has at most 255 octets, including CRLF",
+        hint: "the server may refuse a longer command or close the connection: shorten the command",
         check: &[Check::Line(|heard, _| {
             command(heard)
                 .filter(|_| !heard.has_holes && heard.verb() != "AUTH" && heard.octets > 255)?;
@@ -83,8 +83,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-initial-response-too-long",
         level: Must,
         source: "RFC 5034 §4",
-        says: "AUTH with an initial response has at most 255 octets, CRLF included",
-        hint: "send AUTH without it, and the response when the server asks for it",
+        says: "AUTH with an initial response has at most 255 octets, including CRLF",
+        hint: "send AUTH without the initial response, and send the response when the server asks for it",
         check: &[
             Check::Line(|heard, _| {
                 command(heard)
@@ -103,7 +103,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Must,
         source: "RFC 1939 §3",
         says: "a command ends with CRLF",
-        hint: "send CR and LF: strict servers wait for the CR",
+        hint: "strict servers wait for the CR: send CR and LF",
         check: &[Check::Line(|heard, _| {
             heard.when(
                 !heard.role.is_servers() && heard.end == LineEnd::Lf,
@@ -116,8 +116,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-empty-line",
         level: Should,
         source: "RFC 1939 §3",
-        says: "a command line is not empty",
-        hint: "servers count empty lines as errors and may close the connection",
+        says: "a client does not send empty lines",
+        hint: "servers may count empty lines as errors and close the connection: send only commands",
         check: &[Check::Line(|heard, _| {
             let text =
                 command(heard).filter(|_| heard.plain().is_some() && heard.end != LineEnd::None)?;
@@ -179,7 +179,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Should,
         source: "RFC 1939 §6, RFC 2449 §6.6",
         says: "the client sends nothing after QUIT",
-        hint: "the server closes the connection, and a reset may discard the reply to QUIT",
+        hint: "a command after QUIT can cause a reset that discards the reply: stop sending after QUIT",
         check: &[Check::Line(|heard, known| {
             let is_after = known.commands.waiting.has("QUIT")
                 || (known.has_quit() && !known.recording.is_piece());
@@ -262,7 +262,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Must,
         source: "RFC 6856 §2.1",
         says: "a name or password is ASCII unless CAPA lists UTF8 USER",
-        hint: "the server may take it for a different name or password: use ASCII",
+        hint: "the server may read other characters as a different name or password: use ASCII",
         check: &[
             Check::Line(|heard, known| {
                 let is_name = heard.is_of(names_or_proves) && heard.role == LineRole::Command;
@@ -302,12 +302,15 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-pass-without-user",
         level: Must,
         source: "RFC 1939 §7",
-        says: "PASS follows a USER that was answered +OK",
-        hint: "send USER first, also after -ERR to PASS",
+        says: "PASS follows a USER command that the server accepted",
+        hint: "send USER before each PASS, even if the previous PASS got -ERR",
         check: &[Check::Exchange(|ended, known| {
             let is_after = known.is_after("USER") && !known.is_after_refusal();
             let is_alone = ended.verb == "PASS" && !is_after && known.session.is_authorization();
-            ended.command_when(is_alone, "the client sent PASS without USER before it")
+            ended.command_when(
+                is_alone,
+                "the client sent PASS without an accepted USER before it",
+            )
         })],
     },
     // RFC 1939 §7: APOP needs the timestamp of the greeting.
@@ -320,7 +323,10 @@ pub(super) const RULES: &[Rule] = &[
         check: &[Check::Line(|heard, known| {
             let is_apop = heard.role == LineRole::Command && heard.verb() == "APOP";
             let greeting = known.greeting.text.as_ref().filter(|_| is_apop)?;
-            heard.when(!greeting.contains(&b'<'), "the greeting has no timestamp")
+            heard.when(
+                !greeting.contains(&b'<'),
+                "the client sent APOP, but the greeting has no timestamp",
+            )
         })],
     },
     // RFC 1939 §7, CVE-2007-1558: an attacker may have chosen a timestamp that is not a message-id.
@@ -328,14 +334,14 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-apop-odd-timestamp",
         level: Security,
         source: "RFC 1939 §7, CVE-2007-1558",
-        says: "a client does not use APOP if the timestamp is not a message-id",
+        says: "a client uses APOP only if the timestamp is a message-id",
         hint: "an attacker can recover parts of the password from such digests: change the password, and use TLS",
         check: &[Check::Line(|heard, known| {
             let is_apop = heard.role == LineRole::Command && heard.verb() == "APOP";
             let greeting = known.greeting.text.as_ref().filter(|_| is_apop)?;
             heard.when(
                 greeting.contains(&b'<') && known.greeting.timestamp().is_none(),
-                "the digest was made with a timestamp that is not a message-id",
+                "the client used APOP with a timestamp that is not a message-id",
             )
         })],
     },
@@ -344,8 +350,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-apop-digest",
         level: Must,
         source: "RFC 1939 §7",
-        says: "the digest of APOP is 32 lower-case hexadecimal digits",
-        hint: "compute MD5 over the timestamp, angle brackets included, followed by the password",
+        says: "an APOP digest is 32 lower-case hexadecimal digits",
+        hint: "compute MD5 over the timestamp, including its angle brackets, followed by the password",
         check: &[
             Check::Line(|heard, _| {
                 heard
@@ -375,7 +381,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-auth-unannounced",
         level: Should,
         source: "RFC 5034 §3",
-        says: "a client uses only the mechanisms that SASL lists",
+        says: "a client uses only mechanisms that CAPA lists after SASL",
         hint: "send CAPA, and choose one of the listed mechanisms",
         check: &[Check::Exchange(|ended, known| {
             let mechanism = ended
@@ -397,7 +403,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Should,
         source: "RFC 2449 §3, RFC 2595 §4, RFC 6856 §2, §3",
         says: "a client sends STLS, UTF8 and LANG only if CAPA lists them",
-        hint: "leave the command out: the server does not offer it here, or TLS is already on outside this recording",
+        hint: "leave the command out: the server does not offer it now, or TLS is on but not recorded",
         check: &[Check::Line(|heard, known| {
             let row = heard
                 .sent
@@ -417,7 +423,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Must,
         source: "RFC 5034 §3, §4",
         says: "a client sends an initial response only if CAPA lists SASL",
-        hint: "old servers misread it: send AUTH with the mechanism only",
+        hint: "old servers misread an initial response: send AUTH with only the mechanism",
         check: &[Check::Exchange(|ended, known| {
             let is_sent = ended.has_initial_response() && known.announces("SASL") == Some(false);
             ended.command_when(
@@ -432,7 +438,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Must,
         source: "RFC 5034 §4",
         says: "a response is base64",
-        hint: "encode it (`:auth` shows how); to cancel, send an asterisk",
+        hint: "encode the response in base64 (`:auth` shows how), or send an asterisk to cancel",
         check: &[
             Check::Line(|heard, _| {
                 let text = heard.plain().filter(|_| heard.role == LineRole::Response)?;
@@ -467,8 +473,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-no-capa-after-stls",
         level: Info,
         source: "RFC 2595 §4",
-        says: "after STLS the client sends CAPA again",
-        hint: "an attacker may have changed the list that came before TLS: send CAPA again inside TLS",
+        says: "the client sends CAPA again after STLS",
+        hint: "an attacker may have changed the list sent before TLS: send CAPA again inside TLS",
         check: &[Check::Exchange(|ended, known| {
             let is_login = (ended.verb == "AUTH" || ended.is(Command::names_user))
                 && known.session.tls == Tls::ByStls
@@ -487,15 +493,13 @@ pub(super) const RULES: &[Rule] = &[
         level: Should,
         source: "RFC 1939 §6",
         says: "a session that deletes messages ends with QUIT",
-        hint: "nothing was deleted: end with QUIT, or do not send DELE",
+        hint: "the server deletes nothing without QUIT: end with QUIT, or do not send DELE",
         check: &[Check::Event(|event, known| {
             let is_left = event.kind == EventKind::Closed
                 && known.now.is_closed_by_client()
                 && !known.has_quit();
             let count = known.session.marked.len();
-            let what = format!(
-                "the client closed without QUIT; messages marked as deleted and kept: {count}"
-            );
+            let what = format!("the client closed without QUIT; deletions not committed: {count}");
             (is_left && count > 0 && !known.commands.waiting.has("QUIT"))
                 .then(|| Site::at(event.place, what))
         })],
@@ -505,7 +509,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-missing-argument",
         level: Should,
         source: "RFC 1939 §5, §7",
-        says: "a command has all its arguments",
+        says: "a command has all required arguments",
         hint: "type `?` and the verb to see the syntax",
         check: &[Check::Line(|heard, _| {
             heard.plain().filter(|_| heard.role == LineRole::Command)?;
@@ -515,7 +519,7 @@ pub(super) const RULES: &[Rule] = &[
             let is_short = heard.arguments().count() < wanted;
             heard.when(
                 is_short && !is_own && heard.end != LineEnd::None,
-                "the command lacks an argument",
+                "the command lacks a required argument",
             )
         })],
     },
@@ -547,7 +551,7 @@ pub(super) const RULES: &[Rule] = &[
                 ended.mechanism().is_some_and(|name| is_plain(&name)) && ended.has_credentials();
             ended.command_when(
                 is_open && known.is_in_clear(),
-                "the mechanism sent the secret itself in cleartext",
+                "the client used a mechanism that sends the secret itself in cleartext",
             )
         })],
     },
@@ -556,8 +560,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "login-without-the-tls-asked-for",
         level: Security,
         source: "RFC 2595 §2.4, RFC 8314 §5",
-        says: "a client that asks for TLS and does not get it does not log in",
-        hint: "an attacker may have refused STLS in the server's place: close, and use port 995",
+        says: "a client does not log in if it asked for TLS but did not get it",
+        hint: "the refusal may come from an attacker, not the server: close the connection, and use port 995",
         check: &[Check::Line(|heard, known| {
             let is_login =
                 heard.role == LineRole::Command && heard.verb() == "PASS" && known.is_in_clear();

@@ -9,7 +9,7 @@ use crate::pop3::tracker::LineEnd;
 use crate::reading::dialogue::EventKind;
 
 /// Two replies to one command.
-const TWICE: &str = "the server sent one more status line than there were commands";
+const TWICE: &str = "the server sent one more status line than the client sent commands";
 
 /// The `-ERR` after a reply, once `is_known` that the server continued, or that it did not.
 fn parting(known: &Context, is_known: bool, what: &str) -> Option<Site> {
@@ -34,8 +34,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "no-greeting",
         level: Must,
         source: "RFC 1939 §4",
-        says: "the server speaks first, with one line of greeting",
-        hint: "check the port and the service: a TLS port waits for the client to speak (connect with --tls), and so does a web server",
+        says: "the server speaks first, with a one-line greeting",
+        hint: "check the port and the service: TLS ports (connect with --tls) and web servers wait for the client",
         check: &[
             Check::Exchange(|ended, _| {
                 let what =
@@ -48,7 +48,7 @@ pub(super) const RULES: &[Rule] = &[
                 let place = known.recording.first_reply.filter(|_| is_end)?;
                 Some(Site::at(
                     place,
-                    "there are as many replies as commands, so no greeting came",
+                    "the server sent as many replies as the client sent commands, so it sent no greeting",
                 ))
             }),
             Check::Event(|event, known| {
@@ -70,7 +70,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Must,
         source: "RFC 1939 §4",
         says: "the greeting is a positive response",
-        hint: "the server refuses this address or all clients: wait, try from a different address, or read the server's log",
+        hint: "the server may refuse this address or all clients: wait, try a different address, or read its log",
         check: &[Check::Line(|heard, known| {
             // If the client spoke first, this may be its reply.
             let is_err = heard.role == LineRole::Greeting
@@ -100,7 +100,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Must,
         source: "RFC 1939 §4",
         says: "the greeting is one line, and the client speaks next",
-        hint: "do not send a password: an attacker may have injected replies before they were requested",
+        hint: "do not send a password: an attacker may have injected replies to commands not yet sent",
         check: &[Check::Line(|heard, known| {
             heard.when(
                 known.odd(heard) == Some(Unsolicited::WithGreeting),
@@ -127,7 +127,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Should,
         source: "RFC 1939 §3",
         says: "a CR appears only as part of CRLF",
-        hint: "the server uses CR as a line end, or cuts lines: it must send CRLF",
+        hint: "the server may use CR as a line end or split lines: it must end each line with CRLF",
         check: &[Check::Line(|heard, _| {
             let line = heard.text.strip_suffix(b"\r").unwrap_or(heard.text);
             let is_bare =
@@ -141,7 +141,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Must,
         source: "RFC 1939 §3",
         says: "a line ends with CRLF, not with CR CR LF",
-        hint: "the server adds CRLF to lines that already end with CRLF: it must convert line ends only once",
+        hint: "the server probably converts line ends twice: it must convert them only once",
         check: &[
             Check::Line(|heard, known| {
                 let is_double = heard.role.is_servers()
@@ -158,8 +158,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "status-over-512",
         level: Should,
         source: "RFC 1939 §3, RFC 2449 §4",
-        says: "the first line of a reply has at most 512 octets, CRLF included",
-        hint: "the server repeats what the client sent, or has a long banner: shorten the line",
+        says: "the first line of a reply has at most 512 octets, including CRLF",
+        hint: "the server may repeat the client's input or have a long banner: shorten the line",
         check: &[Check::Line(|heard, known| {
             let is_first = matches!(
                 heard.role,
@@ -176,7 +176,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Must,
         source: "RFC 1939 §3",
         says: "+OK and -ERR are in upper case",
-        hint: "clients that compare octets do not recognise this reply: the server must send upper case",
+        hint: "some clients do not recognise a lower-case reply: the server must send upper case",
         check: &[Check::Line(|heard, known| {
             heard.when(
                 fault(heard, known) == Some(StartFault::Lowercase),
@@ -205,7 +205,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Must,
         source: "RFC 1939 §3",
         says: "every reply begins with a status indicator",
-        hint: "the session may be out of step: connect again, and look for a message that was not dot-stuffed",
+        hint: "replies may no longer match commands: connect again, and look for a message without dot-stuffing",
         check: &[Check::Line(|heard, known| {
             heard.when(
                 fault(heard, known) == Some(StartFault::Missing),
@@ -219,7 +219,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Must,
         source: "RFC 1939 §3",
         says: "a reply is not an empty line",
-        hint: "the server failed while answering: try again on a new connection, and examine the message requested",
+        hint: "the server may have failed while answering: examine the requested message on a new connection",
         check: &[Check::Line(|heard, known| {
             heard.when(
                 fault(heard, known) == Some(StartFault::Empty),
@@ -233,7 +233,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Must,
         source: "RFC 1939 §3",
         says: "each command gets one status line",
-        hint: "the server answers twice, or server and proxy both answer: from here on, replies may not match the commands",
+        hint: "the server may answer twice, or a proxy may also answer: later replies may not match the commands",
         check: &[
             Check::Line(|heard, known| {
                 heard.when(known.odd(heard) == Some(Unsolicited::StatusTwice), TWICE)
@@ -263,8 +263,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "single-answered-multi",
         level: Must,
         source: "RFC 1939 §5, §7",
-        says: "LIST and UIDL with a number get a reply of one line",
-        hint: "the server ignores this argument, or any argument, and sends the whole listing: it must answer with one line",
+        says: "LIST or UIDL with a message number gets a one-line reply",
+        hint: "the server ignores the argument and sends the whole listing: it must answer with one line",
         check: &[Check::Line(|heard, known| {
             heard.when(
                 known.odd(heard) == Some(Unsolicited::ListingOfSingle),
@@ -278,7 +278,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Must,
         source: "RFC 1939 §3",
         says: "an error reply is one line",
-        hint: "clients take the second line for the next reply: the server must send a single line",
+        hint: "clients read the second line as the next reply: the server must send a single line",
         check: &[Check::Line(|heard, known| {
             heard.when(
                 known.odd(heard) == Some(Unsolicited::BehindError),
@@ -293,7 +293,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Must,
         source: "RFC 1939 §3",
         says: "the server sends only what the client asked for",
-        hint: "the session is out of step: look at the previous reply",
+        hint: "replies may no longer match commands: look at the previous reply",
         check: &[Check::Line(|heard, known| {
             heard.when(
                 known.odd(heard) == Some(Unsolicited::Other),
@@ -307,7 +307,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Should,
         source: "RFC 1939 §6",
         says: "nothing follows the reply to QUIT",
-        hint: "usually harmless: the server answers commands sent after QUIT, or a proxy adds a line",
+        hint: "usually harmless: the server may answer commands sent after QUIT, or a proxy may add a line",
         check: &[Check::Line(|heard, known| {
             heard.when(
                 known.odd(heard) == Some(Unsolicited::BehindQuit),
@@ -322,7 +322,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Info,
         source: "RFC 1939 §3",
         says: "a server closes an idle session without sending a reply",
-        hint: "well meant, but a client may take the line for the reply to its next command",
+        hint: "the line is well meant, but a client may read it as the reply to its next command",
         check: &[
             Check::Line(|heard, known| {
                 heard.when(
@@ -346,7 +346,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Must,
         source: "RFC 1939 §3",
         says: "the server lets a session be idle for at least ten minutes",
-        hint: "raise the server's idle time-out; until then, send NOOP every half minute",
+        hint: "raise the server's idle time-out, and send NOOP every 30 seconds until then",
         check: &[Check::Line(|heard, known| {
             let is_early = known.odd(heard) == Some(Unsolicited::Autologout)
                 && known.session.is_transaction()
@@ -365,7 +365,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Must,
         source: "RFC 1939 §3",
         says: "the server does not echo the command",
-        hint: "the server, or a terminal server in front of it, echoes what it reads, perhaps only long lines: an echo of PASS would reveal the password",
+        hint: "the server, or a terminal server in front of it, echoes some or all input: an echo of PASS would reveal the password",
         check: &[Check::Line(|heard, known| {
             heard.when(
                 fault(heard, known) == Some(StartFault::Echo),

@@ -14,7 +14,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Security,
         source: "RFC 2595 §9, RFC 8314 §4",
         says: "STLS does not disappear from CAPA",
-        hint: "an attacker may have removed it: do not log in, and compare the list from a different network or on port 995",
+        hint: "an attacker may have removed STLS: do not log in, and compare the list from a different network or port 995",
         check: &[Check::Exchange(|ended, known| {
             let was_there =
                 known.announces("STLS") == Some(true) && known.session.phase() == Phase::First;
@@ -27,7 +27,7 @@ pub(super) const RULES: &[Rule] = &[
             ended.when(
                 // Seen: nginx 1.22 itself removes it from the list once USER is sent.
                 was_there && is_gone && !known.session.tls.is_on() && known.login.users == 0,
-                "CAPA listed STLS before, but no longer does",
+                "CAPA listed STLS earlier, but no longer does",
             )
         })],
     },
@@ -37,7 +37,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Security,
         source: "RFC 2595 §4",
         says: "nothing comes between the server's +OK to STLS and the handshake",
-        hint: "an attacker may have injected replies: discard these octets, and close",
+        hint: "an attacker may have injected replies: discard these octets, and close the connection",
         check: &[Check::Line(|heard, known| {
             let what = format!(
                 "the server sent {} octets in cleartext before the handshake",
@@ -63,7 +63,7 @@ pub(super) const RULES: &[Rule] = &[
         check: &[Check::Line(|heard, known| {
             heard.when(
                 known.odd(heard) == Some(Unsolicited::Smuggled),
-                "the server answered, inside TLS, a command sent in cleartext",
+                "inside TLS, the server answered a command sent in cleartext",
             )
         })],
     },
@@ -72,15 +72,15 @@ pub(super) const RULES: &[Rule] = &[
         id: "stls-keeps-pre-tls-state",
         level: Should,
         source: "RFC 2595 §4",
-        says: "the server forgets a USER sent before TLS",
-        hint: "an attacker on the network path can choose the name: the server must start over after STLS",
+        says: "the server forgets a USER command sent before TLS",
+        hint: "an attacker on the network path can choose the user name: the server must reset the session after STLS",
         check: &[Check::Exchange(|ended, known| {
             let is_kept = ended.verb == "PASS"
                 && known.session.tls == Tls::ByStls
                 && known.session.accepted == Accepted::BeforeTls;
             ended.when(
                 is_kept && ended.is_ok(),
-                "the server accepted PASS with the USER sent before TLS",
+                "the server accepted PASS for a user name sent before TLS",
             )
         })],
     },
@@ -119,7 +119,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Should,
         source: "RFC 2595 §4",
         says: "the server sends no second greeting after STLS",
-        hint: "a misconfigured TLS wrapper in front of the server causes this: replies no longer match the commands",
+        hint: "a misconfigured TLS wrapper in front of the server can cause this: replies may not match the commands",
         check: &[Check::Line(|heard, known| {
             heard.when(
                 known.odd(heard) == Some(Unsolicited::SecondGreeting),
@@ -133,7 +133,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Must,
         source: "RFC 2595 §4, RFC 8314 §4",
         says: "a server that answers STLS with +OK supports TLS",
-        hint: "the server has no certificate, or cannot read its key: check its log",
+        hint: "the server may have no certificate, or be unable to read its key: check its log",
         check: &[Check::Event(|event, known| {
             let is_failed = event.kind == EventKind::TlsFailed && known.session.tls == Tls::Agreed;
             let is_about_certificate = super::tls::reason(&event.text).is_some();
@@ -149,7 +149,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Should,
         source: "RFC 2595 §4",
         says: "CAPA does not list STLS inside TLS",
-        hint: "the list is fixed text, or a proxy in front of the server handles TLS: leave STLS out once TLS is on",
+        hint: "the list may be fixed text, or a proxy may handle TLS: leave STLS out once TLS is on",
         check: &[Check::Line(|heard, known| {
             let is_capability =
                 heard.role == LineRole::Listed(List::Capabilities) && known.session.tls.is_on();

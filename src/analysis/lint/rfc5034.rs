@@ -83,7 +83,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "sasl-plus-no-space",
         level: Should,
         source: "RFC 5034 §4",
-        says: "a space follows the + of a challenge, even of an empty one",
+        says: "a challenge has a space after the plus sign, even if the challenge is empty",
         hint: "strict clients stop here: the server must send a plus sign and a space",
         check: &[Check::Line(|heard, _| {
             let is_bare = heard.role == LineRole::Challenge
@@ -98,7 +98,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Must,
         source: "RFC 5034 §4",
         says: "a challenge is base64 and nothing else",
-        hint: "clients cancel here: the server must not send text in a challenge",
+        hint: "clients cancel here: the server must not send plain text in a challenge",
         check: &[Check::Line(|heard, _| {
             let line = heard
                 .plain()
@@ -116,7 +116,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Must,
         source: "RFC 5034 §4",
         says: "+OK means that the login succeeded",
-        hint: "the client has proved nothing but believes that it is logged in: send STAT to check, and do not use this mechanism",
+        hint: "the client has sent no credentials, but believes that it is logged in: send STAT to check, and do not use this mechanism",
         check: &[Check::Exchange(|ended, known| {
             ended.when(
                 is_ok_as_challenge(ended, known),
@@ -130,7 +130,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Should,
         source: "RFC 5034 §4",
         says: "the server refuses a response that is not base64",
-        hint: "the server's decoder is too lenient",
+        hint: "the server's decoder is too lenient: the server should answer -ERR",
         check: &[Check::Exchange(|ended, known| {
             let place = bad_response(ended, known)?;
             // A token mechanism reports an error in one more challenge (RFC 7628 §3.2.3).
@@ -173,7 +173,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Should,
         source: "RFC 5034 §3, §4",
         says: "a server that lists SASL accepts an initial response",
-        hint: "the server is old, or has a short line limit: send the response when the server asks for it",
+        hint: "the server may be old or have a short line limit: send the response when the server asks for it",
         check: &[Check::Exchange(|ended, known| {
             let mechanism = ended
                 .mechanism()
@@ -190,7 +190,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "sasl-ir-server-first-accepted",
         level: Info,
         source: "RFC 5034 §4",
-        says: "an initial response is refused if the server speaks first",
+        says: "the server refuses an initial response for a mechanism in which the server speaks first",
         hint: "harmless",
         check: &[Check::Exchange(|ended, _| {
             let mechanism = ended.mechanism().filter(|_| ended.has_initial_response())?;
@@ -206,8 +206,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "sasl-probe-unsupported",
         level: Info,
         source: "in no RFC",
-        says: "AUTH alone lists mechanisms on some servers",
-        hint: "nothing to do: no RFC defines AUTH without a mechanism; CAPA lists the mechanisms",
+        says: "some servers answer AUTH alone with a list of mechanisms",
+        hint: "harmless: no RFC defines AUTH without a mechanism, and CAPA lists the mechanisms",
         check: &[Check::Exchange(|ended, known| {
             let is_refused = ended.verb == "AUTH" && ended.is_err() && ended.mechanism().is_none();
             // After login it must be.
@@ -251,7 +251,7 @@ pub(super) const RULES: &[Rule] = &[
             });
             ended.when(
                 is_scram && !told.is_empty() && !is_proved,
-                "the server answered +OK without its signature",
+                "the server answered +OK without sending its signature",
             )
         })],
     },
@@ -272,7 +272,7 @@ pub(super) const RULES: &[Rule] = &[
                 .next()
                 .filter(|_| is_scram)?;
             let count: u64 = scram_parameter(first, 'i')?.parse().ok()?;
-            (count < 4096).then(|| ended.spot(format!("the server uses {count} iterations")))
+            (count < 4096).then(|| ended.spot(format!("the server asked for {count} iterations")))
         })],
     },
     // RFC 6331, RFC 6151: these are broken or historic; every server can offer PLAIN inside TLS.
@@ -280,7 +280,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "weak-mechanism-only",
         level: Info,
         source: "RFC 6331, RFC 6151",
-        says: "a server offers a mechanism that is not weak",
+        says: "a server offers at least one mechanism that is not weak",
         hint: "add SCRAM-SHA-256, or PLAIN inside TLS",
         check: &[Check::Line(|heard, _| {
             let names = mechanisms(heard)?;
@@ -297,7 +297,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Info,
         source: "RFC 5034 §3",
         says: "SASL in CAPA lists at least one mechanism",
-        hint: "harmless; without TLS all may be disabled: leave the line out",
+        hint: "harmless: the server may disable all mechanisms without TLS, but should then omit the SASL line",
         check: &[Check::Line(|heard, _| {
             heard.when(
                 mechanisms(heard)?.is_empty(),
@@ -311,7 +311,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Must,
         source: "RFC 4422 §3.1",
         says: "a mechanism name has 1 to 20 upper-case letters, digits, - and _",
-        hint: "clients do not recognise this mechanism",
+        hint: "clients do not recognise this mechanism: the server must correct its name",
         check: &[Check::Line(|heard, _| {
             let names = mechanisms(heard)?;
             let is_plain =
@@ -326,8 +326,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "anonymous-offered",
         level: Info,
         source: "RFC 4505",
-        says: "ANONYMOUS admits users without an account",
-        hint: "intended on a public server; otherwise, disable it",
+        says: "the mechanism ANONYMOUS admits users without an account",
+        hint: "disable ANONYMOUS unless the server is meant to be public",
         check: &[Check::Line(|heard, _| {
             let names = mechanisms(heard)?;
             heard.when(
@@ -343,8 +343,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "sasl-announced-unknown",
         level: Must,
         source: "RFC 5034 §3",
-        says: "a mechanism that SASL lists works",
-        hint: "the list is fixed text, or comes from a proxy: it must list only what works",
+        says: "a mechanism that CAPA lists after SASL works",
+        hint: "the list may be fixed text or come from a proxy: the server must list only what works",
         check: &[Check::Exchange(|ended, known| {
             let mechanism = ended
                 .mechanism()

@@ -94,7 +94,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Security,
         source: "RFC 2449 §3",
         says: "status lines and listings are printable text",
-        hint: "never display them raw, since they can control a terminal; the server must send printable text",
+        hint: "control octets can drive a terminal: clients must not display them raw, and servers must not send them",
         check: &[
             Check::Line(|heard, known| {
                 let is_text =
@@ -122,7 +122,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Should,
         source: "RFC 2449 §3",
         says: "a reply does not repeat control octets of the command",
-        hint: "only the client's own octets come back: the server should omit unprintable octets from its replies",
+        hint: "the octets are the client's own, but the server should omit unprintable octets from its replies",
         check: &[Check::Exchange(|ended, _| {
             let is_echoed = is_control_echoed(ended);
             controlled(ended, "the reply repeats control octets of the command")
@@ -134,7 +134,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "greeting-leaks",
         level: Info,
         source: "RFC 2449 §10",
-        says: "the greeting shows neither versions nor addresses",
+        says: "the greeting does not show versions or addresses",
         hint: "harmless, but it helps attackers find outdated servers: keep the greeting plain",
         check: &[Check::Line(|heard, _| {
             let text = heard

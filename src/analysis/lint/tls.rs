@@ -113,7 +113,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Security,
         source: "RFC 5280 §4.1.2.5, RFC 7817",
         says: "the certificate is valid today",
-        hint: "renew it, and make the mail server reload it: often only the web server does",
+        hint: "renew the certificate, and make the mail server reload it: often only the web server does",
         check: &[Check::Event(|event, _| doubted(event, Reason::Expired))],
     },
     // RFC 7817 §3: the certificate names the host that the user gave.
@@ -131,7 +131,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Security,
         source: "RFC 8314 §5.3, §5.4",
         says: "the certificate chain leads to an authority that clients trust",
-        hint: "the server needs a certificate from an authority that clients trust, and must send the whole chain; to connect anyway, use --ca FILE or --insecure; a virus scanner on this computer may also intercept TLS",
+        hint: "install a certificate from a trusted authority with its whole chain, or connect with --ca FILE or --insecure (a local virus scanner can also cause this)",
         check: &[Check::Event(|event, _| doubted(event, Reason::Untrusted))],
     },
     // RFC 9325 §4: current keys and signatures.
@@ -160,7 +160,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "tls-old-version",
         level: Security,
         source: "RFC 8314 §4, RFC 8997",
-        says: "TLS is version 1.2 or later",
+        says: "the TLS version is 1.2 or later",
         hint: "update the server, or enable TLS 1.2 and 1.3",
         check: &[Check::Event(|event, _| {
             let is_old = agreed(event).is_some_and(|(word, _)| {
@@ -178,7 +178,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "tls-weak-cipher",
         level: Security,
         source: "RFC 9325 §4.1",
-        says: "the cipher suite is not broken",
+        says: "the cipher suite is not known to be broken",
         hint: "disable this suite on the server",
         check: &[Check::Event(|event, _| {
             let (_, suite) = agreed(event)?;
@@ -207,8 +207,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "tls-no-close-notify",
         level: Info,
         source: "RFC 8314 §3.4",
-        says: "a side that closes TLS announces it first",
-        hint: "common, and harmless after QUIT; elsewhere an attacker may have cut off the end",
+        says: "each side announces the end of TLS before it closes the connection",
+        hint: "common and harmless after QUIT, but elsewhere an attacker may have cut off data",
         check: &[Check::Event(|event, _| {
             event.said().is_without_close_notify().then(|| spot(event))
         })],
@@ -231,7 +231,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Must,
         source: "RFC 8314 §3.1",
         says: "port 995 speaks TLS from the first octet",
-        hint: "this port does not begin with TLS: connect without it and send STLS, or correct the port",
+        hint: "this port does not speak TLS at first: connect without --tls and send STLS, or correct the port",
         check: &[Check::Event(|event, known| {
             (event.kind == EventKind::TlsFailed
                 && is_plain(event)
