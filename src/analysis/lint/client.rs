@@ -302,14 +302,14 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-pass-without-user",
         level: Must,
         source: "RFC 1939 §7",
-        says: "PASS follows a USER command that the server accepted",
+        says: "PASS comes right after a USER command that the server accepted",
         hint: "send USER before each PASS, even if the previous PASS got -ERR",
         check: &[Check::Exchange(|ended, known| {
             let is_after = known.is_after("USER") && !known.is_after_refusal();
             let is_alone = ended.verb == "PASS" && !is_after && known.session.is_authorization();
             ended.command_when(
                 is_alone,
-                "the client sent PASS without an accepted USER before it",
+                "the client sent PASS without an accepted USER right before it",
             )
         })],
     },
