@@ -36,7 +36,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-double-space",
         level: Should,
         source: "RFC 1939 §3, RFC 2449 §3",
-        says: "one space separates a command from its argument",
+        says: "one space should separate a command from its argument",
         hint: "strict servers read the second space as an empty argument: send one space",
         check: &[Check::Line(|heard, _| {
             // Spaces in a password belong to it.
@@ -53,7 +53,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-trailing-space",
         level: Should,
         source: "RFC 2449 §3",
-        says: "a command does not end with a space",
+        says: "a command should not end with a space",
         hint: "strict servers read a final space as an empty argument: leave it out",
         check: &[Check::Line(|heard, _| {
             let text = command(heard)
@@ -69,7 +69,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-line-too-long",
         level: Must,
         source: "RFC 2449 §4",
-        says: "a command has at most 255 octets, including CRLF",
+        says: "a command must have at most 255 octets, including CRLF",
         hint: "the server may refuse a longer command or close the connection: shorten the command",
         check: &[Check::Line(|heard, _| {
             command(heard)
@@ -83,7 +83,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-initial-response-too-long",
         level: Must,
         source: "RFC 5034 §4",
-        says: "AUTH with an initial response has at most 255 octets, including CRLF",
+        says: "AUTH with an initial response must have at most 255 octets, including CRLF",
         hint: "send AUTH without the initial response, and send the response when the server asks for it",
         check: &[
             Check::Line(|heard, _| {
@@ -102,7 +102,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-bare-lf",
         level: Must,
         source: "RFC 1939 §3",
-        says: "a command ends with CRLF",
+        says: "a command must end with CRLF",
         hint: "strict servers wait for the CR: send CR and LF",
         check: &[Check::Line(|heard, _| {
             heard.when(
@@ -116,7 +116,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-empty-line",
         level: Should,
         source: "RFC 1939 §3",
-        says: "a client does not send empty lines",
+        says: "a client should not send empty lines",
         hint: "servers may count empty lines as errors and close the connection: send only commands",
         check: &[Check::Line(|heard, _| {
             let text =
@@ -144,7 +144,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-before-greeting",
         level: Should,
         source: "RFC 1939 §4",
-        says: "the client waits for the greeting",
+        says: "the client should wait for the greeting",
         hint: "servers may treat a client that speaks first as an attacker: read the greeting first",
         check: &[Check::Line(|heard, known| {
             let is_early = heard.role == LineRole::Command
@@ -162,7 +162,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-pipelined-behind-stls",
         level: Must,
         source: "RFC 2595 §4",
-        says: "the client sends nothing after STLS until the handshake is done",
+        says: "the client must not send anything after STLS until the handshake is done",
         hint: "the command is sent unencrypted, and the server may carry it out inside TLS: wait for the handshake",
         check: &[Check::Line(|heard, known| {
             let is_after = known.commands.waiting.has("STLS")
@@ -178,7 +178,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-pipelined-behind-quit",
         level: Should,
         source: "RFC 1939 §6, RFC 2449 §6.6",
-        says: "the client sends nothing after QUIT",
+        says: "the client should not send anything after QUIT",
         hint: "a command after QUIT can cause a reset that discards the reply: stop sending after QUIT",
         check: &[Check::Line(|heard, known| {
             let is_after = known.commands.waiting.has("QUIT")
@@ -195,7 +195,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "pipelining-undeclared",
         level: Info,
         source: "RFC 2449 §6.6",
-        says: "a client pipelines commands only if CAPA lists PIPELINING",
+        says: "a client should pipeline commands only if CAPA lists PIPELINING",
         hint: "a server that does not list PIPELINING may lose pipelined commands: wait for each reply",
         check: &[Check::Exchange(|ended, known| {
             let is_ahead = is_ahead(ended, known) && !known.last.as_ref()?.is(|row| !row.pipelines);
@@ -215,7 +215,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-stls-in-tls",
         level: Must,
         source: "RFC 2595 §4",
-        says: "the client does not send STLS inside TLS",
+        says: "the client must not send STLS inside TLS",
         hint: "TLS is already on: leave STLS out",
         check: &[Check::Line(|heard, known| {
             heard.when(
@@ -231,7 +231,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-stls-after-utf8",
         level: Must,
         source: "RFC 6856 §2.1",
-        says: "STLS comes before UTF8",
+        says: "STLS must come before UTF8",
         hint: "send STLS first, then CAPA, then UTF8",
         check: &[Check::Line(|heard, known| {
             heard.when(
@@ -245,7 +245,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-lang-before-stls",
         level: Should,
         source: "RFC 6856 §7",
-        says: "the client sends LANG inside TLS",
+        says: "the client should send LANG inside TLS",
         hint: "an attacker on the network path can choose a language that the user cannot read: send LANG after STLS",
         check: &[Check::Exchange(|ended, known| {
             let is_set = ended.verb == "LANG" && ended.has_arguments() && ended.is_ok();
@@ -261,7 +261,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-non-ascii-name",
         level: Must,
         source: "RFC 6856 §2.1",
-        says: "a name or password is ASCII unless CAPA lists UTF8 USER",
+        says: "a name or password must be ASCII unless CAPA lists UTF8 USER",
         hint: "the server may read other characters as a different name or password: use ASCII",
         check: &[
             Check::Line(|heard, known| {
@@ -284,7 +284,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-non-ascii-command",
         level: Must,
         source: "RFC 1939 §3",
-        says: "a command is printable ASCII",
+        says: "a command must be printable ASCII",
         hint: "a keyboard layout or telnet's control octets can cause this: type the command again",
         check: &[Check::Line(|heard, _| {
             let text = command(heard).filter(|_| !heard.is_of(names_or_proves))?;
@@ -302,7 +302,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-pass-without-user",
         level: Must,
         source: "RFC 1939 §7",
-        says: "PASS comes right after a USER command that the server accepted",
+        says: "PASS must come right after a USER command that the server accepted",
         hint: "send USER before each PASS, even if the previous PASS got -ERR",
         check: &[Check::Exchange(|ended, known| {
             let is_after = known.is_after("USER") && !known.is_after_refusal();
@@ -318,7 +318,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-apop-without-timestamp",
         level: Should,
         source: "RFC 1939 §7",
-        says: "a client uses APOP only if the greeting has a timestamp",
+        says: "a client should use APOP only if the greeting has a timestamp",
         hint: "this server does not support APOP: use a different login",
         check: &[Check::Line(|heard, known| {
             let is_apop = heard.role == LineRole::Command && heard.verb() == "APOP";
@@ -334,7 +334,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-apop-odd-timestamp",
         level: Security,
         source: "RFC 1939 §7, CVE-2007-1558",
-        says: "a client uses APOP only if the timestamp is a message-id",
+        says: "a client should use APOP only if the timestamp is a message-id",
         hint: "an attacker can recover parts of the password from such digests: change the password, and use TLS",
         check: &[Check::Line(|heard, known| {
             let is_apop = heard.role == LineRole::Command && heard.verb() == "APOP";
@@ -350,7 +350,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-apop-digest",
         level: Must,
         source: "RFC 1939 §7",
-        says: "an APOP digest is 32 lower-case hexadecimal digits",
+        says: "an APOP digest must be 32 lower-case hexadecimal digits",
         hint: "compute MD5 over the timestamp, including its angle brackets, followed by the password",
         check: &[
             Check::Line(|heard, _| {
@@ -381,7 +381,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-auth-unannounced",
         level: Should,
         source: "RFC 5034 §3",
-        says: "a client uses only mechanisms that CAPA lists after SASL",
+        says: "a client should use only mechanisms that CAPA lists after SASL",
         hint: "send CAPA, and choose one of the listed mechanisms",
         check: &[Check::Exchange(|ended, known| {
             let mechanism = ended
@@ -402,7 +402,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-command-unannounced",
         level: Should,
         source: "RFC 2449 §3, RFC 2595 §4, RFC 6856 §2, §3",
-        says: "a client sends STLS, UTF8 and LANG only if CAPA lists them",
+        says: "a client should send STLS, UTF8 and LANG only if CAPA lists them",
         hint: "leave the command out: the server does not offer it now, or TLS is on but not recorded",
         check: &[Check::Line(|heard, known| {
             let row = heard
@@ -422,7 +422,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-initial-response-unannounced",
         level: Must,
         source: "RFC 5034 §3, §4",
-        says: "a client sends an initial response only if CAPA lists SASL",
+        says: "a client must send an initial response only if CAPA lists SASL",
         hint: "old servers misread an initial response: send AUTH with only the mechanism",
         check: &[Check::Exchange(|ended, known| {
             let is_sent = ended.has_initial_response() && known.announces("SASL") == Some(false);
@@ -437,7 +437,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-bad-base64",
         level: Must,
         source: "RFC 5034 §4",
-        says: "a response is base64",
+        says: "a response must be base64",
         hint: "encode the response in base64 (`:auth` shows how), or send an asterisk to cancel",
         check: &[
             Check::Line(|heard, _| {
@@ -473,7 +473,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-no-capa-after-stls",
         level: Info,
         source: "RFC 2595 §4",
-        says: "the client sends CAPA again after STLS",
+        says: "the client should send CAPA again after STLS",
         hint: "an attacker may have changed the list sent before TLS: send CAPA again inside TLS",
         check: &[Check::Exchange(|ended, known| {
             let is_login = (ended.verb == "AUTH" || ended.is(Command::names_user))
@@ -492,7 +492,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-quit-missing",
         level: Should,
         source: "RFC 1939 §6",
-        says: "a session that deletes messages ends with QUIT",
+        says: "a session that deletes messages should end with QUIT",
         hint: "the server deletes nothing without QUIT: end with QUIT, or do not send DELE",
         check: &[Check::Event(|event, known| {
             let is_left = event.kind == EventKind::Closed
@@ -509,7 +509,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-missing-argument",
         level: Should,
         source: "RFC 1939 §5, §7",
-        says: "a command has all required arguments",
+        says: "a command should have all required arguments",
         hint: "type `?` and the verb to see the syntax",
         check: &[Check::Line(|heard, _| {
             heard.plain().filter(|_| heard.role == LineRole::Command)?;
@@ -528,7 +528,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "password-in-clear",
         level: Security,
         source: "RFC 8314 §4.1",
-        says: "no password crosses the network in cleartext",
+        says: "no password should cross the network in cleartext",
         hint: "change this password, and connect with --tls or send STLS before login",
         check: &[Check::Line(|heard, known| {
             let is_password =
@@ -544,7 +544,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "plain-mechanism-in-clear",
         level: Security,
         source: "RFC 5034 §4, RFC 4616 §6",
-        says: "PLAIN, LOGIN and token mechanisms are used only inside TLS",
+        says: "PLAIN, LOGIN and token mechanisms should be used only inside TLS",
         hint: "change this password, and connect with --tls or send STLS before login",
         check: &[Check::Exchange(|ended, known| {
             let is_open =
@@ -560,7 +560,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "login-without-the-tls-asked-for",
         level: Security,
         source: "RFC 2595 §2.4, RFC 8314 §5",
-        says: "a client does not log in if it asked for TLS but did not get it",
+        says: "a client must not log in if it asked for TLS but did not get it",
         hint: "the refusal may come from an attacker, not the server: close the connection, and use port 995",
         check: &[Check::Line(|heard, known| {
             let is_login =

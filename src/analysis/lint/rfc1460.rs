@@ -31,7 +31,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "last-disagrees",
         level: Info,
         source: "RFC 1460 §5",
-        says: "LAST reports at least the highest message number fetched with RETR",
+        says: "LAST should report at least the highest message number fetched with RETR",
         hint: "a client that relies on LAST may fetch messages again: use UIDL",
         check: &[Check::Exchange(|ended, known| {
             let told = last(ended)?;

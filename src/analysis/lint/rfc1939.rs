@@ -34,7 +34,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "no-greeting",
         level: Must,
         source: "RFC 1939 §4",
-        says: "the server speaks first, with a one-line greeting",
+        says: "the server must speak first, with a one-line greeting",
         hint: "check the port and the service: TLS ports (connect with --tls) and web servers wait for the client",
         check: &[
             Check::Exchange(|ended, _| {
@@ -69,7 +69,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "greeting-err",
         level: Must,
         source: "RFC 1939 §4",
-        says: "the greeting is a positive response",
+        says: "the greeting must be a positive response",
         hint: "the server may refuse this address or all clients: wait, try a different address, or read its log",
         check: &[Check::Line(|heard, known| {
             // If the client spoke first, this may be its reply.
@@ -85,7 +85,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "greeting-wrong-protocol",
         level: Must,
         source: "RFC 1939 §3",
-        says: "the greeting of a POP3 server begins with +OK",
+        says: "the greeting of a POP3 server must begin with +OK",
         hint: "POP3 uses port 110, or 995 with TLS: check the port and where it is forwarded",
         check: &[Check::Line(|heard, known| {
             heard.when(
@@ -99,7 +99,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "greeting-extra-data",
         level: Must,
         source: "RFC 1939 §4",
-        says: "the greeting is one line, and the client speaks next",
+        says: "the greeting must be one line, and the client speaks next",
         hint: "do not send a password: an attacker may have injected replies to commands not yet sent",
         check: &[Check::Line(|heard, known| {
             heard.when(
@@ -113,7 +113,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "bare-lf",
         level: Must,
         source: "RFC 1939 §3",
-        says: "the server ends its lines with CRLF",
+        says: "the server must end its lines with CRLF",
         hint: "the server must send CRLF after every line, not LF alone",
         check: &[Check::Line(|heard, _| {
             let is_bare =
@@ -126,7 +126,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "bare-cr",
         level: Should,
         source: "RFC 1939 §3",
-        says: "a CR appears only as part of CRLF",
+        says: "a CR should appear only as part of CRLF",
         hint: "the server may use CR as a line end or split lines: it must end each line with CRLF",
         check: &[Check::Line(|heard, _| {
             let line = heard.text.strip_suffix(b"\r").unwrap_or(heard.text);
@@ -140,7 +140,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "crcrlf",
         level: Must,
         source: "RFC 1939 §3",
-        says: "a line ends with CRLF, not with CR CR LF",
+        says: "a line must end with CRLF, not with CR CR LF",
         hint: "the server probably converts line ends twice: it must convert them only once",
         check: &[
             Check::Line(|heard, known| {
@@ -158,7 +158,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "status-over-512",
         level: Should,
         source: "RFC 1939 §3, RFC 2449 §4",
-        says: "the first line of a reply has at most 512 octets, including CRLF",
+        says: "the first line of a reply should have at most 512 octets, including CRLF",
         hint: "the server may repeat the client's input or have a long banner: shorten the line",
         check: &[Check::Line(|heard, known| {
             let is_first = matches!(
@@ -175,7 +175,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "status-lowercase",
         level: Must,
         source: "RFC 1939 §3",
-        says: "+OK and -ERR are in upper case",
+        says: "+OK and -ERR must be in upper case",
         hint: "some clients do not recognise a lower-case reply: the server must send upper case",
         check: &[Check::Line(|heard, known| {
             heard.when(
@@ -190,7 +190,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "status-malformed",
         level: Must,
         source: "RFC 1939 §3",
-        says: "a reply begins with +OK or -ERR, followed by a space or the line end",
+        says: "a reply must begin with +OK or -ERR, followed by a space or the line end",
         hint: "this is almost a status line: the server must send exactly +OK or -ERR",
         check: &[Check::Line(|heard, known| {
             heard.when(
@@ -204,7 +204,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "status-missing",
         level: Must,
         source: "RFC 1939 §3",
-        says: "every reply begins with a status indicator",
+        says: "every reply must begin with a status indicator",
         hint: "replies may no longer match commands: connect again, and look for a message without dot-stuffing",
         check: &[Check::Line(|heard, known| {
             heard.when(
@@ -218,7 +218,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "status-empty",
         level: Must,
         source: "RFC 1939 §3",
-        says: "a reply is not an empty line",
+        says: "a reply must not be an empty line",
         hint: "the server may have failed while answering: examine the requested message on a new connection",
         check: &[Check::Line(|heard, known| {
             heard.when(
@@ -232,7 +232,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "status-twice",
         level: Must,
         source: "RFC 1939 §3",
-        says: "each command gets one status line",
+        says: "each command must get exactly one status line",
         hint: "the server may answer twice, or a proxy may also answer: later replies may not match the commands",
         check: &[
             Check::Line(|heard, known| {
@@ -263,7 +263,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "single-answered-multi",
         level: Must,
         source: "RFC 1939 §5, §7",
-        says: "LIST or UIDL with a message number gets a one-line reply",
+        says: "LIST or UIDL with a message number must get a one-line reply",
         hint: "the server ignores the argument and sends the whole listing: it must answer with one line",
         check: &[Check::Line(|heard, known| {
             heard.when(
@@ -277,7 +277,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "err-multiline",
         level: Must,
         source: "RFC 1939 §3",
-        says: "an error reply is one line",
+        says: "an error reply must be one line",
         hint: "clients read the second line as the next reply: the server must send a single line",
         check: &[Check::Line(|heard, known| {
             heard.when(
@@ -292,7 +292,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "unsolicited-data",
         level: Must,
         source: "RFC 1939 §3",
-        says: "the server sends only what the client asked for",
+        says: "the server must send only what the client asked for",
         hint: "replies may no longer match commands: look at the previous reply",
         check: &[Check::Line(|heard, known| {
             heard.when(
@@ -306,7 +306,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "data-after-quit",
         level: Should,
         source: "RFC 1939 §6",
-        says: "nothing follows the reply to QUIT",
+        says: "nothing should follow the reply to QUIT",
         hint: "usually harmless: the server may answer commands sent after QUIT, or a proxy may add a line",
         check: &[Check::Line(|heard, known| {
             heard.when(
@@ -321,7 +321,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "autologout-talks",
         level: Info,
         source: "RFC 1939 §3",
-        says: "a server closes an idle session without sending a reply",
+        says: "a server should close an idle session without sending a reply",
         hint: "the line is well meant, but a client may read it as the reply to its next command",
         check: &[
             Check::Line(|heard, known| {
@@ -345,7 +345,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "autologout-early",
         level: Must,
         source: "RFC 1939 §3",
-        says: "the server lets a session be idle for at least ten minutes",
+        says: "the server must let a session be idle for at least ten minutes",
         hint: "raise the server's idle time-out, and send NOOP every 30 seconds until then",
         check: &[Check::Line(|heard, known| {
             let is_early = known.odd(heard) == Some(Unsolicited::Autologout)
@@ -364,7 +364,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "input-echoed",
         level: Must,
         source: "RFC 1939 §3",
-        says: "the server does not echo the command",
+        says: "the server must not echo the command",
         hint: "the server, or a terminal server in front of it, echoes some or all input: an echo of PASS would reveal the password",
         check: &[Check::Line(|heard, known| {
             heard.when(

@@ -86,7 +86,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "missing-line-ends",
         level: Must,
         source: "RFC 1939 §5, §7",
-        says: "each message in a listing has its own line",
+        says: "each message in a listing must have its own line",
         hint: "the server omits line ends: it must end each line of the listing with CRLF",
         check: &[Check::Line(|heard, _| {
             let text = scan(heard).or_else(|| unique(heard))?;
@@ -102,7 +102,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "stat-malformed",
         level: Must,
         source: "RFC 1939 §5",
-        says: "the reply to STAT is +OK, the message count and the size in octets, separated by single spaces",
+        says: "the reply to STAT must be +OK, the message count and the size in octets, separated by single spaces",
         hint: "clients cannot read the reply: the server must send two numbers",
         check: &[Check::Line(|heard, _| {
             let text = drop_listing(heard)?;
@@ -121,7 +121,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "stat-extra-text",
         level: Info,
         source: "RFC 1939 §5",
-        says: "nothing follows the two numbers in the reply to STAT",
+        says: "nothing should follow the two numbers in the reply to STAT",
         hint: "harmless, but RFC 1939 strongly discourages additional text",
         check: &[Check::Line(|heard, _| {
             let (_, _, rest) = two_numbers(drop_listing(heard)?)?;
@@ -133,7 +133,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "list-malformed",
         level: Must,
         source: "RFC 1939 §5",
-        says: "a scan listing is the message number, one space and the size in octets",
+        says: "a scan listing must be the message number, one space and the size in octets",
         hint: "clients cannot read the listing: the server must send two numbers",
         check: &[Check::Line(|heard, _| {
             let text = scan(heard)?;
@@ -160,7 +160,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "list-wrong-number",
         level: Must,
         source: "RFC 1939 §5",
-        says: "the reply to LIST with a number begins with that number",
+        says: "the reply to LIST with a number must begin with that number",
         hint: "the server answers for a different message: do not delete anything in this session",
         check: &[Check::Exchange(|ended, _| {
             let asked = ended
@@ -180,7 +180,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "list-extra-columns",
         level: Info,
         source: "RFC 1939 §5",
-        says: "nothing follows the size in a scan listing",
+        says: "nothing should follow the size in a scan listing",
         hint: "clients ignore additional text, but RFC 1939 strongly discourages it",
         check: &[Check::Line(|heard, _| {
             let text = scan(heard)?;
@@ -195,7 +195,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "list-multiple-spaces",
         level: Should,
         source: "RFC 1939 §5, §7",
-        says: "one space separates the fields of a listing",
+        says: "one space should separate the fields of a listing",
         hint: "the server pads its columns: some clients read the spaces as part of the unique-id",
         check: &[Check::Line(|heard, _| {
             let text = scan(heard).or_else(|| unique(heard))?;
@@ -211,7 +211,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "list-trailing-space",
         level: Should,
         source: "RFC 1939 §5",
-        says: "a scan listing does not end with a space",
+        says: "a scan listing should not end with a space",
         hint: "the server should end the line right after the size",
         check: &[Check::Line(|heard, _| {
             let text =
@@ -224,7 +224,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "list-leading-zero",
         level: Info,
         source: "RFC 1939 §4",
-        says: "message numbers have no leading zeros",
+        says: "message numbers should not have leading zeros",
         hint: "mostly harmless, but clients that compare numbers as text may not find the message",
         check: &[Check::Line(|heard, _| {
             let text = scan(heard).or_else(|| unique(heard))?;
@@ -241,7 +241,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "list-number-gap",
         level: Must,
         source: "RFC 1939 §4",
-        says: "messages are numbered from 1 without gaps, in order",
+        says: "messages must be numbered from 1 without gaps, in order",
         hint: "the server may use its own ids as numbers, or have lost messages: rebuild its index",
         check: &[Check::Line(|heard, known| {
             let text = scan(heard)
@@ -265,7 +265,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "list-duplicate-number",
         level: Must,
         source: "RFC 1939 §4",
-        says: "each number appears once in a listing",
+        says: "each number must appear only once in a listing",
         hint: "the maildrop's index may be damaged: rebuild it",
         check: &[Check::Line(|heard, known| {
             let text = scan(heard)
@@ -280,7 +280,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "uidl-n-format",
         level: Must,
         source: "RFC 1939 §7",
-        says: "the reply to UIDL with a number is that number, one space and the unique-id",
+        says: "the reply to UIDL with a number must be that number, one space and the unique-id",
         hint: "clients stop here because of a known bug in server libraries: update the server",
         check: &[Check::Exchange(|ended, _| {
             let asked = ended
@@ -298,7 +298,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "uidl-malformed",
         level: Must,
         source: "RFC 1939 §7",
-        says: "a unique-id listing begins with the message number",
+        says: "a unique-id listing must begin with the message number",
         hint: "clients cannot match the line to a message: the server must send the number, a space and the unique-id",
         check: &[Check::Line(|heard, _| {
             let text = unique(heard).filter(|_| heard.role != LineRole::Status)?;
@@ -315,7 +315,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "uidl-without-id",
         level: Must,
         source: "RFC 1939 §7",
-        says: "a unique-id follows the message number",
+        says: "a unique-id must follow the message number",
         hint: "clients cannot recognise a message that they already have: the server must give each message a unique-id",
         check: &[Check::Line(|heard, _| {
             let text = unique(heard)?;
@@ -329,7 +329,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "uidl-too-long",
         level: Must,
         source: "RFC 1939 §7",
-        says: "a unique-id has at most 70 characters",
+        says: "a unique-id must have at most 70 characters",
         hint: "long unique-ids have overflowed client buffers: a server that uses file names or Message-IDs should hash them",
         check: &[Check::Line(|heard, _| {
             let id = field(unique(heard)?).1.strip_prefix(b" ")?;
@@ -345,7 +345,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "uidl-illegal-chars",
         level: Must,
         source: "RFC 1939 §7",
-        says: "a unique-id consists of characters from 0x21 to 0x7E",
+        says: "a unique-id must consist of characters from 0x21 to 0x7E",
         hint: "clients may cut such a unique-id: the server must use printable ASCII",
         check: &[Check::Line(|heard, _| {
             let text = unique(heard)?;
@@ -363,7 +363,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "uidl-extra-text",
         level: Must,
         source: "RFC 1939 §7",
-        says: "nothing follows the unique-id",
+        says: "nothing may follow the unique-id",
         hint: "clients read this text as part of the unique-id: the server must end the line before it",
         check: &[Check::Line(|heard, _| {
             let text = unique(heard).filter(|text| number(field(text).0).is_some())?;
@@ -382,7 +382,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "uidl-duplicate",
         level: Info,
         source: "RFC 1939 §7",
-        says: "each message has its own unique-id, unless two messages are identical octet for octet",
+        says: "each message should have its own unique-id, unless two messages are identical octet for octet",
         hint: "clients may fetch only one of the two messages: compare them, since one may never be seen",
         check: &[Check::Line(|heard, known| {
             let (_, other) = twin(heard, known)?;
@@ -394,7 +394,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "uidl-shared-by-different",
         level: Must,
         source: "RFC 1939 §7",
-        says: "different messages have different unique-ids",
+        says: "different messages must have different unique-ids",
         hint: "clients may never fetch the second message: the server must compute unique-ids from more than a few header fields",
         check: &[
             Check::Line(|heard, known| {
@@ -439,8 +439,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "list-line-empty",
         level: Must,
         source: "RFC 1939 §5, §7",
-        says: "a listing has no empty lines",
-        hint: "the server sends an extra line end",
+        says: "a listing must not have empty lines",
+        hint: "the server must not send an extra line end",
         check: &[Check::Line(|heard, _| {
             let is_listing = matches!(heard.role, LineRole::Listed(List::Scan | List::Unique));
             heard.when(

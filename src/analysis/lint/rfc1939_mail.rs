@@ -139,7 +139,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "size-list-vs-retr",
         level: Should,
         source: "RFC 1939 §5, RFC 6856 §2.1",
-        says: "LIST gives the number of octets that RETR sends, not counting dot-stuffing",
+        says: "LIST should give the number of octets that RETR sends, not counting dot-stuffing",
         hint: "the server may count a line end as one octet, count dot-stuffing, or change the message",
         check: &[Check::Exchange(|ended, known| {
             sized(ended, known, Size::Other)
@@ -161,7 +161,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "extra-blank-line-before-end",
         level: Should,
         source: "RFC 1939 §3, §11",
-        says: "the server does not add an empty line at the end of a message",
+        says: "the server should not add an empty line at the end of a message",
         hint: "an extra line can break DKIM signatures: the server must not add a line end if the message already has one",
         check: &[Check::Exchange(|ended, known| {
             let added = sized(ended, known, Size::ExtraBlank);
@@ -174,7 +174,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "double-stuffed",
         level: Should,
         source: "RFC 1939 §3, §11",
-        says: "a dot is doubled only once",
+        says: "a dot should be doubled only once",
         hint: "a proxy may dot-stuff again, or the message may be stored dot-stuffed: remove the stuffing at delivery",
         check: &[
             Check::Exchange(|ended, known| sized(ended, known, Size::TwiceStuffed)),
@@ -193,7 +193,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "retr-truncated",
         level: Must,
         source: "RFC 1939 §5",
-        says: "RETR sends the whole message",
+        says: "RETR must send the whole message",
         hint: "do not delete this message: an unstuffed dot, a storage error or a scanner may have cut it short",
         check: &[Check::Exchange(|ended, known| {
             sized(ended, known, Size::Shorter)
@@ -204,7 +204,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "retr-adds-headers",
         level: Info,
         source: "RFC 1939 §11",
-        says: "RETR sends the stored message unchanged",
+        says: "RETR should send the stored message unchanged",
         hint: "the server or a virus scanner may have added header fields",
         check: &[Check::Exchange(|ended, known| {
             sized(ended, known, Size::Added)
@@ -215,7 +215,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "retr-refused",
         level: Should,
         source: "RFC 1939 §5",
-        says: "RETR works for every message that LIST lists",
+        says: "RETR should work for every message that LIST lists",
         hint: "the server may be unable to read this message: check its log",
         check: &[Check::Exchange(|ended, known| {
             let message = ended
@@ -234,7 +234,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "retr-text-mismatch",
         level: Info,
         source: "RFC 1939 §5",
-        says: "a size in the text of the reply to RETR matches the message",
+        says: "a size in the text of the reply to RETR should match the message",
         hint: "clients must not rely on the text: only the final dot ends the message",
         check: &[Check::Exchange(|ended, known| {
             let body = ended
@@ -258,8 +258,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "message-without-blank-line",
         level: Info,
         source: "RFC 5322 §2.1",
-        says: "an empty line follows the header",
-        hint: "the message has only a header, or is damaged",
+        says: "an empty line should follow the header",
+        hint: "the message may have only a header, or be damaged",
         check: &[Check::Exchange(|ended, _| {
             let body = message(ended)
                 .filter(|body| ended.is_complete() && !body.has_holes && body.lines > 0)?;
@@ -273,7 +273,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "internal-data-message",
         level: Info,
         source: "seen with UW-IMAP mailboxes",
-        says: "a mail program's internal data is not listed as a message",
+        says: "a mail program's internal data should not be listed as a message",
         hint: "a mail program stores its own data in this mailbox: do not delete this message",
         check: &[Check::Exchange(|ended, _| message(ended)?.internal.clone())],
     },
@@ -283,7 +283,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "top-missing",
         level: Should,
         source: "RFC 1939 §7",
-        says: "the server supports TOP",
+        says: "the server should support TOP",
         hint: "some servers disable TOP so that clients cannot use it to read mail: use RETR",
         check: &[Check::Exchange(|ended, known| {
             let message = ended
@@ -308,7 +308,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "top-wrong-line-count",
         level: Must,
         source: "RFC 1939 §7",
-        says: "TOP sends as many lines of the body as requested",
+        says: "TOP must send as many lines of the body as requested",
         hint: "the server may miscount lines or add one, such as a second empty line after the header: RETR may still be correct",
         check: &[Check::Exchange(|ended, known| {
             let wanted = top_lines(ended).filter(|wanted| *wanted > 0 && ended.is_complete())?;
@@ -331,7 +331,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "top-zero-is-all",
         level: Must,
         source: "RFC 1939 §7",
-        says: "TOP with 0 lines sends only the header",
+        says: "TOP with 0 lines must send only the header",
         hint: "the server reads 0 as no limit: clients that want only headers fetch whole messages",
         check: &[Check::Exchange(|ended, _| {
             let body = ended
@@ -352,7 +352,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "top-huge-n-fails",
         level: Should,
         source: "RFC 1939 §7",
-        says: "TOP accepts any number of lines",
+        says: "TOP should accept any number of lines",
         hint: "the server's counter may overflow: clients should ask for at most 99999999 lines",
         check: &[Check::Exchange(|ended, known| {
             let lines = top_lines(ended).filter(|lines| *lines >= HUGE_LINES)?;
@@ -373,7 +373,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "top-negative-accepted",
         level: Info,
         source: "RFC 1939 §7",
-        says: "the line count of TOP is not negative",
+        says: "the line count of TOP should not be negative",
         hint: "harmless: the reply shows how the server reads a negative number",
         check: &[Check::Exchange(|ended, _| {
             let is_negative = ended.verb == "TOP"
@@ -392,7 +392,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "top-truncated",
         level: Must,
         source: "RFC 1939 §7",
-        says: "TOP sends the whole message if it has fewer lines than requested",
+        says: "TOP must send the whole message if it has fewer lines than requested",
         hint: "a proxy may cut long replies to TOP: use RETR",
         check: &[Check::Exchange(|ended, known| {
             let wanted = top_lines(ended).filter(|_| ended.is_complete())?;
@@ -414,7 +414,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "top-differs-from-retr",
         level: Should,
         source: "RFC 1939 §7",
-        says: "TOP and RETR send the same lines",
+        says: "TOP and RETR should send the same lines",
         hint: "the server may generate the message for each request: clients should rely on RETR alone",
         check: &[
             Check::Exchange(|ended, known| {
@@ -454,7 +454,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "top-marks-seen",
         level: Info,
         source: "RFC 1460 §5",
-        says: "TOP does not mark a message as accessed",
+        says: "TOP should not mark a message as accessed",
         hint: "after an interrupted session, a message fetched only with TOP may appear as read",
         check: &[Check::Exchange(|ended, known| {
             let text = ended

@@ -42,7 +42,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "stat-list-mismatch",
         level: Should,
         source: "RFC 1939 §5",
-        says: "STAT and LIST report the same messages",
+        says: "STAT and LIST should report the same messages",
         hint: "the server's counters disagree: rebuild its index",
         check: &[Check::Exchange(|ended, known| {
             let is_clean = known.session.marked.is_empty();
@@ -70,7 +70,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "stat-octets-mismatch",
         level: Info,
         source: "RFC 1939 §5, RFC 6856 §2.1",
-        says: "the size in STAT is the sum of the sizes in LIST",
+        says: "the size in STAT should be the sum of the sizes in LIST",
         hint: "the server's total may be outdated or overflow 32 bits, but clients use it only to show progress",
         check: &[Check::Exchange(|ended, known| {
             let is_list =
@@ -91,7 +91,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "list-text-count-mismatch",
         level: Info,
         source: "RFC 1939 §5",
-        says: "a count in the text of the reply to LIST matches the number of lines",
+        says: "a count in the text of the reply to LIST should match the number of lines",
         hint: "the server's counter may be out of date: clients must not rely on the text",
         check: &[Check::Exchange(|ended, known| {
             let is_list = is_listing(ended, known) && ended.verb == "LIST";
@@ -125,7 +125,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "size-huge",
         level: Should,
         source: "seen in servers with 32-bit counters",
-        says: "a size is not negative and fits in 31 bits",
+        says: "a size should not be negative, and should fit in 31 bits",
         hint: "the server may use 32-bit counters: update it",
         check: &[Check::Line(|heard, known| {
             let listed = scan(heard).filter(|text| is_message(text, known));
@@ -145,7 +145,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "size-zero",
         level: Info,
         source: "RFC 1939 §11",
-        says: "a message is not empty",
+        says: "a message should not be empty",
         hint: "a failed delivery or a full disk can cause this: delete the message",
         check: &[Check::Line(|heard, known| {
             let text = scan(heard).filter(|text| is_message(text, known))?;
@@ -158,7 +158,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "size-changes",
         level: Should,
         source: "RFC 1939 §4, §11",
-        says: "a message keeps its size during the session",
+        says: "a message should keep its size during the session",
         hint: "the server may add header fields such as X-UIDL or Status while a client reads the message",
         check: &[
             Check::Line(|heard, known| {
@@ -187,7 +187,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "maildrop-changes",
         level: Must,
         source: "RFC 1939 §4",
-        says: "the number of messages stays the same during a session",
+        says: "the number of messages must stay the same during a session",
         hint: "numbers may now refer to different messages: the server must not change the maildrop during a session",
         check: &[Check::Exchange(|ended, known| {
             let (count, _) = stat(ended)?;
@@ -209,7 +209,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "uidl-missing",
         level: Should,
         source: "RFC 1939 §7",
-        says: "the server supports UIDL",
+        says: "the server should support UIDL",
         hint: "clients cannot leave mail on this server: use a different server, or IMAP",
         check: &[Check::Exchange(|ended, known| {
             let is_refused = ended.verb == "UIDL" && ended.is_err() && !ended.has_arguments();
@@ -229,7 +229,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "uidl-list-mismatch",
         level: Must,
         source: "RFC 1939 §5, §7",
-        says: "LIST and UIDL list the same messages",
+        says: "LIST and UIDL must list the same messages",
         hint: "the server's indexes disagree: rebuild them",
         check: &[Check::Exchange(|ended, known| {
             let is_sure = is_listing(ended, known)
@@ -252,7 +252,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "uidl-unstable-in-session",
         level: Must,
         source: "RFC 1939 §7",
-        says: "a message keeps its unique-id",
+        says: "a message must keep its unique-id",
         hint: "clients fetch the same mail repeatedly: the server must not compute unique-ids from data that reading changes",
         check: &[Check::Line(|heard, known| {
             let (first, rest) = field(unique(heard)?);
@@ -269,7 +269,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "dele-still-listed",
         level: Must,
         source: "RFC 1939 §5",
-        says: "a deleted message is neither listed nor counted",
+        says: "the server must neither list nor count a deleted message",
         hint: "the server ignores deletion marks until QUIT",
         check: &[Check::Exchange(|ended, known| {
             let is_shown = is_listing(ended, known)
@@ -305,7 +305,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "dele-still-retrievable",
         level: Must,
         source: "RFC 1939 §5",
-        says: "a deleted message can no longer be fetched",
+        says: "the server must not send a deleted message",
         hint: "the server ignores deletion marks until QUIT",
         check: &[Check::Exchange(|ended, known| {
             let is_use = ended.is(Command::fetches_message) && ended.is_ok();
@@ -320,7 +320,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "dele-twice-ok",
         level: Must,
         source: "RFC 1939 §5",
-        says: "DELE of a deleted message gets -ERR, like any other command that names the message",
+        says: "DELE of a deleted message must get -ERR, like any other command for the message",
         hint: "the server must check the deletion mark, or its counters may decrease twice",
         check: &[Check::Exchange(|ended, known| {
             let is_marked = ended
@@ -337,7 +337,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "dele-renumbers",
         level: Must,
         source: "RFC 1939 §5",
-        says: "message numbers stay the same after DELE",
+        says: "message numbers must stay the same after DELE",
         hint: "stop deleting: the next DELE may remove the wrong message",
         check: &[Check::Exchange(|ended, known| {
             let is_broken = is_listing(ended, known)
@@ -351,7 +351,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "rset-incomplete",
         level: Must,
         source: "RFC 1939 §5",
-        says: "after RSET no message is marked as deleted",
+        says: "after RSET, no message may be marked as deleted",
         hint: "QUIT may delete mail: close the connection without QUIT",
         check: &[Check::Exchange(|ended, known| {
             let now = match stat(ended) {
@@ -375,7 +375,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "quit-no-reply",
         level: Should,
         source: "RFC 1939 §6",
-        says: "the server answers QUIT before it closes the connection",
+        says: "the server should answer QUIT before it closes the connection",
         hint: "if you sent DELE, check in the next session whether the messages are gone",
         check: &[Check::Exchange(|ended, known| {
             let is_silent = ended.verb == "QUIT" && ended.exchange.status.is_none();
@@ -399,7 +399,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "quit-err",
         level: Must,
         source: "RFC 1939 §6",
-        says: "QUIT gets +OK and removes the messages marked as deleted",
+        says: "QUIT must get +OK and remove the messages marked as deleted",
         hint: "the server may be unable to write the maildrop (disk full, quota, read-only) or, before login, not support QUIT",
         check: &[Check::Exchange(|ended, _| {
             ended.when(
@@ -413,7 +413,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "quit-keeps-open",
         level: Should,
         source: "RFC 1939 §6",
-        says: "the server closes the connection after QUIT",
+        says: "the server should close the connection after QUIT",
         hint: "the server keeps finished sessions open, so it may run out of connections",
         check: &[Check::Event(|event, known| {
             let is_late = event.kind == EventKind::TimedOut && known.has_quit();

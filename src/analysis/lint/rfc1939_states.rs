@@ -58,7 +58,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "unknown-command-ok",
         level: Must,
         source: "RFC 1939 §3",
-        says: "an unknown command gets -ERR",
+        says: "an unknown command must get -ERR",
         hint: "this may not be a mail server: honeypots, captive portals and echo services accept any command",
         check: &[Check::Exchange(|ended, _| {
             let sent = ended.exchange.sent.as_ref()?;
@@ -77,7 +77,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "wrong-state-accepted",
         level: Must,
         source: "RFC 1939 §3, RFC 6856 §2",
-        says: "a command in the wrong state gets -ERR",
+        says: "a command in the wrong state must get -ERR",
         hint: "the server must check the state of the session before it carries out a command",
         check: &[Check::Exchange(|ended, known| {
             let row = ended.exchange.sent.as_ref()?.command()?;
@@ -116,7 +116,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "mail-before-login",
         level: Security,
         source: "RFC 1939 §5",
-        says: "the server sends no message before login",
+        says: "the server must not send messages before login",
         hint: "the server gives mail to strangers: take it off the network",
         check: &[Check::Exchange(|ended, known| {
             let is_mail = ended.is(Command::fetches_message);
@@ -131,7 +131,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "case-sensitive-commands",
         level: Must,
         source: "RFC 1939 §3",
-        says: "commands may be in lower case",
+        says: "the server must accept commands in lower case",
         hint: "the server must ignore case in keywords",
         check: &[Check::Exchange(|ended, known| {
             let is_upper = !ended.command.iter().any(u8::is_ascii_lowercase);
@@ -148,7 +148,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "required-command-refused",
         level: Must,
         source: "RFC 1939 §5",
-        says: "STAT, LIST, NOOP and RSET work in the TRANSACTION state",
+        says: "STAT, LIST, NOOP and RSET must work in the TRANSACTION state",
         hint: "every server must support these commands: check the server's log",
         check: &[Check::Exchange(|ended, known| {
             let is_required = ended.is(Command::works_in_any_maildrop) && !ended.has_arguments();
@@ -170,7 +170,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "apop-timestamp-malformed",
         level: Should,
         source: "RFC 1939 §7, CVE-2007-1558",
-        says: "the timestamp in the greeting has the form of a message-id",
+        says: "the timestamp in the greeting should have the form of a message-id",
         hint: "do not use APOP here: a malformed timestamp lets an attacker recover parts of the password",
         check: &[Check::Line(|heard, _| {
             let text = heard.plain().filter(|_| heard.role == LineRole::Greeting)?;
@@ -185,7 +185,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "apop-offered-fails",
         level: Info,
         source: "RFC 1939 §7",
-        says: "a timestamp in the greeting means that APOP works",
+        says: "a server with a timestamp in its greeting should support APOP",
         hint: "a server that stores only password hashes cannot support APOP: it should not send a timestamp",
         check: &[Check::Exchange(|ended, known| {
             let is_login =
@@ -202,7 +202,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "no-login-offered",
         level: Should,
         source: "RFC 1939 §4",
-        says: "the server supports at least one login method",
+        says: "the server should support at least one login method",
         hint: "no login is possible on this port: enable USER, APOP or a SASL mechanism, or close the port",
         check: &[Check::Exchange(|ended, known| {
             let is_refused = is_missing_login(ended, known) && known.session.is_authorization();
@@ -219,7 +219,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "lf-command-taken",
         level: Info,
         source: "RFC 1939 §3",
-        says: "a command ends with CRLF",
+        says: "a command should end with CRLF",
         hint: "harmless on this server, but others wait for the CR: send CRLF",
         check: &[Check::Exchange(|ended, _| {
             let is_answered = ended.is_bare_lf() && ended.exchange.status.is_some();
@@ -267,7 +267,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "user-enumeration-text",
         level: Security,
         source: "RFC 1939 §13",
-        says: "the reply to USER does not reveal whether the name exists",
+        says: "the reply to USER should not reveal whether the name exists",
         hint: "the server should answer every USER with +OK, and refuse the login at PASS",
         check: &[Check::Exchange(|ended, known| {
             // Without TLS, USER may be refused as a whole.
@@ -292,7 +292,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "number-zero-accepted",
         level: Must,
         source: "RFC 1939 §4",
-        says: "the first message is number 1",
+        says: "the first message must be number 1",
         hint: "the server may be off by one: DELE 0 may delete message 1",
         check: &[Check::Exchange(|ended, _| {
             ended.when(
@@ -306,7 +306,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "number-wraps",
         level: Must,
         source: "RFC 1939 §5",
-        says: "a number of more than 32 bits does not refer to a message",
+        says: "a number of more than 32 bits must not refer to a message",
         hint: "the server truncates message numbers: DELE may delete a different message",
         check: &[Check::Exchange(|ended, _| {
             let message = wrapped(ended)?;
@@ -320,7 +320,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "number-out-of-range-accepted",
         level: Must,
         source: "RFC 1939 §5",
-        says: "a number greater than the number of messages gets -ERR",
+        says: "a number greater than the number of messages must get -ERR",
         hint: "the server must check the number against its count of messages",
         check: &[Check::Exchange(|ended, known| {
             let message = ended.number()?;
@@ -343,7 +343,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "number-garbage-accepted",
         level: Info,
         source: "RFC 1939 §3",
-        says: "a message number consists of digits",
+        says: "a message number should consist only of digits",
         hint: "harmless, but a server that accepts such numbers hides bugs in clients",
         check: &[Check::Exchange(|ended, _| {
             let is_message = ended.is(|row| row.names_message() && row.args.len() == 1);

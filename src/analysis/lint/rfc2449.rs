@@ -159,7 +159,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "capa-unsupported",
         level: Info,
         source: "RFC 2449 §5",
-        says: "CAPA lists what the server supports",
+        says: "CAPA should list what the server supports",
         hint: "the server may be old: a client must try each command",
         check: &[Check::Exchange(|ended, known| {
             let is_refused =
@@ -188,7 +188,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "capa-no-terminator",
         level: Must,
         source: "RFC 2449 §5",
-        says: "the list of capabilities ends with a line that contains only a dot",
+        says: "the list of capabilities must end with a line that contains only a dot",
         hint: "clients wait indefinitely: the server must send the dot",
         check: &[Check::Exchange(|ended, known| {
             let is_open =
@@ -204,7 +204,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "capa-no-status",
         level: Must,
         source: "RFC 2449 §5",
-        says: "the reply to CAPA begins with +OK",
+        says: "the reply to CAPA must begin with +OK",
         hint: "the server must send +OK before the list",
         check: &[Check::Line(|heard, known| {
             heard.when(
@@ -218,8 +218,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "capa-blank-lines",
         level: Should,
         source: "RFC 2449 §3",
-        says: "the list of capabilities has no empty lines",
-        hint: "the server sends an extra line end",
+        says: "the list of capabilities should not have empty lines",
+        hint: "the server must not send an extra line end",
         check: &[Check::Line(|heard, _| {
             let is_capability =
                 heard.role == LineRole::Listed(List::Capabilities) && !heard.has_holes;
@@ -235,7 +235,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "capa-line-over-512",
         level: Must,
         source: "RFC 2449 §5",
-        says: "a capability line has at most 512 octets, including CRLF",
+        says: "a capability line must have at most 512 octets, including CRLF",
         hint: "the server must shorten the line",
         check: &[Check::Line(|heard, _| {
             let is_long = heard.role == LineRole::Listed(List::Capabilities) && heard.octets > 512;
@@ -247,7 +247,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "capa-malformed-tag",
         level: Must,
         source: "RFC 2449 §3, §6",
-        says: "a capability line is a tag and its parameters, separated by spaces",
+        says: "a capability line must be a tag and its parameters, separated by spaces",
         hint: "clients do not recognise this capability: correct the line on the server",
         check: &[Check::Line(|heard, known| {
             let what = malformed(heard.named_capability(known)?)?;
@@ -259,7 +259,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "capa-misspelled-tag",
         level: Should,
         source: "IANA, POP3 capabilities",
-        says: "capabilities are spelled as registered",
+        says: "capabilities should be spelled as registered",
         hint: "clients do not recognise this name: the server must spell it as in the RFC",
         check: &[Check::Line(|heard, known| {
             let tag = tag_of(heard.named_capability(known)?);
@@ -272,7 +272,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "capa-unregistered-tag",
         level: Info,
         source: "RFC 2449 §9",
-        says: "private capabilities begin with X",
+        says: "the names of private capabilities should begin with X",
         hint: "harmless: clients ignore it",
         check: &[Check::Line(|heard, known| {
             let line = heard.named_capability(known)?;
@@ -290,7 +290,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "capa-duplicate-tag",
         level: Info,
         source: "RFC 2449 §5",
-        says: "each capability appears once in the list",
+        says: "each capability should appear only once in the list",
         hint: "harmless, but clients may read only the first line",
         check: &[Check::Line(|heard, known| {
             let line = heard.named_capability(known)?;
@@ -305,7 +305,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "capa-announces-refused",
         level: Must,
         source: "RFC 2449 §5",
-        says: "every command that CAPA lists works",
+        says: "every command that CAPA lists must work",
         hint: "the list may be fixed text or come from a proxy: the server must list only what works",
         check: &[Check::Exchange(|ended, known| {
             let is_announced =
@@ -328,7 +328,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "capa-hides-working",
         level: Info,
         source: "RFC 2449 §5",
-        says: "CAPA lists what works",
+        says: "CAPA should list every command that works",
         hint: "clients that rely on CAPA do not use the command: the server should list it",
         check: &[
             Check::Exchange(|ended, known| {
@@ -370,7 +370,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "capa-differs-after-login",
         level: Must,
         source: "RFC 2449 §5, RFC 5034 §3",
-        says: "capabilities do not disappear after login",
+        says: "capabilities must not disappear after login",
         hint: "common and mostly harmless: send CAPA before and after login",
         check: &[Check::Exchange(|ended, known| {
             let mut gone = lost(ended, known, Phase::Login)?;
@@ -393,7 +393,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "capa-differs-after-tls",
         level: Info,
         source: "RFC 2595 §4",
-        says: "the list of capabilities may change with TLS, so the client sends CAPA again",
+        says: "the list of capabilities may change with TLS, so the client should send CAPA again",
         hint: "this is expected if login methods that need TLS appear",
         check: &[Check::Exchange(|ended, known| {
             let before = known
@@ -414,7 +414,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "capa-weaker-in-tls",
         level: Security,
         source: "RFC 2595 §9",
-        says: "login methods that CAPA lists before TLS are also listed inside TLS",
+        says: "login methods that CAPA lists before TLS should also be listed inside TLS",
         hint: "an attacker may have changed the first list: fetch CAPA from a different network, and compare the lists",
         check: &[Check::Exchange(|ended, known| {
             let gone = lost(ended, known, Phase::Tls)?;

@@ -61,7 +61,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "status-trailing-space",
         level: Info,
         source: "RFC 2449 §3",
-        says: "a status line does not end with a space",
+        says: "a status line should not end with a space",
         hint: "harmless, but the server should send a space only before text",
         check: &[Check::Line(|heard, _| {
             let is_first = matches!(heard.role, LineRole::Greeting | LineRole::Status);
@@ -77,7 +77,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "resp-code-without-capa",
         level: Info,
         source: "RFC 2449 §6.4",
-        says: "a server that sends response codes lists RESP-CODES",
+        says: "a server that sends response codes should list RESP-CODES",
         hint: "clients may read the code as text: list RESP-CODES",
         check: &[Check::Exchange(|ended, known| {
             let is_code = codes::find(&ended.code()?).is_some();
@@ -92,7 +92,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "resp-code-lookalike",
         level: Info,
         source: "RFC 2449 §8",
-        says: "in a reply, text that begins with a bracket is a response code",
+        says: "in a reply, text that begins with a bracket should be a response code",
         hint: "harmless, but programs must not read this text as a response code",
         check: &[Check::Line(|heard, _| {
             let is_first = matches!(heard.role, LineRole::Status | LineRole::Greeting);
@@ -108,7 +108,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "resp-code-misplaced",
         level: Should,
         source: "RFC 2449 §8.1, RFC 3206 §4, §5, RFC 6856 §5",
-        says: "a response code appears only with the status and commands that it is defined for",
+        says: "a response code should appear only with the status and commands that it is defined for",
         hint: "clients may draw the wrong conclusion: the server must send a different code, or none",
         check: &[Check::Exchange(|ended, _| {
             let (row, _) = codes::find(&ended.code()?)?;
@@ -130,7 +130,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "resp-code-on-user",
         level: Security,
         source: "RFC 2449 §8.1.1, RFC 3206 §5",
-        says: "the reply to USER does not have the response codes AUTH and LOGIN-DELAY",
+        says: "the reply to USER should not have the response code AUTH or LOGIN-DELAY",
         hint: "the code reveals which accounts exist: the server should wait for PASS",
         check: &[Check::Exchange(|ended, known| {
             let is_told = ended
@@ -190,7 +190,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "command-255-rejected",
         level: Must,
         source: "RFC 2449 §4",
-        says: "a server with CAPA accepts commands of up to 255 octets",
+        says: "a server with CAPA must accept commands of up to 255 octets",
         hint: "the server's command buffer may be too small",
         check: &[Check::Exchange(|ended, known| {
             let octets = ended.exchange.command.as_ref()?.octets;
@@ -217,7 +217,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "pipelining-drops",
         level: Must,
         source: "RFC 2449 §6.6",
-        says: "a server with PIPELINING answers every command",
+        says: "a server with PIPELINING must answer every command",
         hint: "the server loses pipelined commands: clients must wait for each reply",
         check: &[Check::Exchange(|ended, known| {
             ended.command_when(
@@ -231,7 +231,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "pipelining-drops-at-login",
         level: Must,
         source: "RFC 2449 §6.6",
-        says: "a server with PIPELINING also answers commands pipelined after PASS",
+        says: "a server with PIPELINING must also answer commands pipelined after PASS",
         hint: "the server's login program may discard its input: clients must wait for the reply to PASS",
         check: &[Check::Exchange(|ended, known| {
             ended.command_when(
@@ -245,7 +245,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "pipelining-out-of-order",
         level: Must,
         source: "RFC 2449 §6.6",
-        says: "replies come in the order of the commands",
+        says: "replies must come in the order of the commands",
         hint: "the server may process several commands at once: clients must wait for each reply",
         check: &[Check::Line(|heard, known| {
             heard.when(

@@ -13,7 +13,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "stls-stripped",
         level: Security,
         source: "RFC 2595 §9, RFC 8314 §4",
-        says: "STLS does not disappear from CAPA",
+        says: "STLS should not disappear from CAPA",
         hint: "an attacker may have removed STLS: do not log in, and compare the list from a different network or port 995",
         check: &[Check::Exchange(|ended, known| {
             let was_there =
@@ -36,7 +36,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "stls-response-injection",
         level: Security,
         source: "RFC 2595 §4",
-        says: "nothing comes between the server's +OK to STLS and the handshake",
+        says: "nothing may come between the server's +OK to STLS and the handshake",
         hint: "an attacker may have injected replies: discard these octets, and close the connection",
         check: &[Check::Line(|heard, known| {
             let what = format!(
@@ -58,7 +58,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "stls-command-injection",
         level: Security,
         source: "CVE-2011-0411, RFC 2595 §4",
-        says: "a command sent in cleartext after STLS is not carried out inside TLS",
+        says: "the server must not carry out commands inside TLS that came in cleartext after STLS",
         hint: "an attacker on the network path can inject commands: update the server, or use port 995",
         check: &[Check::Line(|heard, known| {
             heard.when(
@@ -72,7 +72,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "stls-keeps-pre-tls-state",
         level: Should,
         source: "RFC 2595 §4",
-        says: "the server forgets a USER command sent before TLS",
+        says: "the server should forget a USER command sent before TLS",
         hint: "an attacker on the network path can choose the user name: the server must reset the session after STLS",
         check: &[Check::Exchange(|ended, known| {
             let is_kept = ended.verb == "PASS"
@@ -89,7 +89,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "stls-in-transaction",
         level: Should,
         source: "RFC 2595 §4",
-        says: "STLS comes before login",
+        says: "STLS should come before login",
         hint: "the server must refuse STLS after login",
         check: &[Check::Exchange(|ended, known| {
             let is_late = ended.verb == "STLS"
@@ -104,7 +104,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "stls-twice-accepted",
         level: Must,
         source: "RFC 2595 §4",
-        says: "the server refuses STLS inside TLS",
+        says: "the server must refuse STLS inside TLS",
         hint: "the server must answer -ERR: TLS is already on",
         check: &[Check::Exchange(|ended, known| {
             ended.when(
@@ -118,7 +118,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "stls-second-greeting",
         level: Should,
         source: "RFC 2595 §4",
-        says: "the server sends no second greeting after STLS",
+        says: "the server should not send a second greeting after STLS",
         hint: "a misconfigured TLS wrapper in front of the server can cause this: replies may not match the commands",
         check: &[Check::Line(|heard, known| {
             heard.when(
@@ -132,7 +132,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "stls-ok-no-handshake",
         level: Must,
         source: "RFC 2595 §4, RFC 8314 §4",
-        says: "a server that answers STLS with +OK supports TLS",
+        says: "a server that answers STLS with +OK must support TLS",
         hint: "the server may have no certificate, or be unable to read its key: check its log",
         check: &[Check::Event(|event, known| {
             let is_failed = event.kind == EventKind::TlsFailed && known.session.tls == Tls::Agreed;
@@ -148,7 +148,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "capa-stls-inside-tls",
         level: Should,
         source: "RFC 2595 §4",
-        says: "CAPA does not list STLS inside TLS",
+        says: "CAPA should not list STLS inside TLS",
         hint: "the list may be fixed text, or a proxy may handle TLS: leave STLS out once TLS is on",
         check: &[Check::Line(|heard, known| {
             let is_capability =

@@ -10,7 +10,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "resp-code-auth-missing",
         level: Should,
         source: "RFC 3206 §6",
-        says: "a server with AUTH-RESP-CODE sends [AUTH] when it refuses credentials",
+        says: "a server with AUTH-RESP-CODE should send [AUTH] when it refuses credentials",
         hint: "clients cannot distinguish a wrong password from a server problem: send the code",
         check: &[Check::Exchange(|ended, known| {
             let is_login = ended.is(Command::logs_in) && ended.has_credentials();

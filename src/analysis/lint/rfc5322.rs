@@ -10,7 +10,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "bare-cr-in-message",
         level: Info,
         source: "RFC 5322 §2.3",
-        says: "a CR appears in a message only before LF",
+        says: "in a message, a CR should appear only before LF",
         hint: "the message is malformed, but servers pass such messages on unchanged",
         check: &[Check::Exchange(|ended, _| message(ended)?.bare_cr.clone())],
     },
@@ -19,7 +19,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "long-data-line",
         level: Info,
         source: "RFC 5322 §2.1.1",
-        says: "a line of a message has at most 998 octets",
+        says: "a line of a message should have at most 998 octets",
         hint: "the sender is at fault, and some clients cut or refuse such a message",
         check: &[Check::Exchange(|ended, _| {
             message(ended)?.long_line.clone()
@@ -31,7 +31,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "nul-in-message",
         level: Info,
         source: "RFC 5322 §2.1, RFC 6856 §2.1",
-        says: "a message has no octet 0",
+        says: "a message should not have NUL octets",
         hint: "a damaged file or binary mail can cause this: some clients cut the line at the NUL or hang",
         check: &[Check::Exchange(|ended, _| message(ended)?.nul.clone())],
     },
@@ -40,7 +40,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "nul-octet",
         level: Should,
         source: "RFC 2449 §3, RFC 6856 §2.1",
-        says: "the server sends no NUL octets in status lines and listings",
+        says: "the server should not send NUL octets in status lines and listings",
         hint: "the server may repeat octets from a client or a file: some clients cut the line at the NUL or hang",
         check: &[Check::Line(|heard, known| {
             let is_text =

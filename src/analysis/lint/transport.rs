@@ -34,7 +34,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "greeting-delayed",
         level: Should,
         source: "in no RFC",
-        says: "the greeting arrives within two seconds",
+        says: "the greeting should arrive within two seconds",
         hint: "the server may be overloaded, or be waiting for DNS or ident: check its resolver",
         check: &[Check::Line(|heard, known| {
             let is_late = heard.role == LineRole::Greeting && known.now.gap_ms > 2000;
@@ -57,7 +57,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "tls-on-plain-port",
         level: Must,
         source: "RFC 8314 §3.1",
-        says: "a reply is text, not a TLS record",
+        says: "a reply must be text, not a TLS record",
         hint: "this port speaks TLS from the first octet: connect with --tls",
         check: &[Check::Line(|heard, known| {
             heard.when(
@@ -71,7 +71,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "greeting-rewritten-by-proxy",
         level: Should,
         source: "seen: virus scanners and firewalls",
-        says: "the greeting comes from the server itself",
+        says: "the greeting should come from the server itself",
         hint: "a virus scanner or firewall may intercept the connection: exclude this host, or use port 995",
         check: &[Check::Line(|heard, _| {
             let text = heard
@@ -101,7 +101,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "unknown-command-closes",
         level: Must,
         source: "RFC 1939 §3",
-        says: "the session continues after an unknown command",
+        says: "the session must continue after an unknown command",
         hint: "clients try commands to see what works: the server must not close after the first unknown one",
         check: &[
             Check::Event(|event, known| {
@@ -139,7 +139,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "unknown-command-silent",
         level: Must,
         source: "RFC 1939 §3",
-        says: "the server answers an unknown command",
+        says: "the server must answer an unknown command",
         hint: "the server, or a filter in front of it, may have dropped the command",
         check: &[Check::Exchange(|ended, known| {
             let is_silent =
@@ -155,7 +155,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "server-crashes-on-args",
         level: Must,
         source: "RFC 1939 §3",
-        says: "a surplus argument gets -ERR",
+        says: "a command with a surplus argument must get -ERR",
         hint: "the server may have crashed on the argument: update it",
         check: &[Check::Exchange(|ended, known| {
             let is_silent =
@@ -171,7 +171,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "reply-timed-out",
         level: Must,
         source: "RFC 1939 §3",
-        says: "the server answers every command",
+        says: "the server must answer every command",
         hint: "the server may be stuck: check its log",
         check: &[Check::Exchange(|ended, known| {
             let is_open =
@@ -225,7 +225,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "nat-idle-drop",
         level: Should,
         source: "seen: NAT and firewalls",
-        says: "an idle connection stays open",
+        says: "an idle connection should stay open",
         hint: "a firewall or NAT may drop idle connections: send NOOP every 30 seconds",
         check: &[Check::Exchange(|ended, known| {
             let is_gone = matches!(known.now.event, Some(EventKind::TimedOut | EventKind::Lost))
@@ -242,7 +242,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "slow-drip",
         level: Should,
         source: "in no RFC",
-        says: "a reply arrives faster than 100 octets a second",
+        says: "a reply should arrive faster than 100 octets a second",
         hint: "a tarpit, an overloaded disk or a slow virus scanner can cause this: ask the administrator",
         check: &[Check::Exchange(|ended, _| {
             let body = ended
@@ -266,7 +266,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "stall-large-data",
         level: Must,
         source: "seen: path MTU black holes",
-        says: "a large reply arrives like a small one",
+        says: "a large reply must arrive just as a small one does",
         hint: "the network may lose large packets (VPN, filtered ICMP): lower the MTU",
         check: &[Check::Exchange(|ended, known| {
             ended.when(
@@ -280,7 +280,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "rst-instead-of-fin",
         level: Info,
         source: "seen at the end of sessions",
-        says: "a session ends with an orderly close, not a reset",
+        says: "a session should end with an orderly close, not a reset",
         hint: "the server may have closed with unread commands, or a firewall may have reset the connection",
         check: &[Check::Event(|event, known| {
             let is_reset = event.kind == EventKind::Lost && known.has_quit();
@@ -292,7 +292,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "connection-cut-mid-reply",
         level: Must,
         source: "RFC 1939 §3",
-        says: "the connection stays open until the reply is complete",
+        says: "the connection must stay open until the reply is complete",
         hint: "the server may have crashed, or a proxy may have a limit: do not delete this message",
         check: &[Check::Exchange(|ended, known| {
             let is_line_cut =
@@ -316,7 +316,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "closed-before-reply",
         level: Must,
         source: "RFC 1939 §3",
-        says: "the server answers a command before it closes the connection",
+        says: "the server must answer a command before it closes the connection",
         hint: "the server may have crashed or been stopped: check its log",
         check: &[Check::Exchange(|ended, known| {
             let is_silent = ended.exchange.status_line.is_none()
@@ -349,7 +349,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "closed-without-quit",
         level: Should,
         source: "RFC 1939 §3, §6",
-        says: "the server closes only after QUIT or ten idle minutes",
+        says: "the server should close only after QUIT or ten idle minutes",
         hint: "the server may have been stopped, or may have a short idle time-out: check its log",
         check: &[Check::Event(|event, known| {
             let last = known
@@ -370,7 +370,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "closed-after-refusal",
         level: Should,
         source: "RFC 1939 §3",
-        says: "the session continues after an optional command is refused",
+        says: "the session should continue after an optional command is refused",
         hint: "clients ask what a server supports before login: the server should answer -ERR and wait for the next command",
         check: &[
             Check::Event(|event, known| {
@@ -437,7 +437,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "slow-reply",
         level: Info,
         source: "in no RFC",
-        says: "a reply arrives within ten seconds",
+        says: "a reply should arrive within ten seconds",
         hint: "the server may be overloaded, or be opening a large mailbox",
         check: &[Check::Exchange(|ended, _| {
             let took = ended.exchange.reply_ms.filter(|took| *took > 10_000)?;
