@@ -499,7 +499,9 @@ pub(super) const RULES: &[Rule] = &[
                 && known.now.is_closed_by_client()
                 && !known.has_quit();
             let count = known.session.marked.len();
-            let what = format!("the client closed without QUIT; deletions not committed: {count}");
+            let what = format!(
+                "the client closed the connection without QUIT; deletions not committed: {count}"
+            );
             (is_left && count > 0 && !known.commands.waiting.has("QUIT"))
                 .then(|| Site::at(event.place, what))
         })],

@@ -117,7 +117,7 @@ pub(super) const RULES: &[Rule] = &[
                 (is_end(event) && is_refused && is_first).then(|| {
                     Site::at(
                         event.place,
-                        "the server closed after -ERR to an unknown command",
+                        "the server closed the connection after -ERR to an unknown command",
                     )
                 })
             }),
@@ -129,7 +129,7 @@ pub(super) const RULES: &[Rule] = &[
                 let is_whole = !ended.is_oversize() && !ended.is_garbled();
                 ended.command_when(
                     is_silent && is_whole && !is_excused(known),
-                    "the server closed instead of answering an unknown command",
+                    "the server closed the connection instead of answering an unknown command",
                 )
             }),
         ],
@@ -162,7 +162,7 @@ pub(super) const RULES: &[Rule] = &[
                 has_surplus(ended) && ended.exchange.status.is_none() && ended.verb != "QUIT";
             ended.command_when(
                 is_silent && is_cut(known),
-                "the server closed after a command with a surplus argument",
+                "the server closed the connection after a command with a surplus argument",
             )
         })],
     },
@@ -208,14 +208,14 @@ pub(super) const RULES: &[Rule] = &[
                 let is_long = ended.is_oversize() || known.is_after_oversize();
                 ended.command_when(
                     is_long && ended.exchange.status.is_none() && is_cut(known),
-                    "the server closed after a long command",
+                    "the server closed the connection after a long command",
                 )
             }),
             // Seen: nginx refuses the line first. It is a matter of chance whether the next command
             // crosses the close.
             Check::Event(|event, known| {
                 let is_refused = known.is_after_oversize() && known.commands.waiting.is_empty();
-                let what = "the server closed after it refused a long command";
+                let what = "the server closed the connection after it refused a long command";
                 (is_end(event) && is_refused).then(|| Site::at(event.place, what))
             }),
         ],
@@ -340,7 +340,7 @@ pub(super) const RULES: &[Rule] = &[
                 .is_none_or(|last| last.status.is_some() && last.verb != "QUIT");
             ended.command_when(
                 is_silent && !is_other && !is_long && is_first,
-                "the server closed instead of answering",
+                "the server closed the connection instead of answering",
             )
         })],
     },
@@ -349,7 +349,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "closed-without-quit",
         level: Should,
         source: "RFC 1939 §3, §6",
-        says: "the server should close only after QUIT or ten idle minutes",
+        says: "the server should close the connection only after QUIT or ten idle minutes",
         hint: "the server may have been stopped, or may have a short idle time-out: check its log",
         check: &[Check::Event(|event, known| {
             let last = known
@@ -360,8 +360,12 @@ pub(super) const RULES: &[Rule] = &[
                 && last.is_complete
                 && !known.farewell.has_given_up
                 && !known.recording.is_lost;
-            (is_end(event) && is_open)
-                .then(|| Site::at(event.place, "the server closed before the client sent QUIT"))
+            (is_end(event) && is_open).then(|| {
+                Site::at(
+                    event.place,
+                    "the server closed the connection before the client sent QUIT",
+                )
+            })
         })],
     },
     // RFC 1939 §3: a command that the server does not support gets -ERR, and the session continues.
@@ -376,7 +380,8 @@ pub(super) const RULES: &[Rule] = &[
             Check::Event(|event, known| {
                 let is_refused =
                     known.is_after_refused_option() && known.commands.waiting.is_empty();
-                let what = "the server closed right after it refused an optional command";
+                let what =
+                    "the server closed the connection right after it refused an optional command";
                 (is_end(event) && is_refused).then(|| Site::at(event.place, what))
             }),
             // The next command may have crossed the close.
@@ -385,7 +390,7 @@ pub(super) const RULES: &[Rule] = &[
                     ended.exchange.status_line.is_none() && ended.exchange.command.is_some();
                 ended.command_when(
                     is_silent && is_cut(known) && known.is_after_refused_option(),
-                    "the server closed after it refused the previous command",
+                    "the server closed the connection after it refused the previous command",
                 )
             }),
         ],
@@ -396,13 +401,13 @@ pub(super) const RULES: &[Rule] = &[
         id: "closed-after-errors",
         level: Info,
         source: "seen: nginx, solid-pop3d",
-        says: "a server may close after it refuses several commands",
+        says: "a server may close the connection after it refuses several commands",
         hint: "this is a defence against scanners: check the previous commands, and connect again for the rest",
         check: &[
             Check::Event(|event, known| {
                 let is_refused = known.is_after_errors() && known.commands.waiting.is_empty();
                 let what = format!(
-                    "the server closed after {} refused commands",
+                    "the server closed the connection after {} refused commands",
                     known.refusals.count
                 );
                 (is_end(event) && is_refused).then(|| Site::at(event.place, what))
@@ -411,7 +416,7 @@ pub(super) const RULES: &[Rule] = &[
             Check::Exchange(|ended, known| {
                 let is_silent =
                     ended.exchange.status_line.is_none() && ended.exchange.command.is_some();
-                let what = "the server closed after several refused commands";
+                let what = "the server closed the connection after several refused commands";
                 ended.command_when(is_silent && is_cut(known) && known.is_after_errors(), what)
             }),
         ],
@@ -421,15 +426,19 @@ pub(super) const RULES: &[Rule] = &[
         id: "closed-after-failed-login",
         level: Info,
         source: "RFC 1939 §4",
-        says: "a server may close after a failed login",
+        says: "a server may close the connection after a failed login",
         hint: "connect again for the next attempt",
         check: &[Check::Event(|event, known| {
             let last = known.last_if(|last| last.is(Command::logs_in))?;
             let is_failed = last.status == Some(Status::Negative)
                 && known.commands.waiting.is_empty()
                 && !known.is_after_refused_option();
-            (is_end(event) && is_failed)
-                .then(|| Site::at(event.place, "the server closed after a failed login"))
+            (is_end(event) && is_failed).then(|| {
+                Site::at(
+                    event.place,
+                    "the server closed the connection after a failed login",
+                )
+            })
         })],
     },
     // Clients give up on slow replies.
