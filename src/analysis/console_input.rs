@@ -72,14 +72,14 @@ pub const OWN: &[Own] = &[
         "[COMMAND]",
         true,
         Action::Help,
-        "this list, or help for a POP3 command (also: `?retr`, F1)",
+        "show this list, or explain a POP3 command (`?retr`, F1)",
     ),
     own(
         "pass",
         "",
         true,
         Action::Pass,
-        "send PASS, with the password from an option such as --password-command or from a hidden prompt",
+        "send PASS with a password from an option such as --password-command or a hidden prompt",
     ),
     own(
         "login",
@@ -93,7 +93,7 @@ pub const OWN: &[Own] = &[
         "MECHANISM [USER] [--dry] [--two-lines]",
         true,
         Action::Auth,
-        "log in with this SASL mechanism, and show how each line is made; --dry only shows it",
+        "log in with this SASL mechanism and show how each line is made (--dry sends nothing)",
     ),
     own(
         "apop",
@@ -121,7 +121,7 @@ pub const OWN: &[Own] = &[
         "N[.PART] FILE",
         false,
         Action::Save,
-        "save message N to FILE, octet for octet without dot-stuffing; or one part of it, decoded",
+        "save message N to FILE, octet for octet without dot-stuffing, or save one decoded part",
     ),
     own(
         "log",
@@ -149,7 +149,7 @@ pub const OWN: &[Own] = &[
         "TEXT",
         true,
         Action::Send,
-        r"send octets exactly; \r \n \t \0 \xHH \\ are escapes, and no CRLF is added",
+        r"send exact octets without adding CRLF (escapes: \r \n \t \0 \xHH \\)",
     ),
     own(
         "multi",
@@ -213,14 +213,14 @@ pub const OWN: &[Own] = &[
         "",
         true,
         Action::Quit,
-        "leave poptalk; asks first if deletions are not committed",
+        "exit poptalk (asks first if deletions are not committed)",
     ),
     own(
         "hint",
         "",
         false,
         Action::Hint,
-        "in a lesson: show a hint, a more detailed one each time",
+        "in a lesson: show a hint, more detailed each time",
     ),
     own(
         "lesson",
@@ -234,7 +234,7 @@ pub const OWN: &[Own] = &[
         "",
         false,
         Action::Next,
-        "in a solved lesson: go to the next one, like Enter",
+        "in a solved lesson: go to the next one (or Enter)",
     ),
     own(
         "skip",

@@ -36,7 +36,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-double-space",
         level: Should,
         source: "RFC 1939 §3, RFC 2449 §3",
-        says: "one space separates a command from its argument",
+        says: "one space should separate a command from its argument",
         hint: "strict servers read the second space as an empty argument: send one space",
         check: &[Check::Line(|heard, _| {
             // Spaces in a password belong to it.
@@ -53,8 +53,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-trailing-space",
         level: Should,
         source: "RFC 2449 §3",
-        says: "a command has no space at its end",
-        hint: "strict servers read it as an empty argument: leave it out",
+        says: "a command should not end with a space",
+        hint: "strict servers read a final space as an empty argument: leave it out",
         check: &[Check::Line(|heard, _| {
             let text = command(heard)
                 .filter(|text| heard.verb() != "PASS" && !heard.has_holes && !text.is_empty())?;
@@ -69,8 +69,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-line-too-long",
         level: Must,
         source: "RFC 2449 §4",
-        says: "a command has at most 255 octets, CRLF included",
-        hint: "the server may refuse it or close the connection: shorten the command",
+        says: "a command must have at most 255 octets, including CRLF",
+        hint: "the server may refuse a longer command or close the connection: shorten the command",
         check: &[Check::Line(|heard, _| {
             command(heard)
                 .filter(|_| !heard.has_holes && heard.verb() != "AUTH" && heard.octets > 255)?;
@@ -83,8 +83,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-initial-response-too-long",
         level: Must,
         source: "RFC 5034 §4",
-        says: "AUTH with an initial response has at most 255 octets, CRLF included",
-        hint: "send AUTH without it, and the response when the server asks for it",
+        says: "AUTH with an initial response must have at most 255 octets, including CRLF",
+        hint: "send AUTH without the initial response, and send the response when the server asks for it",
         check: &[
             Check::Line(|heard, _| {
                 command(heard)
@@ -102,8 +102,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-bare-lf",
         level: Must,
         source: "RFC 1939 §3",
-        says: "a command ends with CRLF",
-        hint: "send CR and LF: strict servers wait for the CR",
+        says: "a command must end with CRLF",
+        hint: "strict servers wait for the CR: send CR and LF",
         check: &[Check::Line(|heard, _| {
             heard.when(
                 !heard.role.is_servers() && heard.end == LineEnd::Lf,
@@ -116,8 +116,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-empty-line",
         level: Should,
         source: "RFC 1939 §3",
-        says: "a command line is not empty",
-        hint: "servers count empty lines as errors and may close the connection",
+        says: "a client should not send empty lines",
+        hint: "servers may count empty lines as errors and close the connection: send only commands",
         check: &[Check::Line(|heard, _| {
             let text =
                 command(heard).filter(|_| heard.plain().is_some() && heard.end != LineEnd::None)?;
@@ -144,7 +144,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-before-greeting",
         level: Should,
         source: "RFC 1939 §4",
-        says: "the client waits for the greeting",
+        says: "the client should wait for the greeting",
         hint: "servers may treat a client that speaks first as an attacker: read the greeting first",
         check: &[Check::Line(|heard, known| {
             let is_early = heard.role == LineRole::Command
@@ -162,7 +162,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-pipelined-behind-stls",
         level: Must,
         source: "RFC 2595 §4",
-        says: "the client sends nothing after STLS until the handshake is done",
+        says: "the client must not send anything after STLS until the handshake is done",
         hint: "the command is sent unencrypted, and the server may carry it out inside TLS: wait for the handshake",
         check: &[Check::Line(|heard, known| {
             let is_after = known.commands.waiting.has("STLS")
@@ -178,8 +178,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-pipelined-behind-quit",
         level: Should,
         source: "RFC 1939 §6, RFC 2449 §6.6",
-        says: "the client sends nothing after QUIT",
-        hint: "the server closes the connection, and a reset may discard the reply to QUIT",
+        says: "the client should not send anything after QUIT",
+        hint: "a command after QUIT can cause a reset that discards the reply: stop sending after QUIT",
         check: &[Check::Line(|heard, known| {
             let is_after = known.commands.waiting.has("QUIT")
                 || (known.has_quit() && !known.recording.is_piece());
@@ -195,7 +195,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "pipelining-undeclared",
         level: Info,
         source: "RFC 2449 §6.6",
-        says: "a client pipelines commands only if CAPA lists PIPELINING",
+        says: "a client should pipeline commands only if CAPA lists PIPELINING",
         hint: "a server that does not list PIPELINING may lose pipelined commands: wait for each reply",
         check: &[Check::Exchange(|ended, known| {
             let is_ahead = is_ahead(ended, known) && !known.last.as_ref()?.is(|row| !row.pipelines);
@@ -215,7 +215,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-stls-in-tls",
         level: Must,
         source: "RFC 2595 §4",
-        says: "the client does not send STLS inside TLS",
+        says: "the client must not send STLS inside TLS",
         hint: "TLS is already on: leave STLS out",
         check: &[Check::Line(|heard, known| {
             heard.when(
@@ -231,7 +231,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-stls-after-utf8",
         level: Must,
         source: "RFC 6856 §2.1",
-        says: "STLS comes before UTF8",
+        says: "STLS must come before UTF8",
         hint: "send STLS first, then CAPA, then UTF8",
         check: &[Check::Line(|heard, known| {
             heard.when(
@@ -245,7 +245,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-lang-before-stls",
         level: Should,
         source: "RFC 6856 §7",
-        says: "the client sends LANG inside TLS",
+        says: "the client should send LANG inside TLS",
         hint: "an attacker on the network path can choose a language that the user cannot read: send LANG after STLS",
         check: &[Check::Exchange(|ended, known| {
             let is_set = ended.verb == "LANG" && ended.has_arguments() && ended.is_ok();
@@ -261,8 +261,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-non-ascii-name",
         level: Must,
         source: "RFC 6856 §2.1",
-        says: "a name or password is ASCII unless CAPA lists UTF8 USER",
-        hint: "the server may take it for a different name or password: use ASCII",
+        says: "a name or password must be ASCII unless CAPA lists UTF8 USER",
+        hint: "the server may read other characters as a different name or password: use ASCII",
         check: &[
             Check::Line(|heard, known| {
                 let is_name = heard.is_of(names_or_proves) && heard.role == LineRole::Command;
@@ -284,7 +284,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-non-ascii-command",
         level: Must,
         source: "RFC 1939 §3",
-        says: "a command is printable ASCII",
+        says: "a command must be printable ASCII",
         hint: "a keyboard layout or telnet's control octets can cause this: type the command again",
         check: &[Check::Line(|heard, _| {
             let text = command(heard).filter(|_| !heard.is_of(names_or_proves))?;
@@ -302,12 +302,15 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-pass-without-user",
         level: Must,
         source: "RFC 1939 §7",
-        says: "PASS follows a USER that was answered +OK",
-        hint: "send USER first, also after -ERR to PASS",
+        says: "PASS must come right after a USER command that the server accepted",
+        hint: "send USER before each PASS, even if the previous PASS got -ERR",
         check: &[Check::Exchange(|ended, known| {
             let is_after = known.is_after("USER") && !known.is_after_refusal();
             let is_alone = ended.verb == "PASS" && !is_after && known.session.is_authorization();
-            ended.command_when(is_alone, "the client sent PASS without USER before it")
+            ended.command_when(
+                is_alone,
+                "the client sent PASS without an accepted USER right before it",
+            )
         })],
     },
     // RFC 1939 §7: APOP needs the timestamp of the greeting.
@@ -315,12 +318,15 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-apop-without-timestamp",
         level: Should,
         source: "RFC 1939 §7",
-        says: "a client uses APOP only if the greeting has a timestamp",
+        says: "a client should use APOP only if the greeting has a timestamp",
         hint: "this server does not support APOP: use a different login",
         check: &[Check::Line(|heard, known| {
             let is_apop = heard.role == LineRole::Command && heard.verb() == "APOP";
             let greeting = known.greeting.text.as_ref().filter(|_| is_apop)?;
-            heard.when(!greeting.contains(&b'<'), "the greeting has no timestamp")
+            heard.when(
+                !greeting.contains(&b'<'),
+                "the client sent APOP, but the greeting has no timestamp",
+            )
         })],
     },
     // RFC 1939 §7, CVE-2007-1558: an attacker may have chosen a timestamp that is not a message-id.
@@ -328,14 +334,14 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-apop-odd-timestamp",
         level: Security,
         source: "RFC 1939 §7, CVE-2007-1558",
-        says: "a client does not use APOP if the timestamp is not a message-id",
+        says: "a client should use APOP only if the timestamp is a message-id",
         hint: "an attacker can recover parts of the password from such digests: change the password, and use TLS",
         check: &[Check::Line(|heard, known| {
             let is_apop = heard.role == LineRole::Command && heard.verb() == "APOP";
             let greeting = known.greeting.text.as_ref().filter(|_| is_apop)?;
             heard.when(
                 greeting.contains(&b'<') && known.greeting.timestamp().is_none(),
-                "the digest was made with a timestamp that is not a message-id",
+                "the client used APOP with a timestamp that is not a message-id",
             )
         })],
     },
@@ -344,8 +350,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-apop-digest",
         level: Must,
         source: "RFC 1939 §7",
-        says: "the digest of APOP is 32 lower-case hexadecimal digits",
-        hint: "compute MD5 over the timestamp, angle brackets included, followed by the password",
+        says: "an APOP digest must be 32 lower-case hexadecimal digits",
+        hint: "compute MD5 over the timestamp, including its angle brackets, followed by the password",
         check: &[
             Check::Line(|heard, _| {
                 heard
@@ -375,7 +381,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-auth-unannounced",
         level: Should,
         source: "RFC 5034 §3",
-        says: "a client uses only the mechanisms that SASL lists",
+        says: "a client should use only mechanisms that CAPA lists after SASL",
         hint: "send CAPA, and choose one of the listed mechanisms",
         check: &[Check::Exchange(|ended, known| {
             let mechanism = ended
@@ -396,8 +402,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-command-unannounced",
         level: Should,
         source: "RFC 2449 §3, RFC 2595 §4, RFC 6856 §2, §3",
-        says: "a client sends STLS, UTF8 and LANG only if CAPA lists them",
-        hint: "leave the command out: the server does not offer it here, or TLS is already on outside this recording",
+        says: "a client should send STLS, UTF8 and LANG only if CAPA lists them",
+        hint: "leave the command out: the server does not offer it now, or TLS is on but not recorded",
         check: &[Check::Line(|heard, known| {
             let row = heard
                 .sent
@@ -416,8 +422,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-initial-response-unannounced",
         level: Must,
         source: "RFC 5034 §3, §4",
-        says: "a client sends an initial response only if CAPA lists SASL",
-        hint: "old servers misread it: send AUTH with the mechanism only",
+        says: "a client must send an initial response only if CAPA lists SASL",
+        hint: "old servers misread an initial response: send AUTH with only the mechanism",
         check: &[Check::Exchange(|ended, known| {
             let is_sent = ended.has_initial_response() && known.announces("SASL") == Some(false);
             ended.command_when(
@@ -431,8 +437,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-bad-base64",
         level: Must,
         source: "RFC 5034 §4",
-        says: "a response is base64",
-        hint: "encode it (`:auth` shows how); to cancel, send an asterisk",
+        says: "a response must be base64",
+        hint: "encode the response in base64 (`:auth` shows how), or send an asterisk to cancel",
         check: &[
             Check::Line(|heard, _| {
                 let text = heard.plain().filter(|_| heard.role == LineRole::Response)?;
@@ -467,8 +473,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-no-capa-after-stls",
         level: Info,
         source: "RFC 2595 §4",
-        says: "after STLS the client sends CAPA again",
-        hint: "an attacker may have changed the list that came before TLS: send CAPA again inside TLS",
+        says: "the client should send CAPA again after STLS",
+        hint: "an attacker may have changed the list sent before TLS: send CAPA again inside TLS",
         check: &[Check::Exchange(|ended, known| {
             let is_login = (ended.verb == "AUTH" || ended.is(Command::names_user))
                 && known.session.tls == Tls::ByStls
@@ -486,15 +492,15 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-quit-missing",
         level: Should,
         source: "RFC 1939 §6",
-        says: "a session that deletes messages ends with QUIT",
-        hint: "nothing was deleted: end with QUIT, or do not send DELE",
+        says: "a session that deletes messages should end with QUIT",
+        hint: "the server deletes nothing without QUIT: end with QUIT, or do not send DELE",
         check: &[Check::Event(|event, known| {
             let is_left = event.kind == EventKind::Closed
                 && known.now.is_closed_by_client()
                 && !known.has_quit();
             let count = known.session.marked.len();
             let what = format!(
-                "the client closed without QUIT; messages marked as deleted and kept: {count}"
+                "the client closed the connection without QUIT; deletions not committed: {count}"
             );
             (is_left && count > 0 && !known.commands.waiting.has("QUIT"))
                 .then(|| Site::at(event.place, what))
@@ -505,7 +511,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-missing-argument",
         level: Should,
         source: "RFC 1939 §5, §7",
-        says: "a command has all its arguments",
+        says: "a command should have all required arguments",
         hint: "type `?` and the verb to see the syntax",
         check: &[Check::Line(|heard, _| {
             heard.plain().filter(|_| heard.role == LineRole::Command)?;
@@ -515,7 +521,7 @@ pub(super) const RULES: &[Rule] = &[
             let is_short = heard.arguments().count() < wanted;
             heard.when(
                 is_short && !is_own && heard.end != LineEnd::None,
-                "the command lacks an argument",
+                "the command lacks a required argument",
             )
         })],
     },
@@ -524,7 +530,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "password-in-clear",
         level: Security,
         source: "RFC 8314 §4.1",
-        says: "no password crosses the network in cleartext",
+        says: "no password should cross the network in cleartext",
         hint: "change this password, and connect with --tls or send STLS before login",
         check: &[Check::Line(|heard, known| {
             let is_password =
@@ -540,14 +546,14 @@ pub(super) const RULES: &[Rule] = &[
         id: "plain-mechanism-in-clear",
         level: Security,
         source: "RFC 5034 §4, RFC 4616 §6",
-        says: "PLAIN, LOGIN and token mechanisms are used only inside TLS",
+        says: "PLAIN, LOGIN and token mechanisms should be used only inside TLS",
         hint: "change this password, and connect with --tls or send STLS before login",
         check: &[Check::Exchange(|ended, known| {
             let is_open =
                 ended.mechanism().is_some_and(|name| is_plain(&name)) && ended.has_credentials();
             ended.command_when(
                 is_open && known.is_in_clear(),
-                "the mechanism sent the secret itself in cleartext",
+                "the client used a mechanism that sends the secret itself in cleartext",
             )
         })],
     },
@@ -556,8 +562,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "login-without-the-tls-asked-for",
         level: Security,
         source: "RFC 2595 §2.4, RFC 8314 §5",
-        says: "a client that asks for TLS and does not get it does not log in",
-        hint: "an attacker may have refused STLS in the server's place: close, and use port 995",
+        says: "a client must not log in if it asked for TLS but did not get it",
+        hint: "the refusal may come from an attacker, not the server: close the connection, and use port 995",
         check: &[Check::Line(|heard, known| {
             let is_login =
                 heard.role == LineRole::Command && heard.verb() == "PASS" && known.is_in_clear();

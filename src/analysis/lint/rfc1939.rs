@@ -9,7 +9,7 @@ use crate::pop3::tracker::LineEnd;
 use crate::reading::dialogue::EventKind;
 
 /// Two replies to one command.
-const TWICE: &str = "the server sent one more status line than there were commands";
+const TWICE: &str = "the server sent one more status line than the client sent commands";
 
 /// The `-ERR` after a reply, once `is_known` that the server continued, or that it did not.
 fn parting(known: &Context, is_known: bool, what: &str) -> Option<Site> {
@@ -34,8 +34,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "no-greeting",
         level: Must,
         source: "RFC 1939 §4",
-        says: "the server speaks first, with one line of greeting",
-        hint: "check the port and the service: a TLS port waits for the client to speak (connect with --tls), and so does a web server",
+        says: "the server must speak first, with a one-line greeting",
+        hint: "check the port and the service: TLS ports (connect with --tls) and web servers wait for the client",
         check: &[
             Check::Exchange(|ended, _| {
                 let what =
@@ -48,7 +48,7 @@ pub(super) const RULES: &[Rule] = &[
                 let place = known.recording.first_reply.filter(|_| is_end)?;
                 Some(Site::at(
                     place,
-                    "there are as many replies as commands, so no greeting came",
+                    "the server sent as many replies as the client sent commands, so it sent no greeting",
                 ))
             }),
             Check::Event(|event, known| {
@@ -69,8 +69,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "greeting-err",
         level: Must,
         source: "RFC 1939 §4",
-        says: "the greeting is a positive response",
-        hint: "the server refuses this address or all clients: wait, try from a different address, or read the server's log",
+        says: "the greeting must be a positive response",
+        hint: "the server may refuse this address or all clients: wait, try a different address, or read its log",
         check: &[Check::Line(|heard, known| {
             // If the client spoke first, this may be its reply.
             let is_err = heard.role == LineRole::Greeting
@@ -85,7 +85,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "greeting-wrong-protocol",
         level: Must,
         source: "RFC 1939 §3",
-        says: "the greeting of a POP3 server begins with +OK",
+        says: "the greeting of a POP3 server must begin with +OK",
         hint: "POP3 uses port 110, or 995 with TLS: check the port and where it is forwarded",
         check: &[Check::Line(|heard, known| {
             heard.when(
@@ -99,8 +99,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "greeting-extra-data",
         level: Must,
         source: "RFC 1939 §4",
-        says: "the greeting is one line, and the client speaks next",
-        hint: "do not send a password: an attacker may have injected replies before they were requested",
+        says: "the greeting must be one line, and the client speaks next",
+        hint: "do not send a password: an attacker may have injected replies to commands not yet sent",
         check: &[Check::Line(|heard, known| {
             heard.when(
                 known.odd(heard) == Some(Unsolicited::WithGreeting),
@@ -113,7 +113,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "bare-lf",
         level: Must,
         source: "RFC 1939 §3",
-        says: "the server ends its lines with CRLF",
+        says: "the server must end its lines with CRLF",
         hint: "the server must send CRLF after every line, not LF alone",
         check: &[Check::Line(|heard, _| {
             let is_bare =
@@ -126,8 +126,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "bare-cr",
         level: Should,
         source: "RFC 1939 §3",
-        says: "a CR appears only as part of CRLF",
-        hint: "the server uses CR as a line end, or cuts lines: it must send CRLF",
+        says: "a CR should appear only as part of CRLF",
+        hint: "the server may use CR as a line end or split lines: it must end each line with CRLF",
         check: &[Check::Line(|heard, _| {
             let line = heard.text.strip_suffix(b"\r").unwrap_or(heard.text);
             let is_bare =
@@ -140,8 +140,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "crcrlf",
         level: Must,
         source: "RFC 1939 §3",
-        says: "a line ends with CRLF, not with CR CR LF",
-        hint: "the server adds CRLF to lines that already end with CRLF: it must convert line ends only once",
+        says: "a line must end with CRLF, not with CR CR LF",
+        hint: "the server probably converts line ends twice: it must convert them only once",
         check: &[
             Check::Line(|heard, known| {
                 let is_double = heard.role.is_servers()
@@ -158,8 +158,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "status-over-512",
         level: Should,
         source: "RFC 1939 §3, RFC 2449 §4",
-        says: "the first line of a reply has at most 512 octets, CRLF included",
-        hint: "the server repeats what the client sent, or has a long banner: shorten the line",
+        says: "the first line of a reply should have at most 512 octets, including CRLF",
+        hint: "the server may repeat the client's input or have a long banner: shorten the line",
         check: &[Check::Line(|heard, known| {
             let is_first = matches!(
                 heard.role,
@@ -175,8 +175,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "status-lowercase",
         level: Must,
         source: "RFC 1939 §3",
-        says: "+OK and -ERR are in upper case",
-        hint: "clients that compare octets do not recognise this reply: the server must send upper case",
+        says: "+OK and -ERR must be in upper case",
+        hint: "some clients do not recognise a lower-case reply: the server must send upper case",
         check: &[Check::Line(|heard, known| {
             heard.when(
                 fault(heard, known) == Some(StartFault::Lowercase),
@@ -190,7 +190,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "status-malformed",
         level: Must,
         source: "RFC 1939 §3",
-        says: "a reply begins with +OK or -ERR, followed by a space or the line end",
+        says: "a reply must begin with +OK or -ERR, followed by a space or the line end",
         hint: "this is almost a status line: the server must send exactly +OK or -ERR",
         check: &[Check::Line(|heard, known| {
             heard.when(
@@ -204,8 +204,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "status-missing",
         level: Must,
         source: "RFC 1939 §3",
-        says: "every reply begins with a status indicator",
-        hint: "the session may be out of step: connect again, and look for a message that was not dot-stuffed",
+        says: "every reply must begin with a status indicator",
+        hint: "replies may no longer match commands: connect again, and look for a message without dot-stuffing",
         check: &[Check::Line(|heard, known| {
             heard.when(
                 fault(heard, known) == Some(StartFault::Missing),
@@ -218,8 +218,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "status-empty",
         level: Must,
         source: "RFC 1939 §3",
-        says: "a reply is not an empty line",
-        hint: "the server failed while answering: try again on a new connection, and examine the message requested",
+        says: "a reply must not be an empty line",
+        hint: "the server may have failed while answering: examine the requested message on a new connection",
         check: &[Check::Line(|heard, known| {
             heard.when(
                 fault(heard, known) == Some(StartFault::Empty),
@@ -232,8 +232,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "status-twice",
         level: Must,
         source: "RFC 1939 §3",
-        says: "each command gets one status line",
-        hint: "the server answers twice, or server and proxy both answer: from here on, replies may not match the commands",
+        says: "each command must get exactly one status line",
+        hint: "the server may answer twice, or a proxy may also answer: later replies may not match the commands",
         check: &[
             Check::Line(|heard, known| {
                 heard.when(known.odd(heard) == Some(Unsolicited::StatusTwice), TWICE)
@@ -263,8 +263,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "single-answered-multi",
         level: Must,
         source: "RFC 1939 §5, §7",
-        says: "LIST and UIDL with a number get a reply of one line",
-        hint: "the server ignores this argument, or any argument, and sends the whole listing: it must answer with one line",
+        says: "LIST or UIDL with a message number must get a one-line reply",
+        hint: "the server ignores the argument and sends the whole listing: it must answer with one line",
         check: &[Check::Line(|heard, known| {
             heard.when(
                 known.odd(heard) == Some(Unsolicited::ListingOfSingle),
@@ -277,8 +277,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "err-multiline",
         level: Must,
         source: "RFC 1939 §3",
-        says: "an error reply is one line",
-        hint: "clients take the second line for the next reply: the server must send a single line",
+        says: "an error reply must be one line",
+        hint: "clients read the second line as the next reply: the server must send a single line",
         check: &[Check::Line(|heard, known| {
             heard.when(
                 known.odd(heard) == Some(Unsolicited::BehindError),
@@ -292,8 +292,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "unsolicited-data",
         level: Must,
         source: "RFC 1939 §3",
-        says: "the server sends only what the client asked for",
-        hint: "the session is out of step: look at the previous reply",
+        says: "the server must send only what the client asked for",
+        hint: "replies may no longer match commands: look at the previous reply",
         check: &[Check::Line(|heard, known| {
             heard.when(
                 known.odd(heard) == Some(Unsolicited::Other),
@@ -306,8 +306,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "data-after-quit",
         level: Should,
         source: "RFC 1939 §6",
-        says: "nothing follows the reply to QUIT",
-        hint: "usually harmless: the server answers commands sent after QUIT, or a proxy adds a line",
+        says: "nothing should follow the reply to QUIT",
+        hint: "usually harmless: the server may answer commands sent after QUIT, or a proxy may add a line",
         check: &[Check::Line(|heard, known| {
             heard.when(
                 known.odd(heard) == Some(Unsolicited::BehindQuit),
@@ -321,8 +321,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "autologout-talks",
         level: Info,
         source: "RFC 1939 §3",
-        says: "a server closes an idle session without sending a reply",
-        hint: "well meant, but a client may take the line for the reply to its next command",
+        says: "a server should close an idle session without sending a reply",
+        hint: "the line is well meant, but a client may read it as the reply to its next command",
         check: &[
             Check::Line(|heard, known| {
                 heard.when(
@@ -345,8 +345,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "autologout-early",
         level: Must,
         source: "RFC 1939 §3",
-        says: "the server lets a session be idle for at least ten minutes",
-        hint: "raise the server's idle time-out; until then, send NOOP every half minute",
+        says: "the server must let a session be idle for at least ten minutes",
+        hint: "raise the server's idle time-out, and send NOOP every 30 seconds until then",
         check: &[Check::Line(|heard, known| {
             let is_early = known.odd(heard) == Some(Unsolicited::Autologout)
                 && known.session.is_transaction()
@@ -364,8 +364,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "input-echoed",
         level: Must,
         source: "RFC 1939 §3",
-        says: "the server does not echo the command",
-        hint: "the server, or a terminal server in front of it, echoes what it reads, perhaps only long lines: an echo of PASS would reveal the password",
+        says: "the server must not echo the command",
+        hint: "the server, or a terminal server in front of it, echoes some or all input: an echo of PASS would reveal the password",
         check: &[Check::Line(|heard, known| {
             heard.when(
                 fault(heard, known) == Some(StartFault::Echo),

@@ -76,7 +76,7 @@ fn twin(heard: &LineSeen<'_>, known: &Context) -> Option<(u64, u64)> {
 /// Says that two messages share a unique-id but differ in size.
 fn differ(message: u64, size: u64, other: u64, size_of_other: u64) -> Option<String> {
     (size != size_of_other).then(|| {
-        format!("messages {other} and {message} share a unique-id but have {size_of_other} and {size} octets")
+        format!("messages {other} and {message} share a unique-id, but have {size_of_other} and {size} octets")
     })
 }
 
@@ -86,8 +86,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "missing-line-ends",
         level: Must,
         source: "RFC 1939 §5, §7",
-        says: "each message in a listing has its own line",
-        hint: "the server omits line ends: it must send CRLF after each message",
+        says: "each message in a listing must have its own line",
+        hint: "the server omits line ends: it must end each line of the listing with CRLF",
         check: &[Check::Line(|heard, _| {
             let text = scan(heard).or_else(|| unique(heard))?;
             let is_listed = matches!(heard.role, LineRole::Listed(_));
@@ -102,7 +102,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "stat-malformed",
         level: Must,
         source: "RFC 1939 §5",
-        says: "the reply to STAT is +OK, the count and the size in octets, separated by single spaces",
+        says: "the reply to STAT must be +OK, the message count and the size in octets, separated by single spaces",
         hint: "clients cannot read the reply: the server must send two numbers",
         check: &[Check::Line(|heard, _| {
             let text = drop_listing(heard)?;
@@ -121,8 +121,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "stat-extra-text",
         level: Info,
         source: "RFC 1939 §5",
-        says: "nothing follows the two numbers of STAT",
-        hint: "harmless, but RFC 1939 strongly discourages it",
+        says: "nothing should follow the two numbers in the reply to STAT",
+        hint: "harmless, but RFC 1939 strongly discourages additional text",
         check: &[Check::Line(|heard, _| {
             let (_, _, rest) = two_numbers(drop_listing(heard)?)?;
             heard.when(!rest.is_empty(), "text follows the two numbers")
@@ -133,7 +133,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "list-malformed",
         level: Must,
         source: "RFC 1939 §5",
-        says: "a scan listing is the message number, one space and the size in octets",
+        says: "a scan listing must be the message number, one space and the size in octets",
         hint: "clients cannot read the listing: the server must send two numbers",
         check: &[Check::Line(|heard, _| {
             let text = scan(heard)?;
@@ -160,8 +160,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "list-wrong-number",
         level: Must,
         source: "RFC 1939 §5",
-        says: "the reply to LIST with a number begins with that number",
-        hint: "the server answers for a different message: do not delete anything here",
+        says: "the reply to LIST with a number must begin with that number",
+        hint: "the server answers for a different message: do not delete anything in this session",
         check: &[Check::Exchange(|ended, _| {
             let asked = ended
                 .number()
@@ -169,7 +169,10 @@ pub(super) const RULES: &[Rule] = &[
             let (told, _, _) = two_numbers(ended.text()?)?;
             // Zero, and numbers beyond 32 bits, have their own rules.
             let is_other = asked != told && (1..=u64::from(u32::MAX)).contains(&asked);
-            ended.when(is_other, "the number is not the one requested")
+            ended.when(
+                is_other,
+                "the reply has a message number that was not requested",
+            )
         })],
     },
     // RFC 1939 §5: nothing should follow the size of a scan listing.
@@ -177,8 +180,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "list-extra-columns",
         level: Info,
         source: "RFC 1939 §5",
-        says: "nothing follows the size in a scan listing",
-        hint: "clients ignore it, but RFC 1939 strongly discourages it",
+        says: "nothing should follow the size in a scan listing",
+        hint: "clients ignore additional text, but RFC 1939 strongly discourages it",
         check: &[Check::Line(|heard, _| {
             let text = scan(heard)?;
             let (_, _, rest) = two_numbers(text)?;
@@ -192,14 +195,14 @@ pub(super) const RULES: &[Rule] = &[
         id: "list-multiple-spaces",
         level: Should,
         source: "RFC 1939 §5, §7",
-        says: "one space separates the fields of a listing",
+        says: "one space should separate the fields of a listing",
         hint: "the server pads its columns: some clients read the spaces as part of the unique-id",
         check: &[Check::Line(|heard, _| {
             let text = scan(heard).or_else(|| unique(heard))?;
             let text = text.strip_suffix(b" ").unwrap_or(text);
             heard.when(
                 has_odd_blanks(text),
-                "more than one space, or a TAB, separates the fields",
+                "the fields are separated by more than one space or by a TAB",
             )
         })],
     },
@@ -208,7 +211,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "list-trailing-space",
         level: Should,
         source: "RFC 1939 §5",
-        says: "a scan listing has no space at its end",
+        says: "a scan listing should not end with a space",
         hint: "the server should end the line right after the size",
         check: &[Check::Line(|heard, _| {
             let text =
@@ -221,8 +224,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "list-leading-zero",
         level: Info,
         source: "RFC 1939 §4",
-        says: "message numbers have no leading zeros",
-        hint: "mostly harmless, but clients that compare text do not find the message",
+        says: "message numbers should not have leading zeros",
+        hint: "mostly harmless, but clients that compare numbers as text may not find the message",
         check: &[Check::Line(|heard, _| {
             let text = scan(heard).or_else(|| unique(heard))?;
             let (first, _) = field(text);
@@ -238,8 +241,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "list-number-gap",
         level: Must,
         source: "RFC 1939 §4",
-        says: "messages are numbered from 1 without gaps, in order",
-        hint: "the server uses its own ids as numbers, or has lost messages: rebuild its index",
+        says: "messages must be numbered from 1 without gaps, in order",
+        hint: "the server may use its own ids as numbers, or have lost messages: rebuild its index",
         check: &[Check::Line(|heard, known| {
             let text = scan(heard)
                 .or_else(|| unique(heard))
@@ -262,8 +265,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "list-duplicate-number",
         level: Must,
         source: "RFC 1939 §4",
-        says: "each number appears once in a listing",
-        hint: "the index of the maildrop is damaged: rebuild it",
+        says: "each number must appear only once in a listing",
+        hint: "the maildrop's index may be damaged: rebuild it",
         check: &[Check::Line(|heard, known| {
             let text = scan(heard)
                 .or_else(|| unique(heard))
@@ -277,8 +280,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "uidl-n-format",
         level: Must,
         source: "RFC 1939 §7",
-        says: "the reply to UIDL with a number is that number, one space and the unique-id",
-        hint: "clients stop here: this is a known bug in server libraries; update the server",
+        says: "the reply to UIDL with a number must be that number, one space and the unique-id",
+        hint: "clients stop here because of a known bug in server libraries: update the server",
         check: &[Check::Exchange(|ended, _| {
             let asked = ended
                 .number()
@@ -295,7 +298,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "uidl-malformed",
         level: Must,
         source: "RFC 1939 §7",
-        says: "a unique-id listing begins with the message number",
+        says: "a unique-id listing must begin with the message number",
         hint: "clients cannot match the line to a message: the server must send the number, a space and the unique-id",
         check: &[Check::Line(|heard, _| {
             let text = unique(heard).filter(|_| heard.role != LineRole::Status)?;
@@ -312,7 +315,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "uidl-without-id",
         level: Must,
         source: "RFC 1939 §7",
-        says: "a unique-id follows the message number",
+        says: "a unique-id must follow the message number",
         hint: "clients cannot recognise a message that they already have: the server must give each message a unique-id",
         check: &[Check::Line(|heard, _| {
             let text = unique(heard)?;
@@ -326,8 +329,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "uidl-too-long",
         level: Must,
         source: "RFC 1939 §7",
-        says: "a unique-id has at most 70 characters",
-        hint: "the server uses a file name or Message-ID unchanged: it should hash it, since long unique-ids have overflowed buffers of clients",
+        says: "a unique-id must have at most 70 characters",
+        hint: "long unique-ids have overflowed client buffers: a server that uses file names or Message-IDs should hash them",
         check: &[Check::Line(|heard, _| {
             let id = field(unique(heard)?).1.strip_prefix(b" ")?;
             let is_run = heard.octets > 200;
@@ -342,8 +345,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "uidl-illegal-chars",
         level: Must,
         source: "RFC 1939 §7",
-        says: "a unique-id consists of characters from 0x21 to 0x7E",
-        hint: "clients cut such an id: the server must use printable ASCII",
+        says: "a unique-id must consist of characters from 0x21 to 0x7E",
+        hint: "clients may cut such a unique-id: the server must use printable ASCII",
         check: &[Check::Line(|heard, _| {
             let text = unique(heard)?;
             let (message, rest) = field(text);
@@ -360,8 +363,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "uidl-extra-text",
         level: Must,
         source: "RFC 1939 §7",
-        says: "nothing follows the unique-id",
-        hint: "clients read it as part of the unique-id: the server must end the line there",
+        says: "nothing may follow the unique-id",
+        hint: "clients read this text as part of the unique-id: the server must end the line before it",
         check: &[Check::Line(|heard, _| {
             let text = unique(heard).filter(|text| number(field(text).0).is_some())?;
             let id = field(text).1.trim_ascii_start();
@@ -379,13 +382,11 @@ pub(super) const RULES: &[Rule] = &[
         id: "uidl-duplicate",
         level: Info,
         source: "RFC 1939 §7",
-        says: "each message has its own unique-id, unless two messages are identical octet for octet",
-        hint: "clients fetch only one of the two: compare the messages; if they differ, one of them is never seen",
+        says: "each message should have its own unique-id, unless two messages are identical octet for octet",
+        hint: "clients may fetch only one of the two messages: compare them, since one may never be seen",
         check: &[Check::Line(|heard, known| {
             let (_, other) = twin(heard, known)?;
-            Some(heard.spot(format!(
-                "the unique-id is the same as that of message {other}"
-            )))
+            Some(heard.spot(format!("message {other} has the same unique-id")))
         })],
     },
     // RFC 1939 §7: different messages have different unique-ids.
@@ -393,8 +394,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "uidl-shared-by-different",
         level: Must,
         source: "RFC 1939 §7",
-        says: "different messages have different unique-ids",
-        hint: "clients never fetch the second message: the server must compute the unique-id from more than a few header fields",
+        says: "different messages must have different unique-ids",
+        hint: "clients may never fetch the second message: the server must compute unique-ids from more than a few header fields",
         check: &[
             Check::Line(|heard, known| {
                 let (message, other) = twin(heard, known)?;
@@ -438,8 +439,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "list-line-empty",
         level: Must,
         source: "RFC 1939 §5, §7",
-        says: "a listing has no empty lines",
-        hint: "the server sends an extra line end",
+        says: "a listing must not have empty lines",
+        hint: "the server must not send an extra line end",
         check: &[Check::Line(|heard, _| {
             let is_listing = matches!(heard.role, LineRole::Listed(List::Scan | List::Unique));
             heard.when(

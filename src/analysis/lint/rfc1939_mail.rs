@@ -107,9 +107,9 @@ fn twice_stuffed(ended: &ExchangeSeen<'_>, known: &Context) -> Option<&'static s
     let (more, whole) = more_than_top(ended, known)?;
     let of_top = ended.body?.twice_stuffed;
     if more > 0 && more == i128::from(whole.twice_stuffed) {
-        Some("RETR doubles dots once more than TOP")
+        Some("RETR doubles each dot one more time than TOP")
     } else if more < 0 && -more == i128::from(of_top) {
-        Some("TOP doubles dots once more than RETR")
+        Some("TOP doubles each dot one more time than RETR")
     } else {
         None
     }
@@ -139,8 +139,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "size-list-vs-retr",
         level: Should,
         source: "RFC 1939 §5, RFC 6856 §2.1",
-        says: "LIST gives the number of octets that RETR sends, stuffing not counted",
-        hint: "the server counts LF as one octet, counts stuffing, or changes the message",
+        says: "LIST should give the number of octets that RETR sends, not counting dot-stuffing",
+        hint: "the server may count a line end as one octet, count dot-stuffing, or change the message",
         check: &[Check::Exchange(|ended, known| {
             sized(ended, known, Size::Other)
         })],
@@ -150,8 +150,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "size-no-final-newline",
         level: Info,
         source: "RFC 1939 §11",
-        says: "the size includes a line end that the server adds",
-        hint: "harmless: the stored message does not end with a line end",
+        says: "the size in LIST includes a line end that the server adds",
+        hint: "harmless: the stored message probably does not end with a line end",
         check: &[Check::Exchange(|ended, known| {
             sized(ended, known, Size::NoFinalLineEnd)
         })],
@@ -161,8 +161,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "extra-blank-line-before-end",
         level: Should,
         source: "RFC 1939 §3, §11",
-        says: "the server adds no empty line at the end of a message",
-        hint: "the server must not add a line end before the dot if there is one already; in RETR the extra line can break signatures (DKIM)",
+        says: "the server should not add an empty line at the end of a message",
+        hint: "an extra line can break DKIM signatures: the server must not add a line end if the message already has one",
         check: &[Check::Exchange(|ended, known| {
             let added = sized(ended, known, Size::ExtraBlank);
             let of_top = added.or_else(|| blank_of_top(ended, known));
@@ -174,8 +174,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "double-stuffed",
         level: Should,
         source: "RFC 1939 §3, §11",
-        says: "a dot is doubled only once",
-        hint: "the message was stored with stuffing, or proxy and server both stuff it: remove the stuffing at delivery",
+        says: "a dot should be doubled only once",
+        hint: "a proxy may dot-stuff again, or the message may be stored dot-stuffed: remove the stuffing at delivery",
         check: &[
             Check::Exchange(|ended, known| sized(ended, known, Size::TwiceStuffed)),
             // If the size also counts the dots, TOP and RETR may differ.
@@ -193,8 +193,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "retr-truncated",
         level: Must,
         source: "RFC 1939 §5",
-        says: "RETR sends the whole message",
-        hint: "do not delete this message: an unstuffed dot, a storage error or a scanner cut it short",
+        says: "RETR must send the whole message",
+        hint: "do not delete this message: an unstuffed dot, a storage error or a scanner may have cut it short",
         check: &[Check::Exchange(|ended, known| {
             sized(ended, known, Size::Shorter)
         })],
@@ -204,8 +204,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "retr-adds-headers",
         level: Info,
         source: "RFC 1939 §11",
-        says: "RETR sends the stored message unchanged",
-        hint: "the server or a virus scanner adds header fields",
+        says: "RETR should send the stored message unchanged",
+        hint: "the server or a virus scanner may have added header fields",
         check: &[Check::Exchange(|ended, known| {
             sized(ended, known, Size::Added)
         })],
@@ -215,8 +215,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "retr-refused",
         level: Should,
         source: "RFC 1939 §5",
-        says: "RETR works for every message that LIST lists",
-        hint: "the server cannot read this message: check its log",
+        says: "RETR should work for every message that LIST lists",
+        hint: "the server may be unable to read this message: check its log",
         check: &[Check::Exchange(|ended, known| {
             let message = ended
                 .number()
@@ -234,7 +234,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "retr-text-mismatch",
         level: Info,
         source: "RFC 1939 §5",
-        says: "a size in the text of RETR matches the message",
+        says: "a size in the text of the reply to RETR should match the message",
         hint: "clients must not rely on the text: only the final dot ends the message",
         check: &[Check::Exchange(|ended, known| {
             let body = ended
@@ -246,8 +246,11 @@ pub(super) const RULES: &[Rule] = &[
             // If LIST says so too, other rules report it.
             let listed = known.message_of(ended).and_then(|message| message.size);
             let is_other = told != came && listed != Some(told) && told.abs_diff(came) != 2;
-            is_other
-                .then(|| ended.spot(format!("the text says {told} octets, but RETR sent {came}")))
+            is_other.then(|| {
+                ended.spot(format!(
+                    "the reply text says {told} octets, but RETR sent {came}"
+                ))
+            })
         })],
     },
     // RFC 5322 §2.1: an empty line separates header and body.
@@ -255,13 +258,13 @@ pub(super) const RULES: &[Rule] = &[
         id: "message-without-blank-line",
         level: Info,
         source: "RFC 5322 §2.1",
-        says: "an empty line follows the header",
-        hint: "the message has only a header, or is damaged",
+        says: "an empty line should follow the header",
+        hint: "the message may have only a header, or be damaged",
         check: &[Check::Exchange(|ended, _| {
             let body = message(ended)
                 .filter(|body| ended.is_complete() && !body.has_holes && body.lines > 0)?;
             let is_other = body.first_dot.is_some() || body.cr_crlf.is_some();
-            let what = "the message ends here without an empty line";
+            let what = "the message ends without an empty line after its header";
             (!body.has_blank && !is_other).then(|| body.last_spot(what))
         })],
     },
@@ -270,8 +273,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "internal-data-message",
         level: Info,
         source: "seen with UW-IMAP mailboxes",
-        says: "a mail program's internal notes are not a message",
-        hint: "a different program wrote this into the mailbox: do not delete it",
+        says: "a mail program's internal data should not be listed as a message",
+        hint: "a mail program stores its own data in this mailbox: do not delete this message",
         check: &[Check::Exchange(|ended, _| message(ended)?.internal.clone())],
     },
     // RFC 1939 §7: TOP is optional. If it is announced and refused, that is worse, and
@@ -280,8 +283,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "top-missing",
         level: Should,
         source: "RFC 1939 §7",
-        says: "TOP works",
-        hint: "some servers disable TOP so that clients cannot read mail with it: use RETR",
+        says: "the server should support TOP",
+        hint: "some servers disable TOP so that clients cannot use it to read mail: use RETR",
         check: &[Check::Exchange(|ended, known| {
             let message = ended
                 .number()
@@ -305,8 +308,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "top-wrong-line-count",
         level: Must,
         source: "RFC 1939 §7",
-        says: "TOP sends as many lines of the body as requested",
-        hint: "the server counts a line that is not part of the body, or adds one, such as a second empty line after the header; RETR may still be correct",
+        says: "TOP must send as many lines of the body as requested",
+        hint: "the server may miscount lines or add one, such as a second empty line after the header: RETR may still be correct",
         check: &[Check::Exchange(|ended, known| {
             let wanted = top_lines(ended).filter(|wanted| *wanted > 0 && ended.is_complete())?;
             let body = ended.body.filter(|body| !body.has_holes)?;
@@ -317,7 +320,7 @@ pub(super) const RULES: &[Rule] = &[
                 whole.is_some_and(|whole| wanted < whole.body_lines && body.body_lines < wanted);
             let is_other = body.body_lines > wanted || is_less;
             let what = format!(
-                "the client asked for {wanted} lines of the body, the server sent {}",
+                "the client asked for {wanted} lines of the body, but the server sent {}",
                 body.body_lines
             );
             is_other.then(|| ended.at_excess(&what))
@@ -328,8 +331,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "top-zero-is-all",
         level: Must,
         source: "RFC 1939 §7",
-        says: "TOP with 0 lines sends only the header",
-        hint: "the server takes 0 as no limit: clients that want headers fetch whole messages",
+        says: "TOP with 0 lines must send only the header",
+        hint: "the server reads 0 as no limit: clients that want only headers fetch whole messages",
         check: &[Check::Exchange(|ended, _| {
             let body = ended
                 .body
@@ -349,8 +352,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "top-huge-n-fails",
         level: Should,
         source: "RFC 1939 §7",
-        says: "TOP accepts any number of lines",
-        hint: "the server's counter overflows: clients should ask for at most 99999999 lines",
+        says: "TOP should accept any number of lines",
+        hint: "the server's counter may overflow: clients should ask for at most 99999999 lines",
         check: &[Check::Exchange(|ended, known| {
             let lines = top_lines(ended).filter(|lines| *lines >= HUGE_LINES)?;
             let is_refused =
@@ -370,8 +373,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "top-negative-accepted",
         level: Info,
         source: "RFC 1939 §7",
-        says: "the line count of TOP is not negative",
-        hint: "harmless; the reply shows how the server reads a negative number",
+        says: "the line count of TOP should not be negative",
+        hint: "harmless: the reply shows how the server reads a negative number",
         check: &[Check::Exchange(|ended, _| {
             let is_negative = ended.verb == "TOP"
                 && ended
@@ -389,8 +392,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "top-truncated",
         level: Must,
         source: "RFC 1939 §7",
-        says: "TOP with more lines than the message has sends the whole message",
-        hint: "a proxy cuts long replies to TOP: use RETR",
+        says: "TOP must send the whole message if it has fewer lines than requested",
+        hint: "a proxy may cut long replies to TOP: use RETR",
         check: &[Check::Exchange(|ended, known| {
             let wanted = top_lines(ended).filter(|_| ended.is_complete())?;
             let body = ended.body.filter(|body| !body.has_holes)?;
@@ -411,8 +414,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "top-differs-from-retr",
         level: Should,
         source: "RFC 1939 §7",
-        says: "TOP and RETR send the same lines",
-        hint: "the server generates the message each time: clients should rely on RETR alone",
+        says: "TOP and RETR should send the same lines",
+        hint: "the server may generate the message for each request: clients should rely on RETR alone",
         check: &[
             Check::Exchange(|ended, known| {
                 let body = ended
@@ -426,7 +429,7 @@ pub(super) const RULES: &[Rule] = &[
                 };
                 let is_other = other != body.header_digest && twice_stuffed(ended, known).is_none();
                 let line = other_header_line(ended, known).unwrap_or_else(|| ended.spot(""));
-                let what = "TOP and RETR have different headers".to_owned();
+                let what = "TOP and RETR sent different headers".to_owned();
                 is_other.then_some(Site { what, ..line })
             }),
             Check::Exchange(|ended, known| {
@@ -439,7 +442,7 @@ pub(super) const RULES: &[Rule] = &[
                 };
                 (is_same_header && twice_stuffed(ended, known).is_none()).then(|| {
                     let what = format!(
-                        "the number of lines is the same, but {longer} sends {octets} octets more than {shorter}"
+                        "the number of lines is the same, but {longer} sends {octets} more octets than {shorter}"
                     );
                     ended.spot(what)
                 })
@@ -451,8 +454,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "top-marks-seen",
         level: Info,
         source: "RFC 1460 §5",
-        says: "TOP does not count as an access",
-        hint: "after an interrupted session, a message may look as if it had been read",
+        says: "TOP should not mark a message as accessed",
+        hint: "after an interrupted session, a message fetched only with TOP may appear as read",
         check: &[Check::Exchange(|ended, known| {
             let text = ended
                 .text()

@@ -42,8 +42,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "stat-list-mismatch",
         level: Should,
         source: "RFC 1939 §5",
-        says: "STAT and LIST report the same messages",
-        hint: "two of the server's counters differ: rebuild its index",
+        says: "STAT and LIST should report the same messages",
+        hint: "the server's counters disagree: rebuild its index",
         check: &[Check::Exchange(|ended, known| {
             let is_clean = known.session.marked.is_empty();
             let (stat, listed) = if is_listing(ended, known) && ended.verb == "LIST" {
@@ -70,8 +70,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "stat-octets-mismatch",
         level: Info,
         source: "RFC 1939 §5, RFC 6856 §2.1",
-        says: "the size in STAT is the sum of the sizes in LIST",
-        hint: "the server caches its total, or the sum overflows 32 bits; clients use it only to show progress",
+        says: "the size in STAT should be the sum of the sizes in LIST",
+        hint: "the server's total may be outdated or overflow 32 bits, but clients use it only to show progress",
         check: &[Check::Exchange(|ended, known| {
             let is_list =
                 is_listing(ended, known) && ended.verb == "LIST" && known.session.marked.is_empty();
@@ -91,15 +91,15 @@ pub(super) const RULES: &[Rule] = &[
         id: "list-text-count-mismatch",
         level: Info,
         source: "RFC 1939 §5",
-        says: "a count in the text of LIST matches the number of lines",
-        hint: "the server's counter is out of date; clients must not rely on the text",
+        says: "a count in the text of the reply to LIST should match the number of lines",
+        hint: "the server's counter may be out of date: clients must not rely on the text",
         check: &[Check::Exchange(|ended, known| {
             let is_list = is_listing(ended, known) && ended.verb == "LIST";
             let told = number(field(ended.text().filter(|_| is_list)?).0)?;
             let is_other = told != known.listing.lines;
             is_other.then(|| {
                 ended.spot(format!(
-                    "the text says {told}, but the number of lines is {}",
+                    "the reply text says {told}, but the number of lines is {}",
                     known.listing.lines
                 ))
             })
@@ -125,8 +125,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "size-huge",
         level: Should,
         source: "seen in servers with 32-bit counters",
-        says: "a size is not negative and fits in 31 bits",
-        hint: "the server counts in 32 bits: update it",
+        says: "a size should not be negative, and should fit in 31 bits",
+        hint: "the server may use 32-bit counters: update it",
         check: &[Check::Line(|heard, known| {
             let listed = scan(heard).filter(|text| is_message(text, known));
             let text = listed.or_else(|| drop_listing(heard))?;
@@ -145,8 +145,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "size-zero",
         level: Info,
         source: "RFC 1939 §11",
-        says: "a message is not empty",
-        hint: "a delivery failed, or the disk was full: delete the message",
+        says: "a message should not be empty",
+        hint: "a failed delivery or a full disk can cause this: delete the message",
         check: &[Check::Line(|heard, known| {
             let text = scan(heard).filter(|text| is_message(text, known))?;
             let (_, size, _) = two_numbers(text)?;
@@ -158,8 +158,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "size-changes",
         level: Should,
         source: "RFC 1939 §4, §11",
-        says: "a message keeps its size during the session",
-        hint: "the server writes to the message (X-UIDL, Status) while it is read",
+        says: "a message should keep its size during the session",
+        hint: "the server may add header fields such as X-UIDL or Status while a client reads the message",
         check: &[
             Check::Line(|heard, known| {
                 let (message, size, _) = two_numbers(scan(heard)?)?;
@@ -167,7 +167,7 @@ pub(super) const RULES: &[Rule] = &[
                 // After DELE the numbers may have moved; that is worse, and has its own rule.
                 let is_other = before != size && known.session.marked.is_empty();
                 is_other
-                    .then(|| heard.spot(format!("the size was {before} octets and is now {size}")))
+                    .then(|| heard.spot(format!("the size changed from {before} to {size} octets")))
             }),
             Check::Exchange(|ended, known| {
                 let (count, octets) = stat(ended)?;
@@ -177,7 +177,7 @@ pub(super) const RULES: &[Rule] = &[
                     .filter(|_| known.session.marked.is_empty())?;
                 let is_other = count == count_before && octets != before;
                 is_other.then(|| {
-                    ended.spot(format!("the size was {before} octets and is now {octets}"))
+                    ended.spot(format!("the size changed from {before} to {octets} octets"))
                 })
             }),
         ],
@@ -187,8 +187,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "maildrop-changes",
         level: Must,
         source: "RFC 1939 §4",
-        says: "the number of messages stays the same during a session",
-        hint: "the server does not keep its view of the maildrop: numbers may now refer to different messages",
+        says: "the number of messages must stay the same during a session",
+        hint: "numbers may now refer to different messages: the server must not change the maildrop during a session",
         check: &[Check::Exchange(|ended, known| {
             let (count, _) = stat(ended)?;
             let (before, _) = known
@@ -209,7 +209,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "uidl-missing",
         level: Should,
         source: "RFC 1939 §7",
-        says: "UIDL works",
+        says: "the server should support UIDL",
         hint: "clients cannot leave mail on this server: use a different server, or IMAP",
         check: &[Check::Exchange(|ended, known| {
             let is_refused = ended.verb == "UIDL" && ended.is_err() && !ended.has_arguments();
@@ -229,8 +229,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "uidl-list-mismatch",
         level: Must,
         source: "RFC 1939 §5, §7",
-        says: "LIST and UIDL list the same messages",
-        hint: "two of the server's indexes differ: rebuild them",
+        says: "LIST and UIDL must list the same messages",
+        hint: "the server's indexes disagree: rebuild them",
         check: &[Check::Exchange(|ended, known| {
             let is_sure = is_listing(ended, known)
                 && known.session.marked.is_empty()
@@ -241,7 +241,7 @@ pub(super) const RULES: &[Rule] = &[
             };
             let other = other.filter(|_| is_sure)?;
             let what = format!(
-                "this listing has {} messages, the other {other}",
+                "this listing has {} messages, but the other listing has {other}",
                 known.listing.lines
             );
             (other != known.listing.lines).then(|| ended.spot(what))
@@ -252,8 +252,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "uidl-unstable-in-session",
         level: Must,
         source: "RFC 1939 §7",
-        says: "a message keeps its unique-id",
-        hint: "the server computes the unique-id from something that reading changes: clients fetch all mail again and again",
+        says: "a message must keep its unique-id",
+        hint: "clients fetch the same mail repeatedly: the server must not compute unique-ids from data that reading changes",
         check: &[Check::Line(|heard, known| {
             let (first, rest) = field(unique(heard)?);
             let before = known.maildrop.messages.get(&number(first)?)?.unique_id?;
@@ -269,7 +269,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "dele-still-listed",
         level: Must,
         source: "RFC 1939 §5",
-        says: "a deleted message is neither listed nor counted",
+        says: "the server must neither list nor count a deleted message",
         hint: "the server ignores deletion marks until QUIT",
         check: &[Check::Exchange(|ended, known| {
             let is_shown = is_listing(ended, known)
@@ -286,7 +286,7 @@ pub(super) const RULES: &[Rule] = &[
                 .is_some_and(|message| is_named && known.session.marked.contains(&message));
             if is_told {
                 let what = format!(
-                    "the server still answers {} for a deleted message",
+                    "the server still answers {} with +OK for a deleted message",
                     ended.verb
                 );
                 return Some(ended.spot(what));
@@ -305,7 +305,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "dele-still-retrievable",
         level: Must,
         source: "RFC 1939 §5",
-        says: "a deleted message can no longer be fetched",
+        says: "the server must not send a deleted message",
         hint: "the server ignores deletion marks until QUIT",
         check: &[Check::Exchange(|ended, known| {
             let is_use = ended.is(Command::fetches_message) && ended.is_ok();
@@ -320,15 +320,15 @@ pub(super) const RULES: &[Rule] = &[
         id: "dele-twice-ok",
         level: Must,
         source: "RFC 1939 §5",
-        says: "DELE of a deleted message gets -ERR, like any other reference to it",
-        hint: "the server must check the deletion mark: its counters may go down twice",
+        says: "DELE of a deleted message must get -ERR, like any other command for the message",
+        hint: "the server must check the deletion mark, or its counters may decrease twice",
         check: &[Check::Exchange(|ended, known| {
             let is_marked = ended
                 .number()
                 .is_some_and(|message| known.session.marked.contains(&message));
             ended.when(
                 ended.verb == "DELE" && ended.is_ok() && is_marked,
-                "the server accepted a second DELE of the message",
+                "the server accepted a second DELE of the same message",
             )
         })],
     },
@@ -337,13 +337,13 @@ pub(super) const RULES: &[Rule] = &[
         id: "dele-renumbers",
         level: Must,
         source: "RFC 1939 §5",
-        says: "message numbers stay the same after DELE",
+        says: "message numbers must stay the same after DELE",
         hint: "stop deleting: the next DELE may remove the wrong message",
         check: &[Check::Exchange(|ended, known| {
             let is_broken = is_listing(ended, known)
                 && !known.session.marked.is_empty()
                 && is_renumbered(known);
-            ended.when(is_broken, "messages moved to lower numbers after DELE")
+            ended.when(is_broken, "messages got lower numbers after DELE")
         })],
     },
     // RFC 1939 §5: RSET removes all marks.
@@ -351,8 +351,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "rset-incomplete",
         level: Must,
         source: "RFC 1939 §5",
-        says: "after RSET no message is marked as deleted",
-        hint: "QUIT would delete mail: close the connection without it",
+        says: "after RSET, no message may be marked as deleted",
+        hint: "QUIT may delete mail: close the connection without QUIT",
         check: &[Check::Exchange(|ended, known| {
             let now = match stat(ended) {
                 Some((count, _)) => count,
@@ -375,8 +375,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "quit-no-reply",
         level: Should,
         source: "RFC 1939 §6",
-        says: "the server answers QUIT before it closes the connection",
-        hint: "after DELE, check in the next session whether the message is gone; otherwise nothing is lost",
+        says: "the server should answer QUIT before it closes the connection",
+        hint: "if you sent DELE, check in the next session whether the messages are gone",
         check: &[Check::Exchange(|ended, known| {
             let is_silent = ended.verb == "QUIT" && ended.exchange.status.is_none();
             // A server that closes after a failed login may not have read the QUIT.
@@ -399,8 +399,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "quit-err",
         level: Must,
         source: "RFC 1939 §6",
-        says: "QUIT gets +OK and removes the messages marked as deleted",
-        hint: "after DELE, the server could not write the maildrop (disk full, quota, read-only); before login, it does not know QUIT",
+        says: "QUIT must get +OK and remove the messages marked as deleted",
+        hint: "the server may be unable to write the maildrop (disk full, quota, read-only) or, before login, not support QUIT",
         check: &[Check::Exchange(|ended, _| {
             ended.when(
                 ended.verb == "QUIT" && ended.is_err(),
@@ -413,8 +413,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "quit-keeps-open",
         level: Should,
         source: "RFC 1939 §6",
-        says: "the server closes the connection after QUIT",
-        hint: "the server keeps finished sessions open: it may run out of connections",
+        says: "the server should close the connection after QUIT",
+        hint: "the server keeps finished sessions open, so it may run out of connections",
         check: &[Check::Event(|event, known| {
             let is_late = event.kind == EventKind::TimedOut && known.has_quit();
             is_late.then(|| Site::at(event.place, "the connection stayed open after QUIT"))
@@ -425,8 +425,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "quit-slow",
         level: Info,
         source: "RFC 1939 §6",
-        says: "QUIT may take long while the server rewrites a large mailbox",
-        hint: "wait for the reply, up to ten minutes: a client that closes early does not know what was deleted",
+        says: "QUIT may take a long time while the server rewrites a large mailbox",
+        hint: "wait up to ten minutes for the reply: a client that closes early does not know what was deleted",
         check: &[Check::Exchange(|ended, _| {
             let took = ended.exchange.reply_ms.filter(|_| ended.verb == "QUIT")?;
             (took > 10_000).then(|| ended.spot(format!("QUIT took {} s", took / 1000)))

@@ -58,8 +58,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "unknown-command-ok",
         level: Must,
         source: "RFC 1939 §3",
-        says: "an unknown command gets -ERR",
-        hint: "a server that accepts nonsense is not a mail server but a honeypot, a captive portal or a device that echoes",
+        says: "an unknown command must get -ERR",
+        hint: "this may not be a mail server: honeypots, captive portals and echo services accept any command",
         check: &[Check::Exchange(|ended, _| {
             let sent = ended.exchange.sent.as_ref()?;
             // Private verbs begin with X.
@@ -77,7 +77,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "wrong-state-accepted",
         level: Must,
         source: "RFC 1939 §3, RFC 6856 §2",
-        says: "a command in the wrong state gets -ERR",
+        says: "a command in the wrong state must get -ERR",
         hint: "the server must check the state of the session before it carries out a command",
         check: &[Check::Exchange(|ended, known| {
             let row = ended.exchange.sent.as_ref()?.command()?;
@@ -93,7 +93,7 @@ pub(super) const RULES: &[Rule] = &[
             // RFC 6856 §2: UTF8 is permitted in the AUTHORIZATION state only.
             let what = match row.verb {
                 "UTF8" => "the server answered +OK to UTF8 after login",
-                _ => "the server answered +OK in the wrong state",
+                _ => "the server answered +OK to a command in the wrong state",
             };
             ended.when(ended.is_ok() && !is_allowed && !is_own, what)
         })],
@@ -103,7 +103,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "noop-before-login",
         level: Info,
         source: "RFC 1939 §5",
-        says: "NOOP belongs to the TRANSACTION state",
+        says: "NOOP is allowed only in the TRANSACTION state",
         hint: "harmless, but other servers answer NOOP before login with -ERR",
         check: &[Check::Exchange(|ended, known| {
             let is_early =
@@ -116,7 +116,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "mail-before-login",
         level: Security,
         source: "RFC 1939 §5",
-        says: "the server sends no message before login",
+        says: "the server must not send messages before login",
         hint: "the server gives mail to strangers: take it off the network",
         check: &[Check::Exchange(|ended, known| {
             let is_mail = ended.is(Command::fetches_message);
@@ -131,7 +131,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "case-sensitive-commands",
         level: Must,
         source: "RFC 1939 §3",
-        says: "commands may be in lower case",
+        says: "the server must accept commands in lower case",
         hint: "the server must ignore case in keywords",
         check: &[Check::Exchange(|ended, known| {
             let is_upper = !ended.command.iter().any(u8::is_ascii_lowercase);
@@ -139,7 +139,7 @@ pub(super) const RULES: &[Rule] = &[
             let is_broken = ended.is_ok() && is_upper && was_refused && !ended.has_arguments();
             ended.when(
                 is_broken && !ended.verb.is_empty(),
-                "the server refused the same command in lower case",
+                "the server accepted this command, but refused it in lower case",
             )
         })],
     },
@@ -148,7 +148,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "required-command-refused",
         level: Must,
         source: "RFC 1939 §5",
-        says: "STAT, LIST, NOOP and RSET work in the TRANSACTION state",
+        says: "STAT, LIST, NOOP and RSET must work in the TRANSACTION state",
         hint: "every server must support these commands: check the server's log",
         check: &[Check::Exchange(|ended, known| {
             let is_required = ended.is(Command::works_in_any_maildrop) && !ended.has_arguments();
@@ -170,8 +170,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "apop-timestamp-malformed",
         level: Should,
         source: "RFC 1939 §7, CVE-2007-1558",
-        says: "the timestamp in the greeting has the form of a message-id",
-        hint: "do not use APOP here: with a malformed timestamp an attacker can work out the password",
+        says: "the timestamp in the greeting should have the form of a message-id",
+        hint: "do not use APOP here: a malformed timestamp lets an attacker recover parts of the password",
         check: &[Check::Line(|heard, _| {
             let text = heard.plain().filter(|_| heard.role == LineRole::Greeting)?;
             let has_brackets = text.contains(&b'<') && text.contains(&b'>');
@@ -185,14 +185,14 @@ pub(super) const RULES: &[Rule] = &[
         id: "apop-offered-fails",
         level: Info,
         source: "RFC 1939 §7",
-        says: "a timestamp in the greeting means that APOP works",
-        hint: "the server stores only password hashes: it should not send a timestamp",
+        says: "a server with a timestamp in its greeting should support APOP",
+        hint: "a server that stores only password hashes cannot support APOP: it should not send a timestamp",
         check: &[Check::Exchange(|ended, known| {
             let is_login =
                 ended.is(Command::logs_in) && ended.is_ok() && !known.session.is_transaction();
             ended.when(
                 is_login && ended.verb != "APOP" && known.refusals.verbs.contains("APOP"),
-                "the server refused APOP, but this login works",
+                "the server refused APOP, but accepted a different login",
             )
         })],
     },
@@ -202,7 +202,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "no-login-offered",
         level: Should,
         source: "RFC 1939 §4",
-        says: "the server offers a way to log in",
+        says: "the server should support at least one login method",
         hint: "no login is possible on this port: enable USER, APOP or a SASL mechanism, or close the port",
         check: &[Check::Exchange(|ended, known| {
             let is_refused = is_missing_login(ended, known) && known.session.is_authorization();
@@ -219,7 +219,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "lf-command-taken",
         level: Info,
         source: "RFC 1939 §3",
-        says: "a command ends with CRLF",
+        says: "a command should end with CRLF",
         hint: "harmless on this server, but others wait for the CR: send CRLF",
         check: &[Check::Exchange(|ended, _| {
             let is_answered = ended.is_bare_lf() && ended.exchange.status.is_some();
@@ -235,7 +235,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Info,
         source: "RFC 1939 §3",
         says: "a command that ends with LF alone is incomplete",
-        hint: "the client's fault: it must send CRLF; tools such as netcat send LF alone by default",
+        hint: "the client must send CRLF: tools such as netcat send LF alone by default",
         check: &[Check::Exchange(|ended, known| {
             let is_silent = ended.is_bare_lf() && ended.exchange.status_line.is_none();
             let is_over = known.now.event.is_some() && !known.now.is_closed_by_client();
@@ -251,14 +251,14 @@ pub(super) const RULES: &[Rule] = &[
         id: "nul-command-unanswered",
         level: Info,
         source: "RFC 1939 §3",
-        says: "a command with an octet 0 may be lost",
-        hint: "the client's fault, but a server should still answer -ERR so that later replies match their commands",
+        says: "a command with a NUL octet may be lost",
+        hint: "the client is at fault, but the server should answer -ERR so that later replies match their commands",
         check: &[Check::Exchange(|ended, known| {
             let is_silent = ended.command.contains(&0) && ended.exchange.status_line.is_none();
             let is_over = known.now.event.is_some() && !known.now.is_closed_by_client();
             ended.command_when(
                 is_silent && is_over && !ended.is_bare_lf(),
-                "the server did not answer a command with an octet 0",
+                "the server did not answer a command with a NUL octet",
             )
         })],
     },
@@ -267,8 +267,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "user-enumeration-text",
         level: Security,
         source: "RFC 1939 §13",
-        says: "the reply to USER does not reveal whether the name exists",
-        hint: "the server should answer every USER with +OK, and refuse at PASS",
+        says: "the reply to USER should not reveal whether the name exists",
+        hint: "the server should answer every USER with +OK, and refuse the login at PASS",
         check: &[Check::Exchange(|ended, known| {
             // Without TLS, USER may be refused as a whole.
             let is_offered = known.announces("USER").unwrap_or(known.session.tls.is_on());
@@ -292,7 +292,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "number-zero-accepted",
         level: Must,
         source: "RFC 1939 §4",
-        says: "the first message is number 1",
+        says: "the first message must be number 1",
         hint: "the server may be off by one: DELE 0 may delete message 1",
         check: &[Check::Exchange(|ended, _| {
             ended.when(
@@ -306,12 +306,12 @@ pub(super) const RULES: &[Rule] = &[
         id: "number-wraps",
         level: Must,
         source: "RFC 1939 §5",
-        says: "a number beyond 32 bits does not refer to a message",
-        hint: "the server truncates numbers: DELE may delete a different message",
+        says: "a number of more than 32 bits must not refer to a message",
+        hint: "the server truncates message numbers: DELE may delete a different message",
         check: &[Check::Exchange(|ended, _| {
             let message = wrapped(ended)?;
             Some(ended.spot(format!(
-                "the server took a number beyond 32 bits for message {message}"
+                "the server read a number of more than 32 bits as message {message}"
             )))
         })],
     },
@@ -320,8 +320,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "number-out-of-range-accepted",
         level: Must,
         source: "RFC 1939 §5",
-        says: "a number greater than the number of messages gets -ERR",
-        hint: "the server must compare the number with the number of messages",
+        says: "a number greater than the number of messages must get -ERR",
+        hint: "the server must check the number against its count of messages",
         check: &[Check::Exchange(|ended, known| {
             let message = ended.number()?;
             // No maildrop has that many.
@@ -334,7 +334,7 @@ pub(super) const RULES: &[Rule] = &[
                 && !known.maildrop.is_partial;
             ended.when(
                 (is_beyond || is_huge) && ended.is_ok() && wrapped(ended).is_none(),
-                "the server accepted a number that no message has",
+                "the server accepted the number of a message that does not exist",
             )
         })],
     },
@@ -343,8 +343,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "number-garbage-accepted",
         level: Info,
         source: "RFC 1939 §3",
-        says: "a message number consists of digits",
-        hint: "harmless, but it hides bugs in clients",
+        says: "a message number should consist only of digits",
+        hint: "harmless, but a server that accepts such numbers hides bugs in clients",
         check: &[Check::Exchange(|ended, _| {
             let is_message = ended.is(|row| row.names_message() && row.args.len() == 1);
             let mut words = ended.arguments();

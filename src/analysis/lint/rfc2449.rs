@@ -60,7 +60,7 @@ fn malformed(line: &str) -> Option<&'static str> {
                     tag.strip_prefix(known)
                         .is_some_and(|rest| rest.starts_with(['=', ':', ',']))
                 });
-            is_joined.then_some("the tag is malformed: text is joined to it without a space")
+            is_joined.then_some("the tag is malformed: text follows it without a space")
         }
     }
 }
@@ -159,8 +159,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "capa-unsupported",
         level: Info,
         source: "RFC 2449 §5",
-        says: "CAPA lists what the server supports",
-        hint: "the server is old: a client must try each command",
+        says: "CAPA should list what the server supports",
+        hint: "the server may be old: a client must try each command",
         check: &[Check::Exchange(|ended, known| {
             let is_refused =
                 ended.verb == "CAPA" && ended.is_err() && known.session.last_announced().is_none();
@@ -174,7 +174,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Info,
         source: "RFC 1939 §7, RFC 2449 §5",
         says: "CAPA may also work between USER and PASS",
-        hint: "harmless: RFC 1939 lets only PASS or QUIT follow USER; send CAPA before USER",
+        hint: "harmless: RFC 1939 allows only PASS or QUIT after USER, so send CAPA before USER",
         check: &[Check::Exchange(|ended, known| {
             let is_refused = ended.verb == "CAPA" && ended.is_err() && known.has_user();
             ended.when(
@@ -188,7 +188,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "capa-no-terminator",
         level: Must,
         source: "RFC 2449 §5",
-        says: "the list of capabilities ends with a dot alone on a line",
+        says: "the list of capabilities must end with a line that contains only a dot",
         hint: "clients wait indefinitely: the server must send the dot",
         check: &[Check::Exchange(|ended, known| {
             let is_open =
@@ -204,7 +204,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "capa-no-status",
         level: Must,
         source: "RFC 2449 §5",
-        says: "the reply to CAPA begins with +OK",
+        says: "the reply to CAPA must begin with +OK",
         hint: "the server must send +OK before the list",
         check: &[Check::Line(|heard, known| {
             heard.when(
@@ -218,8 +218,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "capa-blank-lines",
         level: Should,
         source: "RFC 2449 §3",
-        says: "the list of capabilities has no empty lines",
-        hint: "the server sends an extra line end",
+        says: "the list of capabilities should not have empty lines",
+        hint: "the server must not send an extra line end",
         check: &[Check::Line(|heard, _| {
             let is_capability =
                 heard.role == LineRole::Listed(List::Capabilities) && !heard.has_holes;
@@ -235,7 +235,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "capa-line-over-512",
         level: Must,
         source: "RFC 2449 §5",
-        says: "a capability line has at most 512 octets, CRLF included",
+        says: "a capability line must have at most 512 octets, including CRLF",
         hint: "the server must shorten the line",
         check: &[Check::Line(|heard, _| {
             let is_long = heard.role == LineRole::Listed(List::Capabilities) && heard.octets > 512;
@@ -247,7 +247,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "capa-malformed-tag",
         level: Must,
         source: "RFC 2449 §3, §6",
-        says: "a capability line is a tag and its parameters, separated by spaces",
+        says: "a capability line must be a tag and its parameters, separated by spaces",
         hint: "clients do not recognise this capability: correct the line on the server",
         check: &[Check::Line(|heard, known| {
             let what = malformed(heard.named_capability(known)?)?;
@@ -259,12 +259,12 @@ pub(super) const RULES: &[Rule] = &[
         id: "capa-misspelled-tag",
         level: Should,
         source: "IANA, POP3 capabilities",
-        says: "capabilities are spelled as registered",
-        hint: "clients do not recognise this word: the server must spell it as in the RFC",
+        says: "capabilities should be spelled as registered",
+        hint: "clients do not recognise this name: the server must spell it as in the RFC",
         check: &[Check::Line(|heard, known| {
             let tag = tag_of(heard.named_capability(known)?);
             let known = meant(tag).filter(|_| !tag.starts_with(['X', 'x']))?;
-            Some(heard.spot(format!("the registered tag may be `{known}`")))
+            Some(heard.spot(format!("the server may mean the registered tag `{known}`")))
         })],
     },
     // RFC 2449 §6: tags that begin with X are for private use; others are registered.
@@ -272,7 +272,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "capa-unregistered-tag",
         level: Info,
         source: "RFC 2449 §9",
-        says: "private capabilities begin with X",
+        says: "the names of private capabilities should begin with X",
         hint: "harmless: clients ignore it",
         check: &[Check::Line(|heard, known| {
             let line = heard.named_capability(known)?;
@@ -290,7 +290,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "capa-duplicate-tag",
         level: Info,
         source: "RFC 2449 §5",
-        says: "each capability appears once in the list",
+        says: "each capability should appear only once in the list",
         hint: "harmless, but clients may read only the first line",
         check: &[Check::Line(|heard, known| {
             let line = heard.named_capability(known)?;
@@ -305,8 +305,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "capa-announces-refused",
         level: Must,
         source: "RFC 2449 §5",
-        says: "what CAPA lists works",
-        hint: "the list is fixed text, or comes from a proxy: it must list only what works",
+        says: "every command that CAPA lists must work",
+        hint: "the list may be fixed text or come from a proxy: the server must list only what works",
         check: &[Check::Exchange(|ended, known| {
             let is_announced =
                 known.announces(tag_for(ended.verb)?) == Some(true) && ended.verb != "USER";
@@ -328,8 +328,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "capa-hides-working",
         level: Info,
         source: "RFC 2449 §5",
-        says: "CAPA lists what works",
-        hint: "clients that rely on CAPA do not use it: list it",
+        says: "CAPA should list every command that works",
+        hint: "clients that rely on CAPA do not use the command: the server should list it",
         check: &[
             Check::Exchange(|ended, known| {
                 let is_hidden = known.announces(tag_for(ended.verb)?) == Some(false);
@@ -358,7 +358,7 @@ pub(super) const RULES: &[Rule] = &[
                     .map(String::as_str)
                     .collect();
                 let what = format!(
-                    "AUTH lists {}, but SASL in CAPA does not",
+                    "AUTH lists {}, but the SASL line of CAPA does not",
                     hidden.join(", ")
                 );
                 (!hidden.is_empty()).then(|| ended.spot(what))
@@ -370,7 +370,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "capa-differs-after-login",
         level: Must,
         source: "RFC 2449 §5, RFC 5034 §3",
-        says: "capabilities do not disappear after login",
+        says: "capabilities must not disappear after login",
         hint: "common and mostly harmless: send CAPA before and after login",
         check: &[Check::Exchange(|ended, known| {
             let mut gone = lost(ended, known, Phase::Login)?;
@@ -382,7 +382,7 @@ pub(super) const RULES: &[Rule] = &[
             });
             (!gone.is_empty()).then(|| {
                 ended.spot(format!(
-                    "CAPA no longer lists after login: {}",
+                    "after login, CAPA no longer lists {}",
                     gone.join(", ")
                 ))
             })
@@ -393,8 +393,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "capa-differs-after-tls",
         level: Info,
         source: "RFC 2595 §4",
-        says: "the list of capabilities may change with TLS, so the client asks again",
-        hint: "expected if login methods that need TLS appear",
+        says: "the list of capabilities may change with TLS, so the client should send CAPA again",
+        hint: "this is expected if login methods that need TLS appear",
         check: &[Check::Exchange(|ended, known| {
             let before = known
                 .session
@@ -405,7 +405,7 @@ pub(super) const RULES: &[Rule] = &[
             let is_new = |line: &&String| !has_tag(before, tag_of(line));
             let new: Vec<&str> = now.iter().filter(is_new).map(|line| tag_of(line)).collect();
             (!new.is_empty())
-                .then(|| ended.spot(format!("CAPA lists only inside TLS: {}", new.join(", "))))
+                .then(|| ended.spot(format!("only inside TLS, CAPA lists {}", new.join(", "))))
         })],
     },
     // RFC 2595 §9: an attacker on the network path can change the list before TLS, but not inside
@@ -414,14 +414,14 @@ pub(super) const RULES: &[Rule] = &[
         id: "capa-weaker-in-tls",
         level: Security,
         source: "RFC 2595 §9",
-        says: "what CAPA lists before TLS is also listed inside TLS",
-        hint: "an attacker may have changed the first list: fetch it again from a different network, and compare the two",
+        says: "login methods that CAPA lists before TLS should also be listed inside TLS",
+        hint: "an attacker may have changed the first list: fetch CAPA from a different network, and compare the lists",
         check: &[Check::Exchange(|ended, known| {
             let gone = lost(ended, known, Phase::Tls)?;
             let is_login = |tag: &String| matches!(tag.as_str(), "SASL" | "USER");
             ended.when(
                 gone.iter().any(is_login),
-                "CAPA no longer lists a login method inside TLS",
+                "inside TLS, CAPA no longer lists a login method",
             )
         })],
     },
@@ -437,7 +437,7 @@ pub(super) const RULES: &[Rule] = &[
             let mut words = line.split_ascii_whitespace();
             heard.when(
                 words.next() == Some("EXPIRE") && words.next() == Some("0"),
-                "the server may delete messages that were retrieved",
+                "CAPA says that the server may delete retrieved messages",
             )
         })],
     },

@@ -61,8 +61,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "status-trailing-space",
         level: Info,
         source: "RFC 2449 §3",
-        says: "the space in a status line is followed by text",
-        hint: "harmless: the server should not end a line with a space",
+        says: "a status line should not end with a space",
+        hint: "harmless, but the server should send a space only before text",
         check: &[Check::Line(|heard, _| {
             let is_first = matches!(heard.role, LineRole::Greeting | LineRole::Status);
             let is_blank = is_first
@@ -77,7 +77,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "resp-code-without-capa",
         level: Info,
         source: "RFC 2449 §6.4",
-        says: "a server that sends response codes lists RESP-CODES",
+        says: "a server that sends response codes should list RESP-CODES",
         hint: "clients may read the code as text: list RESP-CODES",
         check: &[Check::Exchange(|ended, known| {
             let is_code = codes::find(&ended.code()?).is_some();
@@ -92,8 +92,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "resp-code-lookalike",
         level: Info,
         source: "RFC 2449 §8",
-        says: "text that begins with a bracket is a response code",
-        hint: "harmless, but programs must not take it for a code",
+        says: "in a reply, text that begins with a bracket should be a response code",
+        hint: "harmless, but programs must not read this text as a response code",
         check: &[Check::Line(|heard, _| {
             let is_first = matches!(heard.role, LineRole::Status | LineRole::Greeting);
             let code = code(heard.text).filter(|_| is_first)?;
@@ -108,8 +108,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "resp-code-misplaced",
         level: Should,
         source: "RFC 2449 §8.1, RFC 3206 §4, §5, RFC 6856 §5",
-        says: "a response code appears only with the status and commands that it is defined for",
-        hint: "clients draw wrong conclusions: the server must send a different code, or none",
+        says: "a response code should appear only with the status and commands that it is defined for",
+        hint: "clients may draw the wrong conclusion: the server must send a different code, or none",
         check: &[Check::Exchange(|ended, _| {
             let (row, _) = codes::find(&ended.code()?)?;
             let is_foreign = !row.source.starts_with("RFC");
@@ -130,7 +130,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "resp-code-on-user",
         level: Security,
         source: "RFC 2449 §8.1.1, RFC 3206 §5",
-        says: "AUTH and LOGIN-DELAY are not sent to USER",
+        says: "the reply to USER should not have the response code AUTH or LOGIN-DELAY",
         hint: "the code reveals which accounts exist: the server should wait for PASS",
         check: &[Check::Exchange(|ended, known| {
             let is_told = ended
@@ -149,7 +149,7 @@ pub(super) const RULES: &[Rule] = &[
             let is_judged = ended.verb == "USER" && is_first && is_plausible && is_offered;
             ended.when(
                 is_judged && ended.is_err() && is_told,
-                "the reply to USER has a code about the account",
+                "the reply to USER has a response code about the account",
             )
         })],
     },
@@ -158,14 +158,14 @@ pub(super) const RULES: &[Rule] = &[
         id: "login-delay",
         level: Info,
         source: "RFC 2449 §6.5, §8.1.1",
-        says: "the server requires a pause between two logins",
-        hint: "check mail less often: LOGIN-DELAY in CAPA gives the seconds",
+        says: "the server requires a pause between logins",
+        hint: "check mail less often: LOGIN-DELAY in CAPA gives the pause in seconds",
         check: &[Check::Exchange(|ended, _| {
             let is_early = ended.code().is_some_and(|code| code == "LOGIN-DELAY")
                 && ended.is(Command::logs_in);
             ended.when(
                 ended.is_err() && is_early,
-                "the server refused the login because it came too soon",
+                "the server refused the login because it came too soon after the previous one",
             )
         })],
     },
@@ -175,7 +175,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Info,
         source: "RFC 1939 §4, RFC 2449 §8.1.2",
         says: "a lock ends with the session that held it",
-        hint: "close the other session, or wait until the server notices that it is gone; the password is not the problem",
+        hint: "the password is not the problem: close the other session, or wait until it times out",
         check: &[Check::Exchange(|ended, _| {
             let is_locked =
                 ended.code().is_some_and(|code| code == "IN-USE") && ended.is(Command::logs_in);
@@ -190,8 +190,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "command-255-rejected",
         level: Must,
         source: "RFC 2449 §4",
-        says: "a server with CAPA accepts commands of up to 255 octets",
-        hint: "the server's command buffer is too small",
+        says: "a server with CAPA must accept commands of up to 255 octets",
+        hint: "the server's command buffer may be too small",
         check: &[Check::Exchange(|ended, known| {
             let octets = ended.exchange.command.as_ref()?.octets;
             let has_capa = known.session.last_announced().is_some();
@@ -217,8 +217,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "pipelining-drops",
         level: Must,
         source: "RFC 2449 §6.6",
-        says: "a server with PIPELINING answers every command",
-        hint: "the server loses what follows a command: clients must wait for each reply",
+        says: "a server with PIPELINING must answer every command",
+        hint: "the server loses pipelined commands: clients must wait for each reply",
         check: &[Check::Exchange(|ended, known| {
             ended.command_when(
                 is_lost(ended, known) && !is_after_login(known),
@@ -231,8 +231,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "pipelining-drops-at-login",
         level: Must,
         source: "RFC 2449 §6.6",
-        says: "a server with PIPELINING also answers what follows PASS",
-        hint: "the server's login program discards what it has read: clients must wait for the reply to PASS",
+        says: "a server with PIPELINING must also answer commands pipelined after PASS",
+        hint: "the server's login program may discard its input: clients must wait for the reply to PASS",
         check: &[Check::Exchange(|ended, known| {
             ended.command_when(
                 is_lost(ended, known) && is_after_login(known),
@@ -245,8 +245,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "pipelining-out-of-order",
         level: Must,
         source: "RFC 2449 §6.6",
-        says: "replies come in the order of the commands",
-        hint: "the server processes several commands at once: clients must wait for each reply",
+        says: "replies must come in the order of the commands",
+        hint: "the server may process several commands at once: clients must wait for each reply",
         check: &[Check::Line(|heard, known| {
             heard.when(
                 fault(heard, known) == Some(StartFault::OutOfOrder),

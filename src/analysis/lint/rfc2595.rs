@@ -13,8 +13,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "stls-stripped",
         level: Security,
         source: "RFC 2595 §9, RFC 8314 §4",
-        says: "STLS does not disappear from CAPA",
-        hint: "an attacker may have removed it: do not log in, and compare the list from a different network or on port 995",
+        says: "STLS should not disappear from CAPA",
+        hint: "an attacker may have removed STLS: do not log in, and compare the list from a different network or port 995",
         check: &[Check::Exchange(|ended, known| {
             let was_there =
                 known.announces("STLS") == Some(true) && known.session.phase() == Phase::First;
@@ -27,7 +27,7 @@ pub(super) const RULES: &[Rule] = &[
             ended.when(
                 // Seen: nginx 1.22 itself removes it from the list once USER is sent.
                 was_there && is_gone && !known.session.tls.is_on() && known.login.users == 0,
-                "CAPA listed STLS before, but no longer does",
+                "CAPA listed STLS earlier, but no longer does",
             )
         })],
     },
@@ -36,8 +36,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "stls-response-injection",
         level: Security,
         source: "RFC 2595 §4",
-        says: "nothing comes between the server's +OK to STLS and the handshake",
-        hint: "an attacker may have injected replies: discard these octets, and close",
+        says: "nothing may come between the server's +OK to STLS and the handshake",
+        hint: "an attacker may have injected replies: discard these octets, and close the connection",
         check: &[Check::Line(|heard, known| {
             let what = format!(
                 "the server sent {} octets in cleartext before the handshake",
@@ -58,12 +58,12 @@ pub(super) const RULES: &[Rule] = &[
         id: "stls-command-injection",
         level: Security,
         source: "CVE-2011-0411, RFC 2595 §4",
-        says: "a command sent in cleartext after STLS is not carried out inside TLS",
+        says: "the server must not carry out commands inside TLS that came in cleartext after STLS",
         hint: "an attacker on the network path can inject commands: update the server, or use port 995",
         check: &[Check::Line(|heard, known| {
             heard.when(
                 known.odd(heard) == Some(Unsolicited::Smuggled),
-                "the server answered, inside TLS, a command sent in cleartext",
+                "inside TLS, the server answered a command sent in cleartext",
             )
         })],
     },
@@ -72,15 +72,15 @@ pub(super) const RULES: &[Rule] = &[
         id: "stls-keeps-pre-tls-state",
         level: Should,
         source: "RFC 2595 §4",
-        says: "the server forgets a USER sent before TLS",
-        hint: "an attacker on the network path can choose the name: the server must start over after STLS",
+        says: "the server should forget a USER command sent before TLS",
+        hint: "an attacker on the network path can choose the user name: the server must reset the session after STLS",
         check: &[Check::Exchange(|ended, known| {
             let is_kept = ended.verb == "PASS"
                 && known.session.tls == Tls::ByStls
                 && known.session.accepted == Accepted::BeforeTls;
             ended.when(
                 is_kept && ended.is_ok(),
-                "the server accepted PASS with the USER sent before TLS",
+                "the server accepted PASS for a user name sent before TLS",
             )
         })],
     },
@@ -89,7 +89,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "stls-in-transaction",
         level: Should,
         source: "RFC 2595 §4",
-        says: "STLS comes before login",
+        says: "STLS should come before login",
         hint: "the server must refuse STLS after login",
         check: &[Check::Exchange(|ended, known| {
             let is_late = ended.verb == "STLS"
@@ -104,7 +104,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "stls-twice-accepted",
         level: Must,
         source: "RFC 2595 §4",
-        says: "the server refuses STLS inside TLS",
+        says: "the server must refuse STLS inside TLS",
         hint: "the server must answer -ERR: TLS is already on",
         check: &[Check::Exchange(|ended, known| {
             ended.when(
@@ -118,8 +118,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "stls-second-greeting",
         level: Should,
         source: "RFC 2595 §4",
-        says: "the server sends no second greeting after STLS",
-        hint: "a misconfigured TLS wrapper in front of the server causes this: replies no longer match the commands",
+        says: "the server should not send a second greeting after STLS",
+        hint: "a misconfigured TLS wrapper in front of the server can cause this: replies may not match the commands",
         check: &[Check::Line(|heard, known| {
             heard.when(
                 known.odd(heard) == Some(Unsolicited::SecondGreeting),
@@ -132,8 +132,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "stls-ok-no-handshake",
         level: Must,
         source: "RFC 2595 §4, RFC 8314 §4",
-        says: "a server that answers STLS with +OK supports TLS",
-        hint: "the server has no certificate, or cannot read its key: check its log",
+        says: "a server that answers STLS with +OK must support TLS",
+        hint: "the server may have no certificate, or be unable to read its key: check its log",
         check: &[Check::Event(|event, known| {
             let is_failed = event.kind == EventKind::TlsFailed && known.session.tls == Tls::Agreed;
             let is_about_certificate = super::tls::reason(&event.text).is_some();
@@ -148,8 +148,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "capa-stls-inside-tls",
         level: Should,
         source: "RFC 2595 §4",
-        says: "CAPA does not list STLS inside TLS",
-        hint: "the list is fixed text, or a proxy in front of the server handles TLS: leave STLS out once TLS is on",
+        says: "CAPA should not list STLS inside TLS",
+        hint: "the list may be fixed text, or a proxy may handle TLS: leave STLS out once TLS is on",
         check: &[Check::Line(|heard, known| {
             let is_capability =
                 heard.role == LineRole::Listed(List::Capabilities) && known.session.tls.is_on();

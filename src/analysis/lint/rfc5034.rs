@@ -83,7 +83,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "sasl-plus-no-space",
         level: Should,
         source: "RFC 5034 §4",
-        says: "a space follows the + of a challenge, even of an empty one",
+        says: "a challenge should have a space after the plus sign, even if the challenge is empty",
         hint: "strict clients stop here: the server must send a plus sign and a space",
         check: &[Check::Line(|heard, _| {
             let is_bare = heard.role == LineRole::Challenge
@@ -97,8 +97,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "sasl-plus-with-text",
         level: Must,
         source: "RFC 5034 §4",
-        says: "a challenge is base64 and nothing else",
-        hint: "clients cancel here: the server must not send text in a challenge",
+        says: "a challenge must be base64 and nothing else",
+        hint: "clients cancel here: the server must not send plain text in a challenge",
         check: &[Check::Line(|heard, _| {
             let line = heard
                 .plain()
@@ -115,8 +115,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "sasl-ok-as-challenge",
         level: Must,
         source: "RFC 5034 §4",
-        says: "+OK means that the login succeeded",
-        hint: "the client has proved nothing but believes that it is logged in: send STAT to check, and do not use this mechanism",
+        says: "the server must send +OK only after the login succeeded",
+        hint: "the client has sent no credentials, but believes that it is logged in: send STAT to check, and do not use this mechanism",
         check: &[Check::Exchange(|ended, known| {
             ended.when(
                 is_ok_as_challenge(ended, known),
@@ -129,8 +129,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "sasl-bad-base64-accepted",
         level: Should,
         source: "RFC 5034 §4",
-        says: "the server refuses a response that is not base64",
-        hint: "the server's decoder is too lenient",
+        says: "the server should refuse a response that is not base64",
+        hint: "the server's decoder is too lenient: the server should answer -ERR",
         check: &[Check::Exchange(|ended, known| {
             let place = bad_response(ended, known)?;
             // A token mechanism reports an error in one more challenge (RFC 7628 §3.2.3).
@@ -155,7 +155,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "sasl-cancel-ignored",
         level: Must,
         source: "RFC 5034 §4",
-        says: "an asterisk cancels the exchange, and the server answers -ERR",
+        says: "an asterisk cancels the exchange, and the server must answer -ERR",
         hint: "the connection can no longer be used: connect again",
         check: &[Check::Exchange(|ended, _| {
             let mut lines = ended.exchange.sasl.iter();
@@ -172,8 +172,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "sasl-ir-rejected",
         level: Should,
         source: "RFC 5034 §3, §4",
-        says: "a server that lists SASL accepts an initial response",
-        hint: "the server is old, or has a short line limit: send the response when the server asks for it",
+        says: "a server that lists SASL should accept an initial response",
+        hint: "the server may be old or have a short line limit: send the response when the server asks for it",
         check: &[Check::Exchange(|ended, known| {
             let mechanism = ended
                 .mechanism()
@@ -190,7 +190,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "sasl-ir-server-first-accepted",
         level: Info,
         source: "RFC 5034 §4",
-        says: "an initial response is refused if the server speaks first",
+        says: "the server should refuse an initial response for a mechanism in which the server speaks first",
         hint: "harmless",
         check: &[Check::Exchange(|ended, _| {
             let mechanism = ended.mechanism().filter(|_| ended.has_initial_response())?;
@@ -206,8 +206,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "sasl-probe-unsupported",
         level: Info,
         source: "in no RFC",
-        says: "AUTH alone lists mechanisms on some servers",
-        hint: "nothing to do: no RFC defines AUTH without a mechanism; CAPA lists the mechanisms",
+        says: "some servers answer AUTH alone with a list of mechanisms",
+        hint: "harmless: no RFC defines AUTH without a mechanism, and CAPA lists the mechanisms",
         check: &[Check::Exchange(|ended, known| {
             let is_refused = ended.verb == "AUTH" && ended.is_err() && ended.mechanism().is_none();
             // After login it must be.
@@ -222,7 +222,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "sasl-second-auth",
         level: Must,
         source: "RFC 5034 §4",
-        says: "AUTH is refused after login",
+        says: "the server must refuse AUTH after login",
         hint: "the server must answer -ERR",
         check: &[Check::Exchange(|ended, known| {
             let is_again = ended.mechanism().is_some() && known.session.is_transaction();
@@ -237,7 +237,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "sasl-scram-server-unverified",
         level: Security,
         source: "RFC 5802 §3, §5",
-        says: "with SCRAM the server also proves that it knows the password",
+        says: "with SCRAM, the server must also prove that it knows the password",
         hint: "the server may be an impostor: do not trust this login",
         check: &[Check::Exchange(|ended, _| {
             let is_scram = ended
@@ -251,7 +251,7 @@ pub(super) const RULES: &[Rule] = &[
             });
             ended.when(
                 is_scram && !told.is_empty() && !is_proved,
-                "the server answered +OK without its signature",
+                "the server answered +OK without sending its signature",
             )
         })],
     },
@@ -260,7 +260,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "sasl-scram-weak",
         level: Should,
         source: "RFC 5802 §5.1, RFC 7677 §4",
-        says: "SCRAM uses at least 4096 iterations",
+        says: "SCRAM should use at least 4096 iterations",
         hint: "a stolen password file can be cracked quickly: raise the count, and store the passwords again",
         check: &[Check::Exchange(|ended, _| {
             let is_scram = ended
@@ -272,7 +272,7 @@ pub(super) const RULES: &[Rule] = &[
                 .next()
                 .filter(|_| is_scram)?;
             let count: u64 = scram_parameter(first, 'i')?.parse().ok()?;
-            (count < 4096).then(|| ended.spot(format!("the server uses {count} iterations")))
+            (count < 4096).then(|| ended.spot(format!("the server asked for {count} iterations")))
         })],
     },
     // RFC 6331, RFC 6151: these are broken or historic; every server can offer PLAIN inside TLS.
@@ -280,7 +280,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "weak-mechanism-only",
         level: Info,
         source: "RFC 6331, RFC 6151",
-        says: "a server offers a mechanism that is not weak",
+        says: "a server should offer at least one mechanism that is not weak",
         hint: "add SCRAM-SHA-256, or PLAIN inside TLS",
         check: &[Check::Line(|heard, _| {
             let names = mechanisms(heard)?;
@@ -296,8 +296,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "sasl-no-mechanism",
         level: Info,
         source: "RFC 5034 §3",
-        says: "SASL in CAPA lists at least one mechanism",
-        hint: "harmless; without TLS all may be disabled: leave the line out",
+        says: "the SASL line of CAPA should list at least one mechanism",
+        hint: "harmless: the server may disable all mechanisms without TLS, but should then omit the SASL line",
         check: &[Check::Line(|heard, _| {
             heard.when(
                 mechanisms(heard)?.is_empty(),
@@ -310,8 +310,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "sasl-mechanism-name",
         level: Must,
         source: "RFC 4422 §3.1",
-        says: "a mechanism name has 1 to 20 upper-case letters, digits, - and _",
-        hint: "clients do not recognise this mechanism",
+        says: "a mechanism name must have 1 to 20 upper-case letters, digits, - and _",
+        hint: "clients do not recognise this mechanism: the server must correct its name",
         check: &[Check::Line(|heard, _| {
             let names = mechanisms(heard)?;
             let is_plain =
@@ -326,8 +326,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "anonymous-offered",
         level: Info,
         source: "RFC 4505",
-        says: "ANONYMOUS admits users without an account",
-        hint: "intended on a public server; otherwise, disable it",
+        says: "the mechanism ANONYMOUS admits users without an account",
+        hint: "disable ANONYMOUS unless the server is meant to be public",
         check: &[Check::Line(|heard, _| {
             let names = mechanisms(heard)?;
             heard.when(
@@ -343,8 +343,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "sasl-announced-unknown",
         level: Must,
         source: "RFC 5034 §3",
-        says: "a mechanism that SASL lists works",
-        hint: "the list is fixed text, or comes from a proxy: it must list only what works",
+        says: "a mechanism that CAPA lists after SASL must work",
+        hint: "the list may be fixed text or come from a proxy: the server must list only what works",
         check: &[Check::Exchange(|ended, known| {
             let mechanism = ended
                 .mechanism()

@@ -28,16 +28,16 @@ pub(super) const RULES: &[Rule] = &[
         id: "eight-bit-status",
         level: Should,
         source: "RFC 1939 §3, RFC 6856 §3",
-        says: "text is ASCII until UTF8 or LANG is accepted",
-        hint: "the server's texts are translated: send English, or offer LANG",
+        says: "the server's text should be ASCII until it accepts UTF8 or LANG",
+        hint: "the server's texts may be translated: send English, or offer LANG",
         check: &[Check::Line(|heard, known| {
             // The reply to LANG is already in the new language.
             let is_lang = matches!(heard.verb(), "LANG" | "UTF8");
             let valid = std::str::from_utf8(heard.text).is_ok();
             let what = if valid {
-                "the line has octets above 127, valid UTF-8"
+                "the line has octets above 127, encoded as UTF-8"
             } else {
-                "the line has octets above 127, not UTF-8"
+                "the line has octets above 127 that are not UTF-8"
             };
             heard.when(
                 is_eight_bit(heard, known) && known.utf8 == Utf8::Off && !is_lang,
@@ -50,8 +50,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "invalid-utf8-status",
         level: Must,
         source: "RFC 6856 §2.1, §3.1",
-        says: "after UTF8 or LANG, text is UTF-8",
-        hint: "the server's texts are in a different encoding: convert them",
+        says: "the server's text must be UTF-8 after it accepts UTF8 or LANG",
+        hint: "the server's texts are in a different encoding: convert them to UTF-8",
         check: &[Check::Line(|heard, known| {
             let is_invalid = is_eight_bit(heard, known) && std::str::from_utf8(heard.text).is_err();
             let is_whole = heard.plain().is_some();
@@ -66,8 +66,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "eight-bit-headers",
         level: Info,
         source: "RFC 6856 §2, §4",
-        says: "without UTF8 a header is ASCII",
-        hint: "internationalized or damaged mail: the server should send a surrogate, or -ERR [UTF8]",
+        says: "without UTF8, a message header should be ASCII",
+        hint: "the message may be internationalized or damaged: the server should send a surrogate, or -ERR [UTF8]",
         check: &[Check::Exchange(|ended, known| {
             let spot = message(ended)?.eight_bit.clone();
             spot.filter(|_| known.utf8 != Utf8::On)
@@ -78,8 +78,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "lang-reply-without-tag",
         level: Must,
         source: "RFC 6856 §3.2",
-        says: "the reply to LANG with a tag is +OK and the tag of the language",
-        hint: "clients do not know which language is active: the server must send the tag",
+        says: "the reply to LANG with a tag must be +OK and the language tag",
+        hint: "clients cannot know which language is active: the server must send the tag",
         check: &[Check::Exchange(|ended, _| {
             let is_set = ended.verb == "LANG" && ended.has_arguments() && ended.is_ok();
             let text = ended.text().filter(|_| is_set)?;
@@ -91,7 +91,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "lang-list-malformed",
         level: Must,
         source: "RFC 6856 §3.2",
-        says: "each line of the language list begins with a tag",
+        says: "each line of the language list must begin with a tag",
         hint: "the server must send the tag, a space and the name of the language",
         check: &[Check::Line(|heard, _| {
             let text = heard
@@ -105,7 +105,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "utf8-capability-parameter",
         level: Should,
         source: "RFC 6856 §2.1",
-        says: "the only parameter of UTF8 is USER",
+        says: "the only parameter of UTF8 should be USER",
         hint: "clients ignore parameters that they do not know",
         check: &[Check::Line(|heard, _| {
             let mut words = heard.capability()?.split_ascii_whitespace();

@@ -93,8 +93,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "control-bytes",
         level: Security,
         source: "RFC 2449 §3",
-        says: "status lines and listings are printable text",
-        hint: "never display them raw, since they can control a terminal; the server must send printable text",
+        says: "status lines and listings must be printable text",
+        hint: "control octets can drive a terminal: clients must not display them raw, and servers must not send them",
         check: &[
             Check::Line(|heard, known| {
                 let is_text =
@@ -121,8 +121,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "control-bytes-echoed",
         level: Should,
         source: "RFC 2449 §3",
-        says: "a reply does not repeat control octets of the command",
-        hint: "only the client's own octets come back: the server should omit unprintable octets from its replies",
+        says: "a reply should not repeat control octets of the command",
+        hint: "the octets are the client's own, but the server should omit unprintable octets from its replies",
         check: &[Check::Exchange(|ended, _| {
             let is_echoed = is_control_echoed(ended);
             controlled(ended, "the reply repeats control octets of the command")
@@ -134,7 +134,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "greeting-leaks",
         level: Info,
         source: "RFC 2449 §10",
-        says: "the greeting shows neither versions nor addresses",
+        says: "the greeting should not show versions or addresses",
         hint: "harmless, but it helps attackers find outdated servers: keep the greeting plain",
         check: &[Check::Line(|heard, _| {
             let text = heard
@@ -152,7 +152,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "implementation-leaks",
         level: Info,
         source: "RFC 2449 §6.9, §10",
-        says: "the server does not show its version before login",
+        says: "the server should not show its version before login",
         hint: "harmless, but it helps attackers find outdated servers: list IMPLEMENTATION only after login",
         check: &[Check::Line(|heard, known| {
             let line = heard
@@ -168,7 +168,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "plaintext-auth-offered",
         level: Security,
         source: "RFC 2595 §2.3, RFC 5034 §4, RFC 8314 §4.1",
-        says: "a server accepts passwords only inside TLS",
+        says: "a server should accept passwords only inside TLS",
         hint: "turn off cleartext logins and require STLS, or close port 110",
         check: &[
             Check::Line(|heard, known| {

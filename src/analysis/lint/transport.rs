@@ -34,8 +34,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "greeting-delayed",
         level: Should,
         source: "in no RFC",
-        says: "the greeting arrives within two seconds",
-        hint: "the server looks up the client's name, queries ident, or is overloaded: check its resolver",
+        says: "the greeting should arrive within two seconds",
+        hint: "the server may be overloaded, or be waiting for DNS or ident: check its resolver",
         check: &[Check::Line(|heard, known| {
             let is_late = heard.role == LineRole::Greeting && known.now.gap_ms > 2000;
             is_late.then(|| heard.spot(format!("the greeting took {} ms", known.now.gap_ms)))
@@ -47,7 +47,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Must,
         source: "seen: Redis",
         says: "Redis also answers +OK and -ERR",
-        hint: "this is the wrong port; a database that anyone can reach should be closed off",
+        hint: "this is the wrong port, and the database should not be publicly reachable",
         check: &[Check::Line(|heard, _| {
             heard.when(is_redis(heard), "this is a Redis database")
         })],
@@ -57,7 +57,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "tls-on-plain-port",
         level: Must,
         source: "RFC 8314 §3.1",
-        says: "a reply is text, not a TLS record",
+        says: "a reply must be text, not a TLS record",
         hint: "this port speaks TLS from the first octet: connect with --tls",
         check: &[Check::Line(|heard, known| {
             heard.when(
@@ -71,8 +71,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "greeting-rewritten-by-proxy",
         level: Should,
         source: "seen: virus scanners and firewalls",
-        says: "the greeting comes from the server itself",
-        hint: "a virus scanner or firewall intercepts the connection: exclude this host, or use port 995",
+        says: "the greeting should come from the server itself",
+        hint: "a virus scanner or firewall may intercept the connection: exclude this host, or use port 995",
         check: &[Check::Line(|heard, _| {
             let text = heard
                 .plain()
@@ -90,7 +90,10 @@ pub(super) const RULES: &[Rule] = &[
             let is_other = words
                 .iter()
                 .any(|word| memchr::memmem::find(&text, word.as_bytes()).is_some());
-            heard.when(is_other, "the greeting comes from an intermediary")
+            heard.when(
+                is_other,
+                "the greeting appears to come from an intermediary",
+            )
         })],
     },
     // RFC 1939 §3: an unknown command is answered with -ERR; closing is not provided for.
@@ -98,8 +101,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "unknown-command-closes",
         level: Must,
         source: "RFC 1939 §3",
-        says: "the session continues after an unknown command",
-        hint: "clients try commands to see what works: a defence against scanners must not close at once",
+        says: "the session must continue after an unknown command",
+        hint: "clients try commands to see what works: the server must not close after the first unknown one",
         check: &[
             Check::Event(|event, known| {
                 let last = known.last_if(|last| last.command.is_none() && !last.is_greeting)?;
@@ -114,7 +117,7 @@ pub(super) const RULES: &[Rule] = &[
                 (is_end(event) && is_refused && is_first).then(|| {
                     Site::at(
                         event.place,
-                        "the server closed after -ERR to an unknown command",
+                        "the server closed the connection after -ERR to an unknown command",
                     )
                 })
             }),
@@ -126,7 +129,7 @@ pub(super) const RULES: &[Rule] = &[
                 let is_whole = !ended.is_oversize() && !ended.is_garbled();
                 ended.command_when(
                     is_silent && is_whole && !is_excused(known),
-                    "the server closed instead of answering an unknown command",
+                    "the server closed the connection instead of answering an unknown command",
                 )
             }),
         ],
@@ -136,8 +139,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "unknown-command-silent",
         level: Must,
         source: "RFC 1939 §3",
-        says: "an unknown command is answered",
-        hint: "the server, or a filter in front of it, drops the command",
+        says: "the server must answer an unknown command",
+        hint: "the server, or a filter in front of it, may have dropped the command",
         check: &[Check::Exchange(|ended, known| {
             let is_silent =
                 is_unknown(ended) && ended.exchange.status.is_none() && !ended.is_garbled();
@@ -152,14 +155,14 @@ pub(super) const RULES: &[Rule] = &[
         id: "server-crashes-on-args",
         level: Must,
         source: "RFC 1939 §3",
-        says: "a surplus argument gets -ERR",
-        hint: "the server crashes on the argument: update it",
+        says: "a command with a surplus argument must get -ERR",
+        hint: "the server may have crashed on the argument: update it",
         check: &[Check::Exchange(|ended, known| {
             let is_silent =
                 has_surplus(ended) && ended.exchange.status.is_none() && ended.verb != "QUIT";
             ended.command_when(
                 is_silent && is_cut(known),
-                "the server closed at a surplus argument",
+                "the server closed the connection after a command with a surplus argument",
             )
         })],
     },
@@ -168,8 +171,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "reply-timed-out",
         level: Must,
         source: "RFC 1939 §3",
-        says: "every command is answered",
-        hint: "the server hangs: check its log",
+        says: "the server must answer every command",
+        hint: "the server may be stuck: check its log",
         check: &[Check::Exchange(|ended, known| {
             let is_open =
                 ended.exchange.status.is_none() && known.now.event == Some(EventKind::TimedOut);
@@ -198,21 +201,21 @@ pub(super) const RULES: &[Rule] = &[
         id: "oversize-command-reset",
         level: Info,
         source: "RFC 2449 §4",
-        says: "a server may close when a command is far too long",
-        hint: "a good defence; keep commands within 255 octets",
+        says: "a server may close the connection if a command is far too long",
+        hint: "this is a good defence: keep commands within 255 octets",
         check: &[
             Check::Exchange(|ended, known| {
                 let is_long = ended.is_oversize() || known.is_after_oversize();
                 ended.command_when(
                     is_long && ended.exchange.status.is_none() && is_cut(known),
-                    "the server closed at a long command",
+                    "the server closed the connection after a long command",
                 )
             }),
             // Seen: nginx refuses the line first. It is a matter of chance whether the next command
             // crosses the close.
             Check::Event(|event, known| {
                 let is_refused = known.is_after_oversize() && known.commands.waiting.is_empty();
-                let what = "the server closed after it refused a long command";
+                let what = "the server closed the connection after it refused a long command";
                 (is_end(event) && is_refused).then(|| Site::at(event.place, what))
             }),
         ],
@@ -222,8 +225,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "nat-idle-drop",
         level: Should,
         source: "seen: NAT and firewalls",
-        says: "an idle connection stays open",
-        hint: "a firewall or NAT drops idle connections: send NOOP every half minute",
+        says: "an idle connection should stay open",
+        hint: "a firewall or NAT may drop idle connections: send NOOP every 30 seconds",
         check: &[Check::Exchange(|ended, known| {
             let is_gone = matches!(known.now.event, Some(EventKind::TimedOut | EventKind::Lost))
                 && !known.now.is_closed_by_client();
@@ -239,8 +242,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "slow-drip",
         level: Should,
         source: "in no RFC",
-        says: "a reply arrives faster than 100 octets a second",
-        hint: "a tarpit, an overloaded disk or a slow virus scanner: ask the administrator",
+        says: "a reply should arrive faster than 100 octets a second",
+        hint: "a tarpit, an overloaded disk or a slow virus scanner can cause this: ask the administrator",
         check: &[Check::Exchange(|ended, _| {
             let body = ended
                 .body
@@ -263,12 +266,12 @@ pub(super) const RULES: &[Rule] = &[
         id: "stall-large-data",
         level: Must,
         source: "seen: path MTU black holes",
-        says: "a large reply arrives as small ones do",
-        hint: "the network loses large packets (VPN, filtered ICMP): lower the MTU",
+        says: "a large reply must arrive just as a small one does",
+        hint: "the network may lose large packets (VPN, filtered ICMP): lower the MTU",
         check: &[Check::Exchange(|ended, known| {
             ended.when(
                 is_stall(ended, known) && known.now.event == Some(EventKind::TimedOut),
-                "the message stopped after a few octets",
+                "the message stopped arriving after a few octets",
             )
         })],
     },
@@ -277,8 +280,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "rst-instead-of-fin",
         level: Info,
         source: "seen at the end of sessions",
-        says: "a session ends with a close, not with a reset",
-        hint: "the server closes with unread commands in its buffer, or a firewall resets the connection",
+        says: "a session should end with an orderly close, not a reset",
+        hint: "the server may have closed with unread commands, or a firewall may have reset the connection",
         check: &[Check::Event(|event, known| {
             let is_reset = event.kind == EventKind::Lost && known.has_quit();
             is_reset.then(|| Site::at(event.place, "the connection was reset after QUIT"))
@@ -289,8 +292,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "connection-cut-mid-reply",
         level: Must,
         source: "RFC 1939 §3",
-        says: "the connection stays open until the reply is complete",
-        hint: "the server crashed, or a proxy has a limit: do not delete this message",
+        says: "the connection must stay open until the reply is complete",
+        hint: "the server may have crashed, or a proxy may have a limit: do not delete this message",
         check: &[Check::Exchange(|ended, known| {
             let is_line_cut =
                 ended.exchange.status.is_none() && ended.exchange.status_line.is_some();
@@ -313,8 +316,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "closed-before-reply",
         level: Must,
         source: "RFC 1939 §3",
-        says: "the server answers a command before it closes the connection",
-        hint: "the server crashed or was stopped: check its log",
+        says: "the server must answer a command before it closes the connection",
+        hint: "the server may have crashed or been stopped: check its log",
         check: &[Check::Exchange(|ended, known| {
             let is_silent = ended.exchange.status_line.is_none()
                 && is_cut(known)
@@ -337,7 +340,7 @@ pub(super) const RULES: &[Rule] = &[
                 .is_none_or(|last| last.status.is_some() && last.verb != "QUIT");
             ended.command_when(
                 is_silent && !is_other && !is_long && is_first,
-                "the server closed instead of answering",
+                "the server closed the connection instead of answering",
             )
         })],
     },
@@ -346,8 +349,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "closed-without-quit",
         level: Should,
         source: "RFC 1939 §3, §6",
-        says: "the server closes only after QUIT or ten idle minutes",
-        hint: "the server was stopped, or its idle time-out is short: check its log",
+        says: "the server should close the connection only after QUIT or ten idle minutes",
+        hint: "the server may have been stopped, or may have a short idle time-out: check its log",
         check: &[Check::Event(|event, known| {
             let last = known
                 .last_if(|last| last.verb != "QUIT" && last.status == Some(Status::Positive))?;
@@ -357,8 +360,12 @@ pub(super) const RULES: &[Rule] = &[
                 && last.is_complete
                 && !known.farewell.has_given_up
                 && !known.recording.is_lost;
-            (is_end(event) && is_open)
-                .then(|| Site::at(event.place, "the server closed without QUIT"))
+            (is_end(event) && is_open).then(|| {
+                Site::at(
+                    event.place,
+                    "the server closed the connection before the client sent QUIT",
+                )
+            })
         })],
     },
     // RFC 1939 §3: a command that the server does not support gets -ERR, and the session continues.
@@ -367,13 +374,14 @@ pub(super) const RULES: &[Rule] = &[
         id: "closed-after-refusal",
         level: Should,
         source: "RFC 1939 §3",
-        says: "the session continues after an optional command is refused",
+        says: "the session should continue after an optional command is refused",
         hint: "clients ask what a server supports before login: the server should answer -ERR and wait for the next command",
         check: &[
             Check::Event(|event, known| {
                 let is_refused =
                     known.is_after_refused_option() && known.commands.waiting.is_empty();
-                let what = "the server closed right after it refused an optional command";
+                let what =
+                    "the server closed the connection right after it refused an optional command";
                 (is_end(event) && is_refused).then(|| Site::at(event.place, what))
             }),
             // The next command may have crossed the close.
@@ -382,7 +390,7 @@ pub(super) const RULES: &[Rule] = &[
                     ended.exchange.status_line.is_none() && ended.exchange.command.is_some();
                 ended.command_when(
                     is_silent && is_cut(known) && known.is_after_refused_option(),
-                    "the server closed after it refused the previous command",
+                    "the server closed the connection after it refused the previous command",
                 )
             }),
         ],
@@ -393,13 +401,13 @@ pub(super) const RULES: &[Rule] = &[
         id: "closed-after-errors",
         level: Info,
         source: "seen: nginx, solid-pop3d",
-        says: "a server may close after it has refused several commands",
-        hint: "a defence against scanners: look at the previous commands, and connect again for the rest",
+        says: "a server may close the connection after it refuses several commands",
+        hint: "this is a defence against scanners: check the previous commands, and connect again for the rest",
         check: &[
             Check::Event(|event, known| {
                 let is_refused = known.is_after_errors() && known.commands.waiting.is_empty();
                 let what = format!(
-                    "the server closed after {} refused commands",
+                    "the server closed the connection after {} refused commands",
                     known.refusals.count
                 );
                 (is_end(event) && is_refused).then(|| Site::at(event.place, what))
@@ -408,7 +416,7 @@ pub(super) const RULES: &[Rule] = &[
             Check::Exchange(|ended, known| {
                 let is_silent =
                     ended.exchange.status_line.is_none() && ended.exchange.command.is_some();
-                let what = "the server closed after several refused commands";
+                let what = "the server closed the connection after several refused commands";
                 ended.command_when(is_silent && is_cut(known) && known.is_after_errors(), what)
             }),
         ],
@@ -418,15 +426,19 @@ pub(super) const RULES: &[Rule] = &[
         id: "closed-after-failed-login",
         level: Info,
         source: "RFC 1939 §4",
-        says: "a server may close after a failed login",
+        says: "a server may close the connection after a failed login",
         hint: "connect again for the next attempt",
         check: &[Check::Event(|event, known| {
             let last = known.last_if(|last| last.is(Command::logs_in))?;
             let is_failed = last.status == Some(Status::Negative)
                 && known.commands.waiting.is_empty()
                 && !known.is_after_refused_option();
-            (is_end(event) && is_failed)
-                .then(|| Site::at(event.place, "the server closed after a failed login"))
+            (is_end(event) && is_failed).then(|| {
+                Site::at(
+                    event.place,
+                    "the server closed the connection after a failed login",
+                )
+            })
         })],
     },
     // Clients give up on slow replies.
@@ -434,8 +446,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "slow-reply",
         level: Info,
         source: "in no RFC",
-        says: "a reply arrives within ten seconds",
-        hint: "the server is overloaded, or opens a large mailbox",
+        says: "a reply should arrive within ten seconds",
+        hint: "the server may be overloaded, or be opening a large mailbox",
         check: &[Check::Exchange(|ended, _| {
             let took = ended.exchange.reply_ms.filter(|took| *took > 10_000)?;
             let is_other = ended.verb == "QUIT" || ended.is(Command::logs_in);
@@ -449,7 +461,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Info,
         source: "seen: Dovecot, Courier",
         says: "a failed login may be answered slowly",
-        hint: "wait before the next attempt; if the server delays only existing users, the delay reveals their names (check --samples measures it)",
+        hint: "wait before the next attempt: a delay only for existing users reveals their names (`check --samples` measures this)",
         check: &[Check::Exchange(|ended, _| {
             let is_login = ended.is(Command::logs_in) && ended.is_err();
             let took = ended

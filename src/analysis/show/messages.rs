@@ -40,8 +40,8 @@ impl Completeness {
     pub(crate) fn reason(self) -> &'static str {
         match self {
             Self::Whole => "",
-            Self::Elided => "the recording leaves out parts of it",
-            Self::Cut => "its end is missing",
+            Self::Elided => "the recording omits parts of the message",
+            Self::Cut => "the end of the message is missing",
         }
     }
 }
