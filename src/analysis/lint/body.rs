@@ -138,7 +138,7 @@ impl Body {
             if self.length == 0 {
                 self.place = place;
             }
-            let (piece, behind) = match memchr(b'\n', rest) {
+            let (piece, after) = match memchr(b'\n', rest) {
                 Some(at) => rest.split_at(at + 1),
                 None => (rest, &b""[..]),
             };
@@ -146,7 +146,7 @@ impl Body {
             if is_run {
                 place.next_row(piece);
             }
-            rest = behind;
+            rest = after;
         }
     }
 

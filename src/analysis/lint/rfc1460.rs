@@ -33,11 +33,11 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1460 §5",
         says: "LAST should report at least the highest message number fetched with RETR",
         hint: "a client that relies on LAST may fetch messages again: use UIDL",
-        check: &[Check::Exchange(|ended, known| {
-            let told = last(ended)?;
-            let highest = known.maildrop.highest_retrieved;
-            let what = format!("LAST says {told} after RETR {highest}");
-            (told < highest).then(|| ended.spot(what))
+        check: &[Check::Exchange(|ended, context| {
+            let stated = last(ended)?;
+            let highest = context.maildrop.highest_retrieved;
+            let what = format!("LAST says {stated} after RETR {highest}");
+            (stated < highest).then(|| ended.spot(what))
         })],
     },
 ];

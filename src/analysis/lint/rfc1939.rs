@@ -12,8 +12,8 @@ use crate::reading::dialogue::EventKind;
 const TWICE: &str = "the server sent one more status line than the client sent commands";
 
 /// The `-ERR` after a reply, once `is_known` that the server continued, or that it did not.
-fn parting(known: &Context, is_known: bool, what: &str) -> Option<Site> {
-    let (place, text) = known.farewell.parting.as_ref().filter(|_| is_known)?;
+fn parting(context: &Context, is_known: bool, what: &str) -> Option<Site> {
+    let (place, text) = context.farewell.parting.as_ref().filter(|_| is_known)?;
     Some(Site {
         place: *place,
         octets: text.clone(),
@@ -23,8 +23,8 @@ fn parting(known: &Context, is_known: bool, what: &str) -> Option<Site> {
 
 /// Whether a line is an echo of the client's: then the server did not choose its line end and
 /// length.
-fn is_of_echo(heard: &LineSeen<'_>, known: &Context) -> bool {
-    fault(heard, known) == Some(StartFault::Echo) || known.is_echoed(heard)
+fn is_of_echo(seen: &LineSeen<'_>, context: &Context) -> bool {
+    fault(seen, context) == Some(StartFault::Echo) || context.is_echoed(seen)
 }
 
 pub(super) const RULES: &[Rule] = &[
@@ -43,21 +43,22 @@ pub(super) const RULES: &[Rule] = &[
                 ended.when(ended.exchange.has_no_greeting, what)
             }),
             // With a late greeting, there is one line more than there are commands.
-            Check::Event(|event, known| {
-                let is_end = event.kind == EventKind::Closed && known.commands.waiting.is_empty();
-                let place = known.recording.first_reply.filter(|_| is_end)?;
+            Check::Event(|event, context| {
+                let is_end = event.kind == EventKind::Closed && context.commands.waiting.is_empty();
+                let place = context.recording.first_reply.filter(|_| is_end)?;
                 Some(Site::at(
                     place,
                     "the server sent as many replies as the client sent commands, so it sent no greeting",
                 ))
             }),
-            Check::Event(|event, known| {
+            Check::Event(|event, context| {
                 use crate::reading::dialogue::EventKind::{Closed, Lost, TimedOut};
                 let is_end = matches!(event.kind, Closed | Lost | TimedOut);
-                let is_silent = known.session.state == Some(crate::pop3::tracker::State::Greeting)
-                    && !known.session.is_greeted;
+                let is_silent = context.session.state
+                    == Some(crate::pop3::tracker::State::Greeting)
+                    && !context.session.is_greeted;
                 // A client that closes did not wait, or not long enough.
-                let is_ours = known.now.is_closed_by_client();
+                let is_ours = context.now.is_closed_by_client();
                 (is_end && is_silent && !is_ours)
                     .then(|| super::Site::at(event.place, "the server sent no greeting"))
             }),
@@ -71,13 +72,13 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §4",
         says: "the greeting must be a positive response",
         hint: "the server may refuse this address or all clients: wait, try a different address, or read its log",
-        check: &[Check::Line(|heard, known| {
+        check: &[Check::Line(|seen, context| {
             // If the client spoke first, this may be its reply.
-            let is_err = heard.role == LineRole::Greeting
-                && known.commands.waiting.is_empty()
-                && heard.text.to_ascii_uppercase().starts_with(b"-ERR");
-            let is_redis = super::predicates::is_redis(heard);
-            heard.when(is_err && !is_redis, "the greeting is -ERR")
+            let is_err = seen.role == LineRole::Greeting
+                && context.commands.waiting.is_empty()
+                && seen.text.to_ascii_uppercase().starts_with(b"-ERR");
+            let is_redis = super::predicates::is_redis(seen);
+            seen.when(is_err && !is_redis, "the greeting is -ERR")
         })],
     },
     // RFC 1939 §3, §4: a greeting begins with `+OK`; these first words belong to other protocols.
@@ -87,9 +88,9 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §3",
         says: "the greeting of a POP3 server must begin with +OK",
         hint: "POP3 uses port 110, or 995 with TLS: check the port and where it is forwarded",
-        check: &[Check::Line(|heard, known| {
-            heard.when(
-                fault(heard, known) == Some(StartFault::OtherProtocol),
+        check: &[Check::Line(|seen, context| {
+            seen.when(
+                fault(seen, context) == Some(StartFault::OtherProtocol),
                 "a different service answered",
             )
         })],
@@ -101,9 +102,9 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §4",
         says: "the greeting must be one line, and the client speaks next",
         hint: "do not send a password: an attacker may have injected replies to commands not yet sent",
-        check: &[Check::Line(|heard, known| {
-            heard.when(
-                known.odd(heard) == Some(Unsolicited::WithGreeting),
+        check: &[Check::Line(|seen, context| {
+            seen.when(
+                context.unsolicited(seen) == Some(Unsolicited::WithGreeting),
                 "the greeting has more than one line",
             )
         })],
@@ -115,10 +116,10 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §3",
         says: "the server must end its lines with CRLF",
         hint: "the server must send CRLF after every line, not LF alone",
-        check: &[Check::Line(|heard, _| {
+        check: &[Check::Line(|seen, _| {
             let is_bare =
-                heard.role.is_servers() && heard.end == LineEnd::Lf && !heard.is_tls_record();
-            heard.when(is_bare, "the line ends with LF alone")
+                seen.role.is_servers() && seen.end == LineEnd::Lf && !seen.is_tls_record();
+            seen.when(is_bare, "the line ends with LF alone")
         })],
     },
     // RFC 1939 §3: CR is sent as part of a CRLF pair only.
@@ -128,11 +129,10 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §3",
         says: "a CR should appear only as part of CRLF",
         hint: "the server may use CR as a line end or split lines: it must end each line with CRLF",
-        check: &[Check::Line(|heard, _| {
-            let line = heard.text.strip_suffix(b"\r").unwrap_or(heard.text);
-            let is_bare =
-                heard.role.is_servers() && heard.plain().is_some() && line.contains(&b'\r');
-            heard.when(is_bare, "the line contains a CR that is not part of CRLF")
+        check: &[Check::Line(|seen, _| {
+            let line = seen.text.strip_suffix(b"\r").unwrap_or(seen.text);
+            let is_bare = seen.role.is_servers() && seen.plain().is_some() && line.contains(&b'\r');
+            seen.when(is_bare, "the line contains a CR that is not part of CRLF")
         })],
     },
     // RFC 1939 §3: one CRLF ends a line. CR CR LF comes from adding CRLF to a line that has one.
@@ -143,12 +143,12 @@ pub(super) const RULES: &[Rule] = &[
         says: "a line must end with CRLF, not with CR CR LF",
         hint: "the server probably converts line ends twice: it must convert them only once",
         check: &[
-            Check::Line(|heard, known| {
-                let is_double = heard.role.is_servers()
-                    && heard.end == LineEnd::Crlf
-                    && heard.text.ends_with(b"\r")
-                    && !is_of_echo(heard, known);
-                heard.when(is_double, "the line ends with CR CR LF")
+            Check::Line(|seen, context| {
+                let is_double = seen.role.is_servers()
+                    && seen.end == LineEnd::Crlf
+                    && seen.text.ends_with(b"\r")
+                    && !is_of_echo(seen, context);
+                seen.when(is_double, "the line ends with CR CR LF")
             }),
             Check::Exchange(|ended, _| ended.body?.cr_crlf.clone()),
         ],
@@ -160,14 +160,14 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §3, RFC 2449 §4",
         says: "the first line of a reply should have at most 512 octets, including CRLF",
         hint: "the server may repeat the client's input or have a long banner: shorten the line",
-        check: &[Check::Line(|heard, known| {
+        check: &[Check::Line(|seen, context| {
             let is_first = matches!(
-                heard.role,
+                seen.role,
                 LineRole::Greeting | LineRole::Status | LineRole::Unrequested
             );
-            let is_other = known.is_data(heard) || is_of_echo(heard, known);
-            let is_long = is_first && !heard.has_holes && heard.octets > 512 && !is_other;
-            is_long.then(|| heard.spot(format!("the line has {} octets", heard.octets)))
+            let is_other = context.is_data(seen) || is_of_echo(seen, context);
+            let is_long = is_first && !seen.has_holes && seen.octets > 512 && !is_other;
+            is_long.then(|| seen.spot(format!("the line has {} octets", seen.octets)))
         })],
     },
     // RFC 1939 §3: servers MUST send the status indicators in upper case.
@@ -177,9 +177,9 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §3",
         says: "+OK and -ERR must be in upper case",
         hint: "some clients do not recognise a lower-case reply: the server must send upper case",
-        check: &[Check::Line(|heard, known| {
-            heard.when(
-                fault(heard, known) == Some(StartFault::Lowercase),
+        check: &[Check::Line(|seen, context| {
+            seen.when(
+                fault(seen, context) == Some(StartFault::Lowercase),
                 "the status indicator is not in upper case",
             )
         })],
@@ -192,9 +192,9 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §3",
         says: "a reply must begin with +OK or -ERR, followed by a space or the line end",
         hint: "this is almost a status line: the server must send exactly +OK or -ERR",
-        check: &[Check::Line(|heard, known| {
-            heard.when(
-                fault(heard, known) == Some(StartFault::Malformed),
+        check: &[Check::Line(|seen, context| {
+            seen.when(
+                fault(seen, context) == Some(StartFault::Malformed),
                 "the reply begins with neither +OK nor -ERR",
             )
         })],
@@ -206,9 +206,9 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §3",
         says: "every reply must begin with a status indicator",
         hint: "replies may no longer match commands: connect again, and look for a message without dot-stuffing",
-        check: &[Check::Line(|heard, known| {
-            heard.when(
-                fault(heard, known) == Some(StartFault::Missing),
+        check: &[Check::Line(|seen, context| {
+            seen.when(
+                fault(seen, context) == Some(StartFault::Missing),
                 "the reply has no status indicator",
             )
         })],
@@ -220,9 +220,9 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §3",
         says: "a reply must not be an empty line",
         hint: "the server may have failed while answering: examine the requested message on a new connection",
-        check: &[Check::Line(|heard, known| {
-            heard.when(
-                fault(heard, known) == Some(StartFault::Empty),
+        check: &[Check::Line(|seen, context| {
+            seen.when(
+                fault(seen, context) == Some(StartFault::Empty),
                 "the server sent an empty line instead of a reply",
             )
         })],
@@ -235,17 +235,20 @@ pub(super) const RULES: &[Rule] = &[
         says: "each command must get exactly one status line",
         hint: "the server may answer twice, or a proxy may also answer: later replies may not match the commands",
         check: &[
-            Check::Line(|heard, known| {
-                heard.when(known.odd(heard) == Some(Unsolicited::StatusTwice), TWICE)
+            Check::Line(|seen, context| {
+                seen.when(
+                    context.unsolicited(seen) == Some(Unsolicited::StatusTwice),
+                    TWICE,
+                )
             }),
             // What follows shows which of two consecutive lines is surplus.
-            Check::Line(|heard, known| {
-                let goes_on = matches!(heard.role, LineRole::Command | LineRole::Unrequested);
-                parting(known, goes_on, TWICE)
+            Check::Line(|seen, context| {
+                let goes_on = matches!(seen.role, LineRole::Command | LineRole::Unrequested);
+                parting(context, goes_on, TWICE)
             }),
-            Check::Event(|event, known| {
-                let is_left = event.kind == EventKind::Closed && known.now.is_closed_by_client();
-                parting(known, is_left, TWICE)
+            Check::Event(|event, context| {
+                let is_left = event.kind == EventKind::Closed && context.now.is_closed_by_client();
+                parting(context, is_left, TWICE)
             }),
             Check::Exchange(|ended, _| {
                 let body = ended.body.filter(|_| ended.is(Command::fetches_message))?;
@@ -265,9 +268,9 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §5, §7",
         says: "LIST or UIDL with a message number must get a one-line reply",
         hint: "the server ignores the argument and sends the whole listing: it must answer with one line",
-        check: &[Check::Line(|heard, known| {
-            heard.when(
-                known.odd(heard) == Some(Unsolicited::ListingOfSingle),
+        check: &[Check::Line(|seen, context| {
+            seen.when(
+                context.unsolicited(seen) == Some(Unsolicited::ListingOfSingle),
                 "the server sent a listing although the client asked for one message",
             )
         })],
@@ -279,9 +282,9 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §3",
         says: "an error reply must be one line",
         hint: "clients read the second line as the next reply: the server must send a single line",
-        check: &[Check::Line(|heard, known| {
-            heard.when(
-                known.odd(heard) == Some(Unsolicited::BehindError),
+        check: &[Check::Line(|seen, context| {
+            seen.when(
+                context.unsolicited(seen) == Some(Unsolicited::AfterError),
                 "another line follows -ERR",
             )
         })],
@@ -294,9 +297,9 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §3",
         says: "the server must send only what the client asked for",
         hint: "replies may no longer match commands: look at the previous reply",
-        check: &[Check::Line(|heard, known| {
-            heard.when(
-                known.odd(heard) == Some(Unsolicited::Other),
+        check: &[Check::Line(|seen, context| {
+            seen.when(
+                context.unsolicited(seen) == Some(Unsolicited::Other),
                 "the server sent a line that no command asked for",
             )
         })],
@@ -308,9 +311,9 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §6",
         says: "nothing should follow the reply to QUIT",
         hint: "usually harmless: the server may answer commands sent after QUIT, or a proxy may add a line",
-        check: &[Check::Line(|heard, known| {
-            heard.when(
-                known.odd(heard) == Some(Unsolicited::BehindQuit),
+        check: &[Check::Line(|seen, context| {
+            seen.when(
+                context.unsolicited(seen) == Some(Unsolicited::AfterQuit),
                 "the server sent another line after its reply to QUIT",
             )
         })],
@@ -324,16 +327,16 @@ pub(super) const RULES: &[Rule] = &[
         says: "a server should close an idle session without sending a reply",
         hint: "the line is well meant, but a client may read it as the reply to its next command",
         check: &[
-            Check::Line(|heard, known| {
-                heard.when(
-                    known.odd(heard) == Some(Unsolicited::Autologout),
+            Check::Line(|seen, context| {
+                seen.when(
+                    context.unsolicited(seen) == Some(Unsolicited::Autologout),
                     "the server sent a line before it closed the idle session",
                 )
             }),
-            Check::Event(|event, known| {
+            Check::Event(|event, context| {
                 let is_end = super::predicates::is_end(event);
                 parting(
-                    known,
+                    context,
                     is_end,
                     "the server sent a line before it closed the connection",
                 )
@@ -347,14 +350,14 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §3",
         says: "the server must let a session be idle for at least ten minutes",
         hint: "raise the server's idle time-out, and send NOOP every 30 seconds until then",
-        check: &[Check::Line(|heard, known| {
-            let is_early = known.odd(heard) == Some(Unsolicited::Autologout)
-                && known.session.is_transaction()
-                && known.now.gap_ms < 600_000;
+        check: &[Check::Line(|seen, context| {
+            let is_early = context.unsolicited(seen) == Some(Unsolicited::Autologout)
+                && context.session.is_transaction()
+                && context.now.gap_ms < 600_000;
             is_early.then(|| {
-                heard.spot(format!(
+                seen.spot(format!(
                     "the server ended the session after {} s without a command",
-                    known.now.gap_ms / 1000
+                    context.now.gap_ms / 1000
                 ))
             })
         })],
@@ -366,9 +369,9 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 1939 §3",
         says: "the server must not echo the command",
         hint: "the server, or a terminal server in front of it, echoes some or all input: an echo of PASS would reveal the password",
-        check: &[Check::Line(|heard, known| {
-            heard.when(
-                fault(heard, known) == Some(StartFault::Echo),
+        check: &[Check::Line(|seen, context| {
+            seen.when(
+                fault(seen, context) == Some(StartFault::Echo),
                 "the reply begins with the command",
             )
         })],

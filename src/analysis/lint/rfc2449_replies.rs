@@ -10,22 +10,22 @@ use crate::pop3::command::Command;
 use crate::reading::dialogue::EventKind;
 
 /// Whether the command was sent before the exchange before it had ended.
-pub(super) fn is_ahead(ended: &ExchangeSeen<'_>, known: &Context) -> bool {
+pub(super) fn is_ahead(ended: &ExchangeSeen<'_>, context: &Context) -> bool {
     let row = ended.exchange.command.as_ref().map(|line| line.place.row);
-    let last = known.last_if(|last| !last.is_greeting);
+    let last = context.last_if(|last| !last.is_greeting);
     row.zip(last).is_some_and(|(row, last)| row < last.row)
 }
 
 /// Whether the command was sent ahead and never answered.
-pub(super) fn is_dropped(ended: &ExchangeSeen<'_>, known: &Context) -> bool {
-    let is_open = ended.exchange.status.is_none() && known.now.event == Some(EventKind::TimedOut);
-    let was_answered = known.last_if(|last| last.status.is_some()).is_some();
-    is_open && was_answered && is_ahead(ended, known)
+pub(super) fn is_dropped(ended: &ExchangeSeen<'_>, context: &Context) -> bool {
+    let is_open = ended.exchange.status.is_none() && context.now.event == Some(EventKind::TimedOut);
+    let was_answered = context.last_if(|last| last.status.is_some()).is_some();
+    is_open && was_answered && is_ahead(ended, context)
 }
 
 /// The same with PIPELINING announced: only then does the server owe the reply.
-fn is_lost(ended: &ExchangeSeen<'_>, known: &Context) -> bool {
-    is_dropped(ended, known) && known.announces("PIPELINING") == Some(true)
+fn is_lost(ended: &ExchangeSeen<'_>, context: &Context) -> bool {
+    is_dropped(ended, context) && context.announces("PIPELINING") == Some(true)
 }
 
 /// The longest plausible user name, in octets.
@@ -51,8 +51,8 @@ fn speaks_of_name(text: &[u8]) -> bool {
     })
 }
 
-fn is_after_login(known: &Context) -> bool {
-    known.last_if(|last| last.is(Command::logs_in)).is_some()
+fn is_after_login(context: &Context) -> bool {
+    context.last_if(|last| last.is(Command::logs_in)).is_some()
 }
 
 pub(super) const RULES: &[Rule] = &[
@@ -63,13 +63,13 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 2449 §3",
         says: "a status line should not end with a space",
         hint: "harmless, but the server should send a space only before text",
-        check: &[Check::Line(|heard, _| {
-            let is_first = matches!(heard.role, LineRole::Greeting | LineRole::Status);
+        check: &[Check::Line(|seen, _| {
+            let is_first = matches!(seen.role, LineRole::Greeting | LineRole::Status);
             let is_blank = is_first
-                && heard
+                && seen
                     .plain()
                     .is_some_and(|text| text.ends_with(b" ") || text.ends_with(b"\t"));
-            heard.when(is_blank, "the line ends with a space")
+            seen.when(is_blank, "the line ends with a space")
         })],
     },
     // RFC 2449 §6.4: a server that sends response codes announces RESP-CODES.
@@ -79,10 +79,10 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 2449 §6.4",
         says: "a server that sends response codes should list RESP-CODES",
         hint: "clients may read the code as text: list RESP-CODES",
-        check: &[Check::Exchange(|ended, known| {
+        check: &[Check::Exchange(|ended, context| {
             let is_code = codes::find(&ended.code()?).is_some();
             ended.when(
-                is_code && known.announces("RESP-CODES") == Some(false),
+                is_code && context.announces("RESP-CODES") == Some(false),
                 "the server sent a response code, but CAPA does not list RESP-CODES",
             )
         })],
@@ -94,10 +94,10 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 2449 §8",
         says: "in a reply, text that begins with a bracket should be a response code",
         hint: "harmless, but programs must not read this text as a response code",
-        check: &[Check::Line(|heard, _| {
-            let is_first = matches!(heard.role, LineRole::Status | LineRole::Greeting);
-            let code = code(heard.text).filter(|_| is_first)?;
-            heard.when(
+        check: &[Check::Line(|seen, _| {
+            let is_first = matches!(seen.role, LineRole::Status | LineRole::Greeting);
+            let code = code(seen.text).filter(|_| is_first)?;
+            seen.when(
                 codes::find(&code).is_none(),
                 "the text in brackets is not a known response code",
             )
@@ -132,15 +132,15 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 2449 §8.1.1, RFC 3206 §5",
         says: "the reply to USER should not have the response code AUTH or LOGIN-DELAY",
         hint: "the code reveals which accounts exist: the server should wait for PASS",
-        check: &[Check::Exchange(|ended, known| {
+        check: &[Check::Exchange(|ended, context| {
             let is_told = ended
                 .code()
                 .is_some_and(|code| matches!(code.as_str(), "AUTH" | "LOGIN-DELAY" | "IN-USE"));
             // Without TLS, USER may be refused as a whole.
-            let is_offered = known.session.tls.is_on() || known.announces("USER") == Some(true);
+            let is_offered = context.session.tls.is_on() || context.announces("USER") == Some(true);
             // Seen: Cyrus refuses a second USER because of the order, with the same code for every
             // name.
-            let is_first = known.login.users == 0;
+            let is_first = context.login.users == 0;
             // No user has a name of such a length, so its refusal reveals nothing about an account.
             let is_plausible = ended
                 .arguments()
@@ -192,23 +192,23 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 2449 §4",
         says: "a server with CAPA must accept commands of up to 255 octets",
         hint: "the server's command buffer may be too small",
-        check: &[Check::Exchange(|ended, known| {
+        check: &[Check::Exchange(|ended, context| {
             let octets = ended.exchange.command.as_ref()?.octets;
-            let has_capa = known.session.last_announced().is_some();
+            let has_capa = context.session.last_announced().is_some();
             let is_long = (100..=255).contains(&octets) && ended.verb == "USER" && has_capa;
             // There is no such mailbox either: some servers refuse every unknown name.
             // Seen: Cyrus 3.6 accepts any name except one of such a length: `-ERR [AUTH] Invalid
             // user`.
             let is_name = ended.code().is_some() || ended.text().is_some_and(speaks_of_name);
-            let is_length = known.login.takes_nobody && !is_name;
+            let is_length = context.login.takes_nobody && !is_name;
             let is_length = is_length || ended.text().is_some_and(speaks_of_length);
             let is_refused = ended.is_err() && is_length;
-            let is_cut = ended.exchange.status_line.is_none() && super::predicates::is_cut(known);
+            let is_cut = ended.exchange.status_line.is_none() && super::predicates::is_cut(context);
             let what = match is_refused {
                 true => "refused",
                 false => "closed the connection at",
             };
-            (is_long && (is_refused || (is_cut && known.login.takes_nobody)))
+            (is_long && (is_refused || (is_cut && context.login.takes_nobody)))
                 .then(|| ended.spot(format!("the server {what} a command of {octets} octets")))
         })],
     },
@@ -219,9 +219,9 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 2449 §6.6",
         says: "a server with PIPELINING must answer every command",
         hint: "the server loses pipelined commands: clients must wait for each reply",
-        check: &[Check::Exchange(|ended, known| {
+        check: &[Check::Exchange(|ended, context| {
             ended.command_when(
-                is_lost(ended, known) && !is_after_login(known),
+                is_lost(ended, context) && !is_after_login(context),
                 "the server did not answer a pipelined command",
             )
         })],
@@ -233,9 +233,9 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 2449 §6.6",
         says: "a server with PIPELINING must also answer commands pipelined after PASS",
         hint: "the server's login program may discard its input: clients must wait for the reply to PASS",
-        check: &[Check::Exchange(|ended, known| {
+        check: &[Check::Exchange(|ended, context| {
             ended.command_when(
-                is_lost(ended, known) && is_after_login(known),
+                is_lost(ended, context) && is_after_login(context),
                 "the server did not answer a command pipelined after PASS",
             )
         })],
@@ -247,9 +247,9 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 2449 §6.6",
         says: "replies must come in the order of the commands",
         hint: "the server may process several commands at once: clients must wait for each reply",
-        check: &[Check::Line(|heard, known| {
-            heard.when(
-                fault(heard, known) == Some(StartFault::OutOfOrder),
+        check: &[Check::Line(|seen, context| {
+            seen.when(
+                fault(seen, context) == Some(StartFault::OutOfOrder),
                 "the reply does not match the command",
             )
         })],

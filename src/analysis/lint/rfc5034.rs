@@ -37,18 +37,18 @@ fn responses<'a>(ended: &ExchangeSeen<'a>) -> impl Iterator<Item = &'a Line> + u
 }
 
 /// Whether `+OK` came instead of a challenge: the client has proved nothing.
-pub(super) fn is_ok_as_challenge(ended: &ExchangeSeen<'_>, known: &Context) -> bool {
+pub(super) fn is_ok_as_challenge(ended: &ExchangeSeen<'_>, context: &Context) -> bool {
     let is_bare = ended.mechanism().is_some() && !ended.has_initial_response();
-    is_bare && ended.is_ok() && ended.exchange.sasl.is_empty() && !known.session.is_transaction()
+    is_bare && ended.is_ok() && ended.exchange.sasl.is_empty() && !context.session.is_transaction()
 }
 
 /// The row of a response that is not base64, including the initial one; for a hidden response, an
 /// event says so.
-fn bad_response(ended: &ExchangeSeen<'_>, known: &Context) -> Option<Place> {
+fn bad_response(ended: &ExchangeSeen<'_>, context: &Context) -> Option<Place> {
     let command = ended.exchange.command.as_ref()?;
     ended.mechanism()?;
     let end = ended.exchange.status_line.as_ref()?.place;
-    let hidden = known.login.malformed_response;
+    let hidden = context.login.malformed_response;
     if let Some(place) = hidden.filter(|place| (command.place..end).contains(place)) {
         return Some(place);
     }
@@ -62,8 +62,8 @@ fn bad_response(ended: &ExchangeSeen<'_>, known: &Context) -> Option<Place> {
 }
 
 /// The mechanisms, when this line of the list of capabilities is SASL's.
-fn mechanisms(heard: &LineSeen<'_>) -> Option<Vec<String>> {
-    let mut words = heard.capability()?.split_ascii_whitespace();
+fn mechanisms(seen: &LineSeen<'_>) -> Option<Vec<String>> {
+    let mut words = seen.capability()?.split_ascii_whitespace();
     let tag = words.next()?;
     tag.eq_ignore_ascii_case("SASL")
         .then(|| words.map(str::to_owned).collect())
@@ -85,11 +85,11 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 5034 §4",
         says: "a challenge should have a space after the plus sign, even if the challenge is empty",
         hint: "strict clients stop here: the server must send a plus sign and a space",
-        check: &[Check::Line(|heard, _| {
-            let is_bare = heard.role == LineRole::Challenge
-                && !heard.text.starts_with(b"+ ")
-                && !heard.has_holes;
-            heard.when(is_bare, "no space follows the plus sign")
+        check: &[Check::Line(|seen, _| {
+            let is_bare = seen.role == LineRole::Challenge
+                && !seen.text.starts_with(b"+ ")
+                && !seen.has_holes;
+            seen.when(is_bare, "no space follows the plus sign")
         })],
     },
     // RFC 5034 §4: nothing but base64 follows it.
@@ -99,12 +99,10 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 5034 §4",
         says: "a challenge must be base64 and nothing else",
         hint: "clients cancel here: the server must not send plain text in a challenge",
-        check: &[Check::Line(|heard, _| {
-            let line = heard
-                .plain()
-                .filter(|_| heard.role == LineRole::Challenge)?;
+        check: &[Check::Line(|seen, _| {
+            let line = seen.plain().filter(|_| seen.role == LineRole::Challenge)?;
             let text = line.strip_prefix(b"+")?;
-            heard.when(
+            seen.when(
                 !is_base64(text.strip_prefix(b" ").unwrap_or(text)),
                 "the challenge is not base64",
             )
@@ -117,9 +115,9 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 5034 §4",
         says: "the server must send +OK only after the login succeeded",
         hint: "the client has sent no credentials, but believes that it is logged in: send STAT to check, and do not use this mechanism",
-        check: &[Check::Exchange(|ended, known| {
+        check: &[Check::Exchange(|ended, context| {
             ended.when(
-                is_ok_as_challenge(ended, known),
+                is_ok_as_challenge(ended, context),
                 "the server answered +OK before the client sent a response",
             )
         })],
@@ -131,8 +129,8 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 5034 §4",
         says: "the server should refuse a response that is not base64",
         hint: "the server's decoder is too lenient: the server should answer -ERR",
-        check: &[Check::Exchange(|ended, known| {
-            let place = bad_response(ended, known)?;
+        check: &[Check::Exchange(|ended, context| {
+            let place = bad_response(ended, context)?;
             // A token mechanism reports an error in one more challenge (RFC 7628 §3.2.3).
             let tells_errors = crate::pop3::sasl::Mechanism::named(&ended.mechanism()?)
                 .is_some_and(|mechanism| mechanism.wants_token);
@@ -174,11 +172,11 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 5034 §3, §4",
         says: "a server that lists SASL should accept an initial response",
         hint: "the server may be old or have a short line limit: send the response when the server asks for it",
-        check: &[Check::Exchange(|ended, known| {
+        check: &[Check::Exchange(|ended, context| {
             let mechanism = ended
                 .mechanism()
                 .filter(|_| ended.is_ok() && !ended.has_initial_response())?;
-            let was_refused = known.refusals.with_initial.contains(&mechanism);
+            let was_refused = context.refusals.with_initial.contains(&mechanism);
             ended.when(
                 was_refused && !ended.exchange.sasl.is_empty(),
                 "the server refused an initial response, but accepted the mechanism without one",
@@ -208,11 +206,11 @@ pub(super) const RULES: &[Rule] = &[
         source: "in no RFC",
         says: "some servers answer AUTH alone with a list of mechanisms",
         hint: "harmless: no RFC defines AUTH without a mechanism, and CAPA lists the mechanisms",
-        check: &[Check::Exchange(|ended, known| {
+        check: &[Check::Exchange(|ended, context| {
             let is_refused = ended.verb == "AUTH" && ended.is_err() && ended.mechanism().is_none();
             // After login it must be.
             ended.when(
-                is_refused && known.session.is_authorization(),
+                is_refused && context.session.is_authorization(),
                 "the server refused AUTH without a mechanism",
             )
         })],
@@ -224,8 +222,8 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 5034 §4",
         says: "the server must refuse AUTH after login",
         hint: "the server must answer -ERR",
-        check: &[Check::Exchange(|ended, known| {
-            let is_again = ended.mechanism().is_some() && known.session.is_transaction();
+        check: &[Check::Exchange(|ended, context| {
+            let is_again = ended.mechanism().is_some() && context.session.is_transaction();
             ended.when(
                 is_again && (ended.is_ok() || !ended.exchange.sasl.is_empty()),
                 "the server accepted AUTH after login",
@@ -244,13 +242,13 @@ pub(super) const RULES: &[Rule] = &[
                 .mechanism()
                 .is_some_and(|name| name.starts_with("SCRAM-"))
                 && ended.is_ok();
-            let told = challenges(ended);
-            let is_proved = told.iter().any(|text| match text {
+            let stated = challenges(ended);
+            let is_proved = stated.iter().any(|text| match text {
                 Some(text) => scram_parameter(text, 'v').is_some(),
                 None => true,
             });
             ended.when(
-                is_scram && !told.is_empty() && !is_proved,
+                is_scram && !stated.is_empty() && !is_proved,
                 "the server answered +OK without sending its signature",
             )
         })],
@@ -282,10 +280,10 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 6331, RFC 6151",
         says: "a server should offer at least one mechanism that is not weak",
         hint: "add SCRAM-SHA-256, or PLAIN inside TLS",
-        check: &[Check::Line(|heard, _| {
-            let names = mechanisms(heard)?;
+        check: &[Check::Line(|seen, _| {
+            let names = mechanisms(seen)?;
             let is_weak = |name: &String| WEAK.iter().any(|weak| weak.eq_ignore_ascii_case(name));
-            heard.when(
+            seen.when(
                 !names.is_empty() && names.iter().all(is_weak),
                 "CAPA lists only weak mechanisms",
             )
@@ -298,9 +296,9 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 5034 §3",
         says: "the SASL line of CAPA should list at least one mechanism",
         hint: "harmless: the server may disable all mechanisms without TLS, but should then omit the SASL line",
-        check: &[Check::Line(|heard, _| {
-            heard.when(
-                mechanisms(heard)?.is_empty(),
+        check: &[Check::Line(|seen, _| {
+            seen.when(
+                mechanisms(seen)?.is_empty(),
                 "CAPA lists SASL without a mechanism",
             )
         })],
@@ -312,13 +310,13 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 4422 §3.1",
         says: "a mechanism name must have 1 to 20 upper-case letters, digits, - and _",
         hint: "clients do not recognise this mechanism: the server must correct its name",
-        check: &[Check::Line(|heard, _| {
-            let names = mechanisms(heard)?;
+        check: &[Check::Line(|seen, _| {
+            let names = mechanisms(seen)?;
             let is_plain =
                 |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || "-_".contains(c);
             let is_odd = |name: &&String| name.len() > 20 || !name.chars().all(is_plain);
             let odd = names.iter().find(is_odd)?;
-            Some(heard.spot(format!("`{odd}` is not a mechanism name")))
+            Some(seen.spot(format!("`{odd}` is not a mechanism name")))
         })],
     },
     // RFC 4505: anyone may log in without a password.
@@ -328,9 +326,9 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 4505",
         says: "the mechanism ANONYMOUS admits users without an account",
         hint: "disable ANONYMOUS unless the server is meant to be public",
-        check: &[Check::Line(|heard, _| {
-            let names = mechanisms(heard)?;
-            heard.when(
+        check: &[Check::Line(|seen, _| {
+            let names = mechanisms(seen)?;
+            seen.when(
                 names
                     .iter()
                     .any(|name| name.eq_ignore_ascii_case("ANONYMOUS")),
@@ -345,11 +343,11 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 5034 §3",
         says: "a mechanism that CAPA lists after SASL must work",
         hint: "the list may be fixed text or come from a proxy: the server must list only what works",
-        check: &[Check::Exchange(|ended, known| {
+        check: &[Check::Exchange(|ended, context| {
             let mechanism = ended
                 .mechanism()
-                .filter(|_| known.session.is_authorization())?;
-            let is_listed = known
+                .filter(|_| context.session.is_authorization())?;
+            let is_listed = context
                 .parameters("SASL")
                 .is_some_and(|names| names.contains(&mechanism));
             let is_bare = !ended.has_initial_response() && responses(ended).next().is_none();

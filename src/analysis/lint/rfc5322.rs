@@ -42,11 +42,10 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 2449 §3, RFC 6856 §2.1",
         says: "the server should not send NUL octets in status lines and listings",
         hint: "the server may repeat octets from a client or a file: some clients cut the line at the NUL or hang",
-        check: &[Check::Line(|heard, known| {
-            let is_text =
-                heard.role.is_servers() && !heard.is_tls_record() && !known.is_data(heard);
-            heard.when(
-                is_text && heard.text.contains(&0),
+        check: &[Check::Line(|seen, context| {
+            let is_text = seen.role.is_servers() && !seen.is_tls_record() && !context.is_data(seen);
+            seen.when(
+                is_text && seen.text.contains(&0),
                 "the line contains a NUL octet",
             )
         })],

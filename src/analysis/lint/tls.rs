@@ -220,8 +220,8 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 8314 §3",
         says: "the TLS handshake must succeed",
         hint: "the port may not speak TLS, or the server has no certificate: check its log",
-        check: &[Check::Event(|event, known| {
-            let is_failed = event.kind == EventKind::TlsFailed && !known.session.tls.is_by_stls();
+        check: &[Check::Event(|event, context| {
+            let is_failed = event.kind == EventKind::TlsFailed && !context.session.tls.is_by_stls();
             (is_failed && doubt(event).is_none() && !is_plain(event)).then(|| spot(event))
         })],
     },
@@ -232,10 +232,10 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 8314 §3.1",
         says: "a server on port 995 must speak TLS from the first octet",
         hint: "this port does not speak TLS at first: connect without --tls and send STLS, or correct the port",
-        check: &[Check::Event(|event, known| {
+        check: &[Check::Event(|event, context| {
             (event.kind == EventKind::TlsFailed
                 && is_plain(event)
-                && !known.session.tls.is_by_stls())
+                && !context.session.tls.is_by_stls())
             .then(|| spot(event))
         })],
     },
@@ -247,26 +247,26 @@ pub(super) const RULES: &[Rule] = &[
         says: "a server that accepts unencrypted connections should offer STLS",
         hint: "set up TLS, preferably on port 995",
         check: &[
-            Check::Exchange(|ended, known| {
+            Check::Exchange(|ended, context| {
                 let is_first = ended.verb == "CAPA"
                     && ended.is_ok()
                     && ended.is_complete()
-                    && known.session.phase() == Phase::First;
-                let is_open = known.is_in_clear()
-                    && !known.listing.has_holes
+                    && context.session.phase() == Phase::First;
+                let is_open = context.is_in_clear()
+                    && !context.listing.has_holes
                     && is_first
-                    && !was_offered(known);
+                    && !was_offered(context);
                 ended.when(
-                    is_open && !super::words::has_tag(&known.listing.capabilities, "STLS"),
+                    is_open && !super::words::has_tag(&context.listing.capabilities, "STLS"),
                     "CAPA does not list STLS",
                 )
             }),
             // Seen: popa3d supports neither CAPA nor STLS.
-            Check::Exchange(|ended, known| {
+            Check::Exchange(|ended, context| {
                 let is_refused = ended.verb == "STLS" && ended.is_err() && ended.code().is_none();
-                let is_open = known.is_in_clear() && known.session.is_authorization();
+                let is_open = context.is_in_clear() && context.session.is_authorization();
                 let is_untold =
-                    known.session.is_capa_refused && known.session.last_announced().is_none();
+                    context.session.is_capa_refused && context.session.last_announced().is_none();
                 ended.when(
                     is_refused && is_open && is_untold,
                     "the server refused both STLS and CAPA",
@@ -291,9 +291,9 @@ fn is_plain(event: &EventAt) -> bool {
     .any(|word| event.text.contains(word))
 }
 
-fn was_offered(known: &Context) -> bool {
+fn was_offered(context: &Context) -> bool {
     Phase::ALL
         .into_iter()
-        .filter_map(|phase| known.session.announced(phase))
+        .filter_map(|phase| context.session.announced(phase))
         .any(|lines| super::words::has_tag(lines, "STLS"))
 }

@@ -66,8 +66,8 @@ impl Messages {
     /// Takes a step.
     ///
     /// Errors: those of the sink.
-    pub fn emit(&mut self, told: &TapeStep<'_>, shelf: &mut dyn MessageSink) -> io::Result<()> {
-        match told {
+    pub fn emit(&mut self, step: &TapeStep<'_>, shelf: &mut dyn MessageSink) -> io::Result<()> {
+        match step {
             // TOP does not send a whole message.
             TapeStep::Step(Step::DataStarted(sent)) if sent.verb() == "RETR" => {
                 *self = Self {
