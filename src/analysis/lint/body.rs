@@ -144,7 +144,7 @@ impl Body {
             };
             self.piece(piece);
             if is_run {
-                place.next_row(piece);
+                place.next_row(piece.len() as u64);
             }
             rest = after;
         }

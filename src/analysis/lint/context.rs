@@ -100,6 +100,12 @@ impl Context {
         }
     }
 
+    /// Rows of the server begin, which have no times.
+    pub(super) fn start_run(&mut self, place: Place) {
+        let now = &mut self.now;
+        (now.place, now.event, now.closer, now.gap_ms) = (place, None, None, 0);
+    }
+
     /// Whether a USER waits for its PASS.
     pub(crate) fn has_user(&self) -> bool {
         self.session.accepted == Accepted::Yes

@@ -366,7 +366,7 @@ impl ListingLines {
                 self.emit(emit);
             }
             if is_run {
-                place.next_row(piece);
+                place.next_row(piece.len() as u64);
             }
             rest = after;
         }
