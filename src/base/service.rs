@@ -91,7 +91,7 @@ const SERVICES: &[Service] = &[
 ];
 
 /// Other greetings of three digits.
-const REPLY_CODES: Service = service("a server of SMTP, FTP, NNTP or the like, not POP3", &[]);
+const REPLY_CODES: Service = service("an SMTP, FTP, NNTP or similar server, not POP3", &[]);
 
 impl Service {
     /// Returns the service that greets like this; None when it may be POP3, or is not known.

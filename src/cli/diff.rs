@@ -22,7 +22,7 @@ Examples:
 /// The arguments of `diff`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct DiffArgs {
-    /// Transcript with what is expected; its holes match anything
+    /// The expected transcript; its holes match anything
     #[arg(value_name = "A")]
     old: PathBuf,
 

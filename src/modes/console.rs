@@ -294,7 +294,7 @@ impl Console {
                     screen.print(&format!("{}\n", style.paint(Paint::Note, line)));
                 }
                 if is_keeping {
-                    screen.note(Paint::Warning, "secrets are kept in cleartext, on the screen and in the transcript (--keep-secrets)");
+                    screen.note(Paint::Warning, "secrets appear in cleartext on the screen and in the transcript (--keep-secrets)");
                 }
                 path = found;
             }

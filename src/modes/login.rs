@@ -457,7 +457,7 @@ impl<T: LoginHost> LoginRun<'_, T> {
         let status = self.talker.standing().and_then(|now| now.last_status);
         if status == Some(Status::Malformed) {
             let what = format!(
-                "USER: {}, so PASS is not sent",
+                "USER: {}, so PASS was not sent",
                 TrustRefusal::Malformed.says()
             );
             self.talker.note(&what);

@@ -203,7 +203,7 @@ impl SaslError {
         match self {
             Self::NotBase64 => "the octets are in the transcript; another mechanism may work",
             Self::TooLong(_) | Self::Scram(_) => {
-                "the server violates this mechanism; try a different one"
+                "the server breaks this mechanism's rules; try a different mechanism"
             }
             Self::Told(_) => "`:why` explains the refusal that follows",
             Self::Impostor => "do not send anything more until you know which server this is",

@@ -225,7 +225,7 @@ fn a_learner_is_led_from_lesson_to_lesson() {
     terminal.press("pass wonderland\r");
     terminal.see("lesson 2 is solved");
     terminal.press(":diagnose bare-lf\r");
-    terminal.see("nothing is wrong with the server");
+    terminal.see("nothing is wrong with this lesson's server");
     terminal.press(":quit\r");
     terminal.see("2 of 24 lessons done; `poptalk learn` continues");
     terminal.end();

@@ -62,7 +62,7 @@ const REASONS: &[(&str, &str, &str)] = &[
     (
         "certificate signature failure",
         "the certificate was not signed by the authority that it names",
-        "an authority of this name has another key; give the right one with --ca FILE, or continue with --insecure",
+        "the trusted authority of that name has a different key; give the right certificate with --ca FILE, or continue with --insecure",
     ),
     (
         "excessive message size",
@@ -72,7 +72,7 @@ const REASONS: &[(&str, &str, &str)] = &[
     (
         "unsupported protocol",
         "the server offers only a TLS version that is no longer safe",
-        "it needs TLS 1.2 or later (RFC 8314 §4)",
+        "the server must support TLS 1.2 or later (RFC 8314 §4)",
     ),
 ];
 
@@ -114,7 +114,7 @@ pub(super) fn of_failure(text: &str, received: &[u8], host: &str, is_stls: bool)
     if let Some(code) = alert(received) {
         let name = TlsAlertDescription(code);
         let hint = if name == TlsAlertDescription::ProtocolVersion {
-            "the server supports none of the TLS versions offered; it needs TLS 1.2 or later (RFC 8314 §4)"
+            "the server supports none of the TLS versions offered; it must support TLS 1.2 or later (RFC 8314 §4)"
         } else {
             "see the server's log"
         };
@@ -158,7 +158,7 @@ pub(super) fn of_names(host: &str, names: &[String]) -> TlsError {
         "use the name that the certificate is for, or continue with --insecure".to_owned()
     } else {
         format!(
-            "`{host}` comes from DNS without DNSSEC, where an attacker may have put it; if it is right, give it as HOST"
+            "`{host}` comes from DNS without DNSSEC, so an attacker may have forged it; if it is right, give it as HOST"
         )
     };
     TlsError {

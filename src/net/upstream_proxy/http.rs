@@ -31,7 +31,7 @@ const REPLIES: &[(u16, &str, &str)] = &[
     ),
     (
         404,
-        "it looked for a web page",
+        "it looked for a web page instead of connecting",
         "it may be a web server, not a proxy",
     ),
     (

@@ -97,7 +97,7 @@ impl SocksNegotiation {
                 let Ok(length) = u8::try_from(target.host.len()) else {
                     return Err(ProxyError::new(
                         "the host name is longer than the 255 octets that SOCKS allows",
-                        "give its address instead instead",
+                        "give its address instead",
                     ));
                 };
                 request.extend_from_slice(&[3, length]);
@@ -175,7 +175,7 @@ impl SocksNegotiation {
                 format!(
                     "the proxy requires a login method that poptalk does not support (method {method})"
                 ),
-                "poptalk supports no login, or user name and password (RFC 1929)",
+                "poptalk supports only two methods: no login, or a user name and password (RFC 1929)",
             )),
         }
     }

@@ -14,7 +14,8 @@ use crate::transcript::{Hole, Piece};
 const FIELDS: &[u8] =
     b"dateTime,sessionId,seqNumber,sIp,cIp,user,duration,rqsize,rpsize,command,parameters,context";
 
-const IMPORTED: &str = "Exchange's POP3 log; greetings, the data of replies, and texts of replies that went well are not in it";
+const IMPORTED: &str =
+    "Exchange's POP3 log; greetings, reply data and the texts of successful replies are not in it";
 
 const SESSIONS_MAX: usize = 4096;
 

@@ -356,7 +356,7 @@ const EXCEPTIONS: &[(Place, Trouble, &[Client], Want)] = &{
             OWN,
             want(
                 TLS,
-                &["no answer to the TLS handshake for 1 s", "TLS failed"],
+                &["no answer to the TLS handshake within 1 s", "TLS failed"],
             ),
         ),
         (
@@ -399,7 +399,7 @@ const EXCEPTIONS: &[(Place, Trouble, &[Client], Want)] = &{
             Handshake,
             Silence,
             &[Upstream],
-            want(WELL, &["no answer to the TLS handshake for 1 s"]),
+            want(WELL, &["no answer to the TLS handshake within 1 s"]),
         ),
         (
             Handshake,
