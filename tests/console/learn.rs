@@ -118,7 +118,7 @@ fn a_lesson_that_proves_nothing_is_told() {
     );
     // The solution says +OK, but the server refuses.
     let no = complaints("C: NOOP", "C: LIST 99");
-    assert!(no.contains("row 10, `C: LIST 99`: the server replies `-ERR no such message`, the solution says `+OK`"), "{no}");
+    assert!(no.contains("row 10, `C: LIST 99`: the server replies `-ERR no such message`, but the solution says `+OK`"), "{no}");
     // The server refuses a `ready` line.
     let no = complaints("ready: USER", "ready: NOPE\nready: USER");
     assert!(
