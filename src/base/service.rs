@@ -72,7 +72,7 @@ const SERVICES: &[Service] = &[
         ],
     ),
     Service {
-        hint: "POP3 is on port 110; a database that anyone can reach should be closed",
+        hint: "POP3 is on port 110; a database should not be open to the network",
         ..service(
             "a Redis database, not POP3",
             &[

@@ -36,7 +36,7 @@ pub(crate) struct DiffArgs {
     #[command(flatten)]
     report: FormatArgs,
 
-    /// Print both side by side, as on terminals of 160 columns and more
+    /// Print both side by side, as on terminals of 160 or more columns
     #[arg(long)]
     side_by_side: bool,
 }

@@ -98,7 +98,7 @@ fn patterns(args: &ImportArgs) -> Result<Option<Patterns>, Error> {
             .map_err(|error| Error::usage(error.to_string()).with_hint(LINES_HINT)),
         (true, ..) => Err(Error::usage("lines needs --client and --server").with_hint(LINES_HINT)),
         (false, ..) => {
-            let what = "--client and --server go with the format lines";
+            let what = "--client and --server work only with the format lines";
             Err(Error::usage(what).with_hint(LINES_HINT))
         }
     }

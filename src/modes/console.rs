@@ -84,7 +84,7 @@ fn hold(plan: Plan, course: Option<Course>) -> Exit {
         Err(error) => {
             say::error(
                 &format!("the terminal can't be used: {error}"),
-                Some("give lines with -c, or a script on standard input"),
+                Some("give commands with -c, or a script on standard input"),
             );
             return Exit::Usage;
         }

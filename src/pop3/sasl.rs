@@ -320,12 +320,15 @@ impl SaslExchange {
                 "",
                 &[(
                     "refused",
-                    "the challenge is the error; an empty line ends it",
+                    "the challenge describes the error; an empty line ends the exchange",
                 )],
             ),
             ("OAUTHBEARER", 1) => Turn::new(
                 "\x01",
-                &[("refused", "the challenge is the error; ^A ends it")],
+                &[(
+                    "refused",
+                    "the challenge describes the error; ^A ends the exchange",
+                )],
             ),
             ("EXTERNAL" | "ANONYMOUS", 0) => Turn::new(user.as_bytes(), &[("parts", user)]),
             _ => return over,

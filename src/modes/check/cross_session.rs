@@ -368,7 +368,7 @@ pub const ACROSS: &[CrossRule] = &[
             let shown = indexes.iter().copied().zip(listings.iter().map(first_of));
             let shown = shown.take(2).collect();
             (is_enough && is_changed).then(|| {
-                let what = "none of the unique-ids of one session is in the next one";
+                let what = "none of the unique-ids of one session appears in the next session";
                 SessionsFinding::new(what, seen, shown)
             })
         },

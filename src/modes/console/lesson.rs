@@ -296,7 +296,9 @@ impl Console {
         } else if course.watched.goals().diagnose(id) {
             self.tell_what_is_open(id);
         } else if lint::rule(id).is_some() || fault::named(id).is_some() {
-            self.tell_own(&format!("it is not {id}; look again, or type `:hint`"));
+            self.tell_own(&format!(
+                "the answer is not {id}; look again, or type `:hint`"
+            ));
         } else {
             let what = match nearest(id) {
                 Some(meant) => format!("did you mean `:diagnose {meant}`?"),

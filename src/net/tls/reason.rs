@@ -17,7 +17,7 @@ const REASONS: &[(&str, &str, &str)] = &[
     (
         "self-signed certificate",
         "the server's certificate is self-signed",
-        "give it with --ca FILE if you know that it is the server's, or continue with --insecure",
+        "give that certificate with --ca FILE if you know that it is the server's, or continue with --insecure",
     ),
     (
         "unable to get local issuer certificate",
@@ -31,13 +31,13 @@ const REASONS: &[(&str, &str, &str)] = &[
     ),
     (
         "unable to verify the first certificate",
-        "the server omits the certificate of the authority that signed its own",
+        "the server omits the certificate of the authority that signed its certificate",
         "give the missing certificate with --ca FILE, or continue with --insecure",
     ),
     (
         "certificate has expired",
         "the server's certificate has expired",
-        "its administrator must renew it and restart the server; --insecure continues anyway",
+        "the administrator must renew the certificate and restart the server; --insecure continues anyway",
     ),
     (
         "certificate is not yet valid",
@@ -57,7 +57,7 @@ const REASONS: &[(&str, &str, &str)] = &[
     (
         "too weak",
         "the server's certificate is signed with an algorithm that is no longer safe",
-        "its administrator must have a new one issued; --insecure continues anyway",
+        "the administrator must have a new certificate issued; --insecure continues anyway",
     ),
     (
         "certificate signature failure",
@@ -67,7 +67,7 @@ const REASONS: &[(&str, &str, &str)] = &[
     (
         "excessive message size",
         "the server sends too many certificates",
-        "its administrator must shorten the chain to its own certificate and its issuers",
+        "the administrator must shorten the chain to the server's certificate and its issuers",
     ),
     (
         "unsupported protocol",

@@ -157,7 +157,8 @@ impl SocksNegotiation {
 
     /// Continues with the method that the proxy chose (RFC 1928 §3).
     fn chosen(&self, method: u8) -> Result<(SocksState, ProxyStep), ProxyError> {
-        let login = || format!("write USER@ before its host, and set {VARIABLE} to the password");
+        let login =
+            || format!("write USER@ before the proxy's host, and set {VARIABLE} to the password");
         match method {
             NO_LOGIN => Ok(self.ask()),
             USER_AND_PASSWORD => match self.credentials() {

@@ -132,7 +132,7 @@ fn finished(
         .map(TranscriptBuilder::finish)
         .collect();
     if made.is_empty() {
-        let hint = "give a file of Exchange's Logging\\Pop3 folder";
+        let hint = "give a file from Exchange's Logging\\Pop3 folder";
         return Err(Problem::new(
             source,
             None,

@@ -47,7 +47,7 @@ pub(super) fn import(
         }
     })
     .map_err(|what| {
-        let hint = "give a file of tcpdump or Wireshark";
+        let hint = "give a file from tcpdump or Wireshark";
         Problem::new(source, None, &what, hint)
     })?;
 
