@@ -426,7 +426,10 @@ const EXCEPTIONS: &[(Place, Trouble, &[Client], Want)] = &{
             Quit,
             Silence,
             TYPED,
-            want(WELL, &["the server has not closed the connection 3 s after QUIT"]),
+            want(
+                WELL,
+                &["the server has not closed the connection 3 s after QUIT"],
+            ),
         ),
         (Quit, Reset, &[Replay], want(WELL, &["as recorded"])),
         (Quit, HalfClose, &[Replay], want(WELL, &["as recorded"])),
