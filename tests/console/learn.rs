@@ -118,7 +118,7 @@ fn a_lesson_that_proves_nothing_is_told() {
     );
     // The solution says +OK, but the server refuses.
     let no = complaints("C: NOOP", "C: LIST 99");
-    assert!(no.contains("row 10, `C: LIST 99`: the server replies `-ERR no such message`, the solution says `+OK`"), "{no}");
+    assert!(no.contains("row 10, `C: LIST 99`: the server replies `-ERR no such message`, but the solution says `+OK`"), "{no}");
     // The server refuses a `ready` line.
     let no = complaints("ready: USER", "ready: NOPE\nready: USER");
     assert!(
@@ -225,7 +225,7 @@ fn a_learner_is_led_from_lesson_to_lesson() {
     terminal.press("pass wonderland\r");
     terminal.see("lesson 2 is solved");
     terminal.press(":diagnose bare-lf\r");
-    terminal.see("nothing is wrong with the server");
+    terminal.see("nothing is wrong with this lesson's server");
     terminal.press(":quit\r");
     terminal.see("2 of 24 lessons done; `poptalk learn` continues");
     terminal.end();

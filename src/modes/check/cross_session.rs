@@ -101,7 +101,7 @@ pub const ACROSS: &[CrossRule] = &[
         level: Level::Info,
         source: "RFC 1939 §4",
         says: "each connection reaches the same server",
-        hint: "a pool of servers with different versions causes intermittent faults; quote the greeting when you report one",
+        hint: "a pool of servers with different versions can cause intermittent faults; quote the greeting when you report one",
         check: |sessions| {
             let greetings = sessions.each(|session| session.greeting.as_deref());
             let mut kinds: Vec<(usize, &str)> = Vec::new();
@@ -130,7 +130,7 @@ pub const ACROSS: &[CrossRule] = &[
         level: Level::Security,
         source: "RFC 1939 §7",
         says: "each greeting has a different timestamp",
-        hint: "an attacker who recorded one APOP can send it again: the timestamp must be new on each connection",
+        hint: "an attacker can replay a recorded APOP: the timestamp must be new on each connection",
         check: |sessions| {
             let mut seen: Vec<(usize, &[u8])> = Vec::new();
             let stamps = sessions.each(|session| {
@@ -200,7 +200,7 @@ pub const ACROSS: &[CrossRule] = &[
         level: Level::Security,
         source: "RFC 3206 §4",
         says: "a refused login takes the same time whether or not the user exists",
-        hint: "an attacker can find out which users exist: the server should hash a password for unknown names, too",
+        hint: "an attacker can find out which users exist: the server should also hash the password for unknown names",
         check: |sessions| {
             let of = |probe| {
                 let mut times: Vec<u64> = sessions
@@ -275,7 +275,7 @@ pub const ACROSS: &[CrossRule] = &[
         level: Level::Should,
         source: "RFC 2595 §4",
         says: "STLS works on each connection",
-        hint: "one server of a pool has no TLS, or a limit was reached: see the server's log; or an attacker on the network path sent the refusal",
+        hint: "see the server's log: one server of a pool may lack TLS, a limit may have been reached, or an attacker on the network path may have sent the refusal",
         check: |sessions| {
             // Except in these probes, the refusal is not caused by what was sent.
             let is_fair = |name: &str| !matches!(name, "stls-injection" | "stls-unlisted");
@@ -301,7 +301,7 @@ pub const ACROSS: &[CrossRule] = &[
         level: Level::Info,
         source: "RFC 1939 §7",
         says: "a unique-id that has disappeared does not come back",
-        hint: "the maildrop differs between sessions: several servers without shared storage, or not a real mail server",
+        hint: "the maildrop differs between sessions: the servers of a pool may not share their storage, or this is not a real mail server",
         check: |sessions| {
             let (mut seen, mut gone) = (BTreeSet::new(), BTreeMap::new());
             let mut back = None;
@@ -331,7 +331,7 @@ pub const ACROSS: &[CrossRule] = &[
         level: Level::Info,
         source: "RFC 1939 §4",
         says: "messages do not disappear and reappear between sessions",
-        hint: "another client is using this mailbox, or each connection reaches a server with a different maildrop",
+        hint: "another client may be using this mailbox, or each connection may reach a server with a different maildrop",
         check: |sessions| {
             let counts: Vec<u64> = sessions.counts().map(|(_, count)| count).collect();
             let all: Vec<String> = counts.iter().map(u64::to_string).collect();
@@ -349,7 +349,7 @@ pub const ACROSS: &[CrossRule] = &[
         level: Level::Must,
         source: "RFC 1939 §7",
         says: "unique-ids are the same in every session",
-        hint: "a client that leaves mail on the server fetches everything again; the server must store the unique-ids",
+        hint: "a client that leaves mail on the server will fetch everything again; the server must store the unique-ids",
         check: |sessions| {
             let all = sessions.each(|session| session.unique_ids.as_ref());
             let (indexes, listings): (Vec<usize>, Vec<&BTreeSet<String>>) = all.unzip();
@@ -368,7 +368,7 @@ pub const ACROSS: &[CrossRule] = &[
             let shown = indexes.iter().copied().zip(listings.iter().map(first_of));
             let shown = shown.take(2).collect();
             (is_enough && is_changed).then(|| {
-                let what = "none of the unique-ids of one session is in the next one";
+                let what = "none of the unique-ids of one session appears in the next session";
                 SessionsFinding::new(what, seen, shown)
             })
         },
@@ -379,7 +379,7 @@ pub const ACROSS: &[CrossRule] = &[
         level: Level::Must,
         source: "RFC 1939 §5",
         says: "a fetched message is kept until it is deleted",
-        hint: "some providers delete fetched mail; to keep mail on the server, look for a setting",
+        hint: "some providers delete fetched mail; look for a setting that keeps mail on the server",
         check: |sessions| {
             fewer(
                 sessions,
