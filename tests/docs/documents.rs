@@ -322,6 +322,7 @@ fn links_between_documents_lead_somewhere() {
         "transcripts/README.md",
         "transcripts/commands/README.md",
         "transcripts/faults/README.md",
+        "transcripts/lessons/README.md",
         "transcripts/lint/README.md",
     ];
     let mut count = 0;
