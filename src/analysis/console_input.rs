@@ -79,21 +79,21 @@ pub const OWN: &[Own] = &[
         "",
         true,
         Action::Pass,
-        "send PASS with a password from an option such as --password-command or a hidden prompt",
+        "send PASS, with the password from an option or from a hidden prompt",
     ),
     own(
         "login",
         "[USER] [--dry]",
         true,
         Action::Login,
-        "log in with the strongest mechanism offered, and show how each line is made",
+        "log in with the strongest mechanism offered, and explain each line",
     ),
     own(
         "auth",
         "MECHANISM [USER] [--dry] [--two-lines]",
         true,
         Action::Auth,
-        "log in with this SASL mechanism and show how each line is made (--dry sends nothing)",
+        "log in with this mechanism; --dry only explains",
     ),
     own(
         "apop",
@@ -121,7 +121,7 @@ pub const OWN: &[Own] = &[
         "N[.PART] FILE",
         false,
         Action::Save,
-        "save message N to FILE, octet for octet without dot-stuffing, or save one decoded part",
+        "save message N to FILE, without dot-stuffing; or one part of it, decoded",
     ),
     own(
         "log",

@@ -262,8 +262,7 @@ fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
 }
 
 fn read(path: &Path) -> Result<Lesson, Error> {
-    let hint =
-        "the chapter `Lessons, and how to write one` of GUIDE.md explains how to write a lesson";
+    let hint = "transcripts/lessons/README.md explains how to write a lesson";
     let failed = |what: String| Error::usage(what).with_hint(hint);
     let text = std::fs::read_to_string(path)
         .map_err(|error| failed(format!("{}: {}", path.display(), plain(&error))))?;

@@ -1,5 +1,5 @@
-//! The formats that can be imported: a row for each, from which help, errors and the guide take
-//! their lists.
+//! The formats that can be imported: a row for each, from which help, errors and
+//! `transcripts/README.md` take their lists.
 
 /// Makes a format of each row: its name on the command line, what its recordings are, and what they
 /// lack.
@@ -13,7 +13,7 @@ macro_rules! formats {
         }
 
         impl Format {
-            /// All formats, in the order of the guide.
+            /// All formats, in the order of the reference.
             pub const ALL: &[Self] = &[$(Self::$format,)*];
 
             fn row(self) -> FormatRow {
@@ -89,7 +89,7 @@ formats! {
         without "line ends, times, passwords";
     Rawlog, "rawlog":
         "Dovecot's `NAME.in` and `NAME.out`, both",
-        without "nothing, except the login if the log begins after it";
+        without "the login, if the log begins after it";
     Hmailserver, "hmailserver":
         "the log of hMailServer (`\"POP3D\"`, `\"POP3C\"`)",
         without "line ends, message data, passwords";
@@ -117,7 +117,7 @@ struct FormatRow {
 }
 
 impl Format {
-    /// What recordings of this format are, for help and the guide.
+    /// What recordings of this format are, for the reference.
     #[must_use]
     pub fn reads(self) -> &'static str {
         self.row().reads
