@@ -46,10 +46,10 @@ pub(crate) use input::{ExchangeSeen, LineSeen};
 pub(crate) use site::{LineRole, List, Site};
 
 use crate::analysis::finding::{Finding, Level, Occurrence};
-use crate::pop3::tracker::{LineEnd, Side, Step};
+use crate::pop3::tracker::{Side, Step};
 use crate::reading::dialogue::{Dialogue, EventAt, Exchange, Line, Part, Passing, Place};
+use crate::transcript::Item;
 use crate::transcript::text::{ParseError, Reader};
-use crate::transcript::{Item, Piece, Row};
 
 pub(crate) const SHOWN: usize = 64;
 

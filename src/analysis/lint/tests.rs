@@ -1,7 +1,9 @@
 use std::path::{Path, PathBuf};
 
 use super::*;
+use crate::pop3::tracker::LineEnd;
 use crate::transcript::text::parse;
+use crate::transcript::{Piece, Row};
 
 /// Rules that are always broken together with another.
 const ALSO: &[(&str, &[&str])] = &[
