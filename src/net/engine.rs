@@ -457,7 +457,7 @@ fn standing(recorder: &Recorder) -> Snapshot {
         is_owed: false,
         expects_response: false,
         may_send: false,
-        awaited: tracker.awaited(),
+        awaited: recorder.awaited(),
         last_octets: Vec::new(),
         answers: 0,
         last_status: None,

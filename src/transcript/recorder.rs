@@ -7,7 +7,9 @@ mod rows;
 use std::io::{self, Write};
 
 use crate::pop3::command::{Command, Shape};
-use crate::pop3::tracker::{CutAt, LineEnd, Role, Sent, Side, State, Status, Step, Tracker};
+use crate::pop3::tracker::{
+    Awaited, CutAt, LineEnd, Role, Sent, Side, State, Status, Step, Tracker,
+};
 use crate::transcript::elide::{Bodies, Elider};
 use crate::transcript::event::{Event, Malformed};
 use crate::transcript::secret::Hider;
@@ -316,6 +318,19 @@ impl Recorder {
     /// A text with the names of holes in place of the secrets that are known so far.
     pub(crate) fn hide_text(&self, text: &str) -> String {
         self.hider.hide_text(text)
+    }
+
+    /// What the server owes. A verb that may be a password is not named.
+    pub(crate) fn awaited(&self) -> Option<Awaited> {
+        let open = |verb: String| match self.hider.may_show(&verb) {
+            true => verb,
+            false => "an unknown command".to_owned(),
+        };
+        Some(match self.tracker.awaited()? {
+            Awaited::Greeting => Awaited::Greeting,
+            Awaited::Status(verb) => Awaited::Status(open(verb)),
+            Awaited::Terminator(verb) => Awaited::Terminator(open(verb)),
+        })
     }
 
     pub(crate) fn tracker(&self) -> &Tracker {

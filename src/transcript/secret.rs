@@ -356,6 +356,11 @@ impl Hider {
         named(&self.hide_values_in(vec![Piece::Octets(text.as_bytes().to_vec())]))
     }
 
+    /// Whether a message may name the verb of a line: what is not a command may be a password.
+    pub(crate) fn may_show(&self, verb: &str) -> bool {
+        self.is_keeping || self.values.may_show(verb.as_bytes())
+    }
+
     /// The pieces of a line without names: whole words become holes that have a secret inside which
     /// was left as a part of a name. `is_kept` says of a word that it represents a name.
     pub(crate) fn hide_words(&self, pieces: Vec<Piece>, is_kept: fn(&[u8]) -> bool) -> Vec<Piece> {

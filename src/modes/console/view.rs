@@ -192,7 +192,9 @@ impl ReplyView {
 
     fn keep_verb(&self, sent: &Sent) {
         if let Some(last) = &mut shown(&self.shared).last {
-            last.verb = Some(sent.verb()).filter(|verb| !verb.is_empty());
+            let recall = &know(&self.knowledge).recall;
+            let is_open = |verb: &String| !verb.is_empty() && recall.may_show(verb);
+            last.verb = Some(sent.verb()).filter(is_open);
         }
     }
 

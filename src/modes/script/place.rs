@@ -42,15 +42,23 @@ impl PendingLines {
     }
 }
 
-/// What line `number` is called in a message: its text only where it is a known command without a
-/// secret.
+/// What line `number` is called in a message: its text only where it is a known command, and each
+/// argument is of a kind that is no secret.
 pub(super) fn name(number: usize, line: &[u8]) -> String {
     let Some(row) = Command::of_line(line) else {
         return format!("line {number}");
     };
-    let is_open = |kind| !matches!(kind, ArgumentKind::Secret(_));
-    let is_short = line.len() <= REPEATED_MAX;
-    let is_whole = is_short && row.args.iter().all(|arg| is_open(arg.kind));
+    let words = line.split(u8::is_ascii_whitespace);
+    let mut given = words.filter(|word| !word.is_empty()).skip(row.verb_words());
+    let is_open = |kind, word: &[u8]| match kind {
+        ArgumentKind::Message | ArgumentKind::Lines => word.iter().all(u8::is_ascii_digit),
+        ArgumentKind::Name => row.verb == "USER",
+        _ => false,
+    };
+    // What is in the place of another argument, or in none, may be a password.
+    let mut args = row.args.iter();
+    let is_whole = line.len() <= REPEATED_MAX
+        && given.all(|word| args.next().is_some_and(|arg| is_open(arg.kind, word)));
     let text = match is_whole {
         true => String::from_utf8_lossy(line).into_owned(),
         false => row.verb.to_owned(),
@@ -72,6 +80,12 @@ mod tests {
             ("auth plain AGFsaWNl", "line 4, \"AUTH\""),
             ("AGFsaWNlAHdvbmRlcmxhbmQ=", "line 4"),
             ("pas wonderland", "line 4"),
+            ("user alice wonderland", "line 4, \"USER\""),
+            ("retr wonderland", "line 4, \"RETR\""),
+            ("top 1 wonderland", "line 4, \"TOP\""),
+            ("stat wonderland", "line 4, \"STAT\""),
+            ("rpop wonderland", "line 4, \"RPOP\""),
+            ("xclient LOGIN=alice PASS=wonderland", "line 4, \"XCLIENT\""),
         ] {
             assert_eq!(name(4, line.as_bytes()), named);
         }

@@ -414,7 +414,7 @@ impl Engine {
             }
         }
         if let Some(limit) = self.waits.reply
-            && let Some(awaited) = self.recorder.tracker().awaited()
+            && let Some(awaited) = self.recorder.awaited()
             && now.saturating_duration_since(self.awaited_since(&awaited)) >= limit
         {
             // The time-out also says it.
@@ -489,7 +489,7 @@ impl Engine {
         now.is_owed = tracker.is_response_owed();
         now.expects_response = tracker.expects_response();
         now.may_send = tracker.may_send();
-        now.awaited = tracker.awaited();
+        now.awaited = self.recorder.awaited();
         now.last_octets.clear();
         now.last_octets.extend_from_slice(tracker.last_octets());
         now.queued = self.queue.left();

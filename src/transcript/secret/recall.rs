@@ -35,6 +35,11 @@ impl Recall {
         self.with(|values| values.first_typed(line))
     }
 
+    /// Whether a message may name the verb of a line: what is not a command may be a password.
+    pub(crate) fn may_show(&self, verb: &str) -> bool {
+        self.with(|values| values.may_show(verb.as_bytes()))
+    }
+
     /// Returns a text with holes in place of the secrets, for a note on the screen.
     pub(crate) fn hide(&self, text: &str) -> String {
         let found = self.with(|values| values.found(text.as_bytes()));

@@ -19,6 +19,7 @@ use zeroize::Zeroizing;
 
 use super::{VALUE_MAX, VALUE_MIN};
 use crate::base::percent;
+use crate::pop3::command::Command;
 use index::ValueIndex;
 pub(super) use said::decode;
 use said::word_around;
@@ -375,6 +376,15 @@ impl Values {
         };
         let whole = self.found(line).into_iter().map(|found| found.range.start);
         whole.chain(self.all().filter_map(begun)).min()
+    }
+
+    /// Whether a verb may be shown: a known one, or one that no secret is in and that is too long to
+    /// be a secret which was not remembered.
+    pub(super) fn may_show(&self, verb: &[u8]) -> bool {
+        Command::of_line(verb).is_some()
+            || verb.len() >= VALUE_MIN
+                && self.places(verb).is_empty()
+                && self.first_typed(verb).is_none()
     }
 
     /// Where words are that have a secret inside which [`Values::found`] leaves as it is in a name.

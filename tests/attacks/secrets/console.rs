@@ -105,7 +105,7 @@ fn what_is_typed_in_the_console() {
             }
             let mark = terminal.raw().len();
             // What is still being asked is answered with no.
-            terminal.press("\r:zzasked\r");
+            terminal.press("\r:why\r:state\r:zzasked\r");
             settle(&terminal, mark, "`:zzasked`");
             // What poptalk itself was told has never gone out, and does not come back.
             let echo = if way.in_scripts {
@@ -138,19 +138,20 @@ fn what_a_script_sends() {
     let mut search = Search::default();
     let ways: Vec<_> = WAYS.iter().copied().filter(|way| way.in_scripts).collect();
     let mut count = 0_usize;
-    let (address, _server) = serve_each(2 * ways.len(), move |peer| {
+    let (address, _server) = serve_each(3 * ways.len(), move |peer| {
         let number = count;
         count += 1;
-        parrot(peer, &secret(number / 2), "+OK ready\r\n");
+        parrot(peer, &secret(number / 3), "+OK ready\r\n");
     });
     let address = address.to_string();
     for (number, way) in ways.iter().enumerate() {
         let secret = secret(number);
         let home = Home::new();
         let typed = lines(way, &secret).join("\n") + "\n*\necho\nlist\nquit\n";
-        for extra in [&[][..], &["--pipeline"]] {
+        // A script that stops names the line that was refused.
+        for extra in [&["--keep-going"][..], &["--keep-going", "--pipeline"], &[]] {
             let output = home.script(
-                &[&[address.as_str(), "--keep-going", "--timeout", "3"], extra].concat(),
+                &[&[address.as_str(), "--timeout", "3"], extra].concat(),
                 typed.as_bytes(),
             );
             search.look(
@@ -161,7 +162,7 @@ fn what_a_script_sends() {
             );
         }
         search.files(&home, &|_| false, &[(way.name.to_owned(), secret)]);
-        assert_eq!(home.files().len(), 2);
+        assert_eq!(home.files().len(), 3);
     }
     search.end("scripts");
 }

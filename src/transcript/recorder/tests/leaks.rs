@@ -11,20 +11,28 @@ const SECRET: &str = "Zebra77Quux";
 
 /// The transcript of a talk; `C` and `S` before each text, lines end with CRLF.
 fn recorded(talk: &[&str]) -> String {
+    recorded_and_awaited(talk).0
+}
+
+/// The same, and what was awaited after each text.
+fn recorded_and_awaited(talk: &[&str]) -> (String, String) {
+    let mut awaited = String::new();
     let paper = Paper::default();
     let mut recorder = Recorder::new(Hider::new(false));
     recorder.set_file(Some(Box::new(paper.clone())), &[]);
     play(&mut recorder, &["S+OK ready\r\n"]);
     for text in talk {
         play(&mut recorder, &[&format!("{text}\r\n")]);
+        awaited += &format!("{:?}\n", recorder.awaited());
     }
     recorder.finish(0, &mut |_| {});
-    paper.text()
+    (paper.text(), awaited)
 }
 
-/// The rows of the talk that has this secret, unencrypted, in its transcript.
+/// The rows of the talk that has this secret, unencrypted, in its transcript or in what is awaited.
 fn leaks(secret: &str, talk: &[&str]) -> Option<String> {
-    let text = recorded(talk);
+    let (text, awaited) = recorded_and_awaited(talk);
+    let text = text + &awaited;
     let base64 = |text: &str| STANDARD.encode(text);
     let needles = [
         secret.to_ascii_lowercase(),
@@ -139,6 +147,13 @@ fn a_password_is_typed_without_pass() {
             "S+OK",
             "CpassZebra77Quux",
             "S-ERR what is Zebra77Quux",
+        ],
+        &[
+            "Cuser bob",
+            "S+OK",
+            "Cpassgeheim",
+            "S-ERR",
+            "Cpass:Zebra77Quux",
         ],
         &["Cuser bob Zebra77Quux", "S-ERR no user bob Zebra77Quux"],
         &["Cuser bob", "S+OK", "Crpop Zebra77Quux", "S-ERR"],
