@@ -36,7 +36,7 @@ pub(in crate::transcript::secret) struct Secret {
     pub(in crate::transcript::secret) is_given: bool,
 }
 
-/// How many secrets that were typed are remembered, the latest ones.
+/// How many secrets that were typed on a connection are remembered, the latest ones.
 const VALUES_MAX: usize = 64;
 
 const TAIL_MAX: usize = 4 * VALUE_MAX;
@@ -48,6 +48,8 @@ pub(super) struct Values {
     /// Those that options gave: they are never forgotten.
     given: Vec<Value>,
     typed: VecDeque<Value>,
+    /// How many that were typed on earlier connections are remembered beside those of this one.
+    earlier: usize,
     count: u64,
     /// Where they begin, in text of lower case and in base64.
     plain: ValueIndex,
@@ -105,7 +107,10 @@ fn base64_digit(octet: u8) -> u8 {
 impl Values {
     /// The secrets of a run, whose names were shown.
     pub(super) fn of(names: &[Zeroizing<Vec<u8>>], secrets: Vec<Secret>) -> Self {
-        let mut values = Self::default();
+        let mut values = Self {
+            earlier: secrets.len(),
+            ..Self::default()
+        };
         for name in names {
             values.add_name(name);
         }
@@ -138,7 +143,7 @@ impl Values {
             }
             return;
         }
-        if !is_given && self.typed.len() == VALUES_MAX {
+        if !is_given && self.typed.len() >= VALUES_MAX + self.earlier {
             self.forget_oldest();
         }
         self.count += 1;

@@ -472,6 +472,23 @@ fn the_next_connection_hides_what_the_last_one_learnt() {
 }
 
 #[test]
+fn a_new_connection_knows_more_secrets_than_one_connection_remembers() {
+    let secrets = Secrets::default();
+    let passwords: Vec<String> = (0..100)
+        .map(|number| format!("Zebra{number:03}Quux"))
+        .collect();
+    let lines = passwords
+        .iter()
+        .flat_map(|password| [format!("Cpass {password}"), "S-ERR".to_owned()]);
+    let lines: Vec<String> = std::iter::once("S+OK".to_owned()).chain(lines).collect();
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    recorded_with(&secrets, &lines);
+    let greeting = format!("S+OK {}", passwords.join(" "));
+    let text = recorded_with(&secrets, &[&greeting]);
+    assert!(!text.contains("Zebra"), "{text}");
+}
+
+#[test]
 fn connections_of_several_people_hide_what_the_user_has_typed_before() {
     let secrets = Secrets::by_user();
     let plain = format!("Cauth plain {}", STANDARD.encode("\0bob\0Yak88Horn"));
