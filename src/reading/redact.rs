@@ -33,7 +33,7 @@ pub(crate) struct Options {
 }
 
 /// Takes the items of one transcript and writes them without secrets.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Redactor {
     options: Options,
     tracker: Tracker,
@@ -53,8 +53,9 @@ pub(crate) struct Redactor {
     has_begun: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum HeadState {
+    #[default]
     Start,
     Open,
     /// The head has its `redacted`, or needs none.
@@ -67,17 +68,8 @@ impl Redactor {
     pub(crate) fn new(hider: Hider, options: Options) -> Self {
         Self {
             options,
-            tracker: Tracker::new(),
             hider,
-            names: Names::default(),
-            elider: None,
-            is_message: false,
-            line: Vec::new(),
-            line_len: 0,
-            lost_ms: 0,
-            is_in_hole: false,
-            head: HeadState::Start,
-            has_begun: false,
+            ..Self::default()
         }
     }
 

@@ -100,6 +100,7 @@ impl RecordedStep {
 }
 
 /// Records one connection.
+#[derive(Default)]
 pub struct Recorder {
     tracker: Tracker,
     hider: Hider,
@@ -135,19 +136,10 @@ impl Recorder {
     #[must_use]
     pub fn new(hider: Hider) -> Self {
         Self {
-            tracker: Tracker::new(),
             hider,
-            rows: PendingRows::default(),
-            bodies: Bodies::Keep,
-            elider: None,
-            held: Vec::new(),
-            seen: Vec::new(),
-            listing: ListedData::default(),
-            is_listing: false,
             tells_data: true,
             tells_messages: true,
-            file: None,
-            failure: None,
+            ..Self::default()
         }
     }
 

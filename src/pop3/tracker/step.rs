@@ -31,9 +31,10 @@ pub enum Role {
 }
 
 /// The states of a session (RFC 1939 §3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum State {
     /// Connected; the greeting has not come.
+    #[default]
     Greeting,
     /// Greeted, not logged in.
     Authorization,

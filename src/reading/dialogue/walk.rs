@@ -6,7 +6,7 @@ use std::io::BufRead;
 use super::{EventAt, Place};
 use crate::pop3::command::Shape;
 use crate::pop3::tracker::{LineEnd, Role, Sent, Side, Status, Step};
-use crate::reading::steps::{OctetOrigin, Passed, PieceOf, Start, Steps, pieces, push_octets};
+use crate::reading::steps::{OctetOrigin, Passed, PieceOf, Steps, pieces, push_octets};
 use crate::transcript::text::{ParseError, Reader};
 use crate::transcript::{Hole, Item, Piece};
 
@@ -115,7 +115,7 @@ pub enum WaitPhase {
 
 /// Reads items into what happens. Unlike [`super::Dialogue`] it hands the data on, and reports each
 /// line when it has come.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Walker {
     steps: Steps,
     has_heard: bool,
@@ -128,22 +128,9 @@ pub struct Walker {
     is_in_gap: bool,
 }
 
-impl Default for Walker {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl Walker {
     pub(crate) fn new() -> Self {
-        Self {
-            steps: Steps::new(Start::Whole),
-            has_heard: false,
-            is_data: false,
-            is_upload: false,
-            is_handshake: false,
-            is_in_gap: false,
-        }
+        Self::default()
     }
 
     /// Reads a whole transcript, in constant memory; `tell` gives false when it has enough.
