@@ -18,7 +18,7 @@ use line::{LineBuffer, is_continuation};
 pub(crate) use sent::Sent;
 pub use status::Status;
 pub(crate) use step::State;
-pub use step::{LineEnd, Role, Side, Step};
+pub use step::{LineEnd, Role, Side, Step, WireLine};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Awaited {

@@ -329,9 +329,7 @@ impl Redactor {
         let mut is_message = self.is_message;
         let bodies = self.options.bodies;
         let mut emit = |step: Step<'_>| match step {
-            Step::Line {
-                role: of, first, ..
-            } if role.is_none() => role = Some((of, first)),
+            Step::Line(line) if role.is_none() => role = Some((line.role, line.first)),
             Step::DataStarted(sent) => {
                 elider = message_elider(bodies, sent);
                 is_message = sent.command().is_some_and(Command::carries_message);

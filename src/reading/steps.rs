@@ -288,9 +288,7 @@ impl Steps {
         let (client, server) = (&mut self.client, &mut self.server);
         go(&mut self.tracker, &mut |step| {
             let (side, count) = match &step {
-                Step::Line {
-                    side, octets, end, ..
-                } => (*side, octets.len() + end.octets().len()),
+                Step::Line(line) => (line.side, line.content.len() + line.end.octets().len()),
                 Step::Data { side, octets } => (*side, octets.len()),
                 Step::Injected(octets) => (Side::Server, octets.len()),
                 _ => return emit(Passed::Step(step, OctetOrigin::default())),
