@@ -94,12 +94,12 @@ pub(super) enum PhraseMeaning {
     Prompt,
 }
 
-/// What a phrase means, from the rest of its line.
-type Meaning = fn(&str) -> PhraseMeaning;
+/// Reads what a phrase means from the rest of its line.
+type PhraseReader = fn(&str) -> PhraseMeaning;
 
 /// All phrases, as lines are compared with them; the first that fits is right.
-static PHRASES: LazyLock<Vec<(Meaning, String)>> = LazyLock::new(|| {
-    let lists: [(Meaning, &[&str]); 8] = [
+static PHRASES: LazyLock<Vec<(PhraseReader, String)>> = LazyLock::new(|| {
+    let lists: [(PhraseReader, &[&str]); 8] = [
         (|rest| PhraseMeaning::refused("", rest), REFUSED),
         (|_| PhraseMeaning::Lost, LOST),
         (|_| PhraseMeaning::Left, LEFT),

@@ -93,7 +93,7 @@ impl Outgoing<'_> {
         self.str().split(' ').nth(index).unwrap_or_default()
     }
 
-    /// The number that this word is; 0 if it is none.
+    /// The word as a number; 0 if it is not one.
     pub(super) fn number(&self, index: usize) -> u64 {
         self.word(index).parse().unwrap_or_default()
     }
