@@ -346,7 +346,8 @@ impl Redactor {
         }
         let line = match role {
             None => match &mut self.elider {
-                Some(elider) => match elider.feed(&counted(&pieces, end)) {
+                Some(elider) => match elider.feed(&[&Piece::known(&pieces), end.octets()].concat())
+                {
                     (b"", true) => LineFate::Cut,
                     (b"", false) if has_octets || end != LineEnd::None => LineFate::Gone,
                     _ => LineFate::Stays(self.data(pieces)),
@@ -406,18 +407,6 @@ enum LineFate {
     Cut,
     /// The hole before it takes its place, too.
     Gone,
-}
-
-/// The octets of a line that are in the file, with its line end.
-fn counted(pieces: &[Piece], end: LineEnd) -> Vec<u8> {
-    let mut octets = Vec::new();
-    for piece in pieces {
-        if let Piece::Octets(piece) = piece {
-            octets.extend_from_slice(piece);
-        }
-    }
-    octets.extend_from_slice(end.octets());
-    octets
 }
 
 /// The lines in a line: a file made by hand may have an LF in the middle of a row, where the wire
