@@ -77,27 +77,24 @@ const fn scripted(word: &'static str, args: &'static str, action: Action) -> Own
 /// Every console command.
 pub const OWN: &[Own] = &[
     scripted("help", "[COMMAND]", Action::Help)
-        .does("this list, or help for a POP3 command (also: `?retr`, F1)"),
-    scripted("pass", "", Action::Pass).does(
-        "send PASS, with the password from an option such as --password-command or \
-         from a hidden prompt",
-    ),
+        .does("show this list, or explain a POP3 command (`?retr`, F1)"),
+    scripted("pass", "", Action::Pass)
+        .does("send PASS, with the password from an option or from a hidden prompt"),
     scripted("login", "[USER] [--dry]", Action::Login)
-        .does("log in with the strongest mechanism offered, and show how each line is made"),
+        .does("log in with the strongest mechanism offered, and explain each line"),
     scripted(
         "auth",
         "MECHANISM [USER] [--dry] [--two-lines]",
         Action::Auth,
     )
-    .does("log in with this SASL mechanism, and show how each line is made; --dry only shows it"),
+    .does("log in with this mechanism; --dry only explains"),
     scripted("apop", "[USER] [--dry]", Action::Apop)
         .does("log in with APOP, and show how the digest is made"),
     own("page", "", Action::Page).does("show the last multi-line reply again in the pager"),
     own("view", "N", Action::View)
         .does("fetch message N and show it decoded: headers, parts, text"),
-    own("save", "N[.PART] FILE", Action::Save).does(
-        "save message N to FILE, octet for octet without dot-stuffing; or one part of it, decoded",
-    ),
+    own("save", "N[.PART] FILE", Action::Save)
+        .does("save message N to FILE, without dot-stuffing; or one part of it, decoded"),
     scripted("log", "[FILE|off]", Action::Log)
         .does("show the transcript's path, switch to FILE, or stop recording"),
     own("open", "[HOST[:PORT]]", Action::Open)
@@ -105,7 +102,7 @@ pub const OWN: &[Own] = &[
     scripted("close", "", Action::Close)
         .does("close the connection without QUIT: nothing is deleted"),
     scripted("send", "TEXT", Action::Send)
-        .does(r"send octets exactly; \r \n \t \0 \xHH \\ are escapes, and no CRLF is added"),
+        .does(r"send exact octets without adding CRLF (escapes: \r \n \t \0 \xHH \\)"),
     scripted("multi", "VERB", Action::Multi)
         .does("treat replies to VERB as multi-line (ended by a lone dot)"),
     scripted("single", "VERB", Action::Single).does("treat replies to VERB as one line"),
@@ -121,10 +118,10 @@ pub const OWN: &[Own] = &[
     own("tls", "", Action::Tls)
         .does("show the TLS details: version, cipher, key exchange, certificates and any problem"),
     scripted("quit", "", Action::Quit)
-        .does("leave poptalk; asks first if deletions are not committed"),
-    own("hint", "", Action::Hint).does("in a lesson: show a hint, a more detailed one each time"),
+        .does("exit poptalk (asks first if deletions are not committed)"),
+    own("hint", "", Action::Hint).does("in a lesson: show a hint, more detailed each time"),
     own("lesson", "", Action::Lesson).does("in a lesson: show the task again"),
-    own("next", "", Action::Next).does("in a solved lesson: go to the next one, like Enter"),
+    own("next", "", Action::Next).does("in a solved lesson: go to the next one (or Enter)"),
     own("skip", "", Action::Skip).does("in a lesson: go to the next one without solving it"),
     own("restart", "", Action::Restart).does("in a lesson: start over, with all the mail"),
     own("diagnose", "ID", Action::Diagnose).does("in a lesson: name what is wrong with the server"),

@@ -298,7 +298,7 @@ impl Console {
         );
         if now.marked > 0 {
             let text = format!(
-                "{} marked as deleted; QUIT deletes, RSET undoes",
+                "{} marked as deleted; QUIT deletes, RSET restores",
                 counted(now.marked, "message")
             );
             self.screen.note(Paint::Note, &text);

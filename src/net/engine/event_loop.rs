@@ -342,7 +342,7 @@ impl Engine {
             // A failed wait is tried again until the time is up.
             let _ = poll.poll(events, Some(left.min(FLUSH_AFTER)));
             if left.is_zero() {
-                let what = format!("no answer to the TLS handshake for {seconds} s");
+                let what = format!("no answer to the TLS handshake within {seconds} s");
                 let hint = tls::reason::hint(is_stls).to_owned();
                 return Err(TlsError {
                     what,

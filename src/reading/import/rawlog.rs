@@ -32,7 +32,7 @@ pub(super) fn import(sources: &[Source<'_>], options: &Options) -> Imported {
             return Err(Problem::new(
                 source,
                 None,
-                "the file of the other side is missing",
+                "the other side's file is missing",
                 hint,
             ));
         };

@@ -29,7 +29,7 @@ pub(super) const FAULTS: &[Fault] = &[
         .finding(&["greeting-wrong-protocol"])
         .steps(&[on(Greeting, &[], Say("220 mail.example.org ESMTP"))]),
     Fault::new("redis-lookalike")
-        .says("there is no greeting, and commands are refused in the words of a Redis server")
+        .says("there is no greeting, and commands are refused with a Redis server's text")
         .steps(&[on(Greeting, &[], Drop)])
         .refusing(|asked| {
             (asked.verb != "QUIT")

@@ -29,7 +29,7 @@ pub(super) const FAULTS: &[Fault] = &[
         .says("text follows the two numbers of STAT")
         .steps(&[on(Status, &["STAT"], End(b" octets in your maildrop\r\n")).where_ok()]),
     Fault::new("stat-list-mismatch")
-        .says("STAT counts one message more than LIST shows")
+        .says("STAT counts one more message than LIST shows")
         .steps(&[on(
             Status,
             &["STAT"],

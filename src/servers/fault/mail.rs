@@ -101,8 +101,8 @@ pub(super) const FAULTS: &[Fault] = &[
         .hearing(unmarked)
         .typing("USER alice, PASS wonderland, DELE 1, QUIT")
         .because(
-            "it shows in the next session; in the same one, `dele-still-listed` finds it after \
-         a LIST",
+            "it shows in the next session; in the same session, `dele-still-listed` finds it \
+         after a LIST",
         ),
     Fault::new("dele-still-listed")
         .says("LIST still shows a deleted message")

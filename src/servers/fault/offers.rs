@@ -140,7 +140,7 @@ pub(super) const FAULTS: &[Fault] = &[
         .steps(&[on(Data, &["TOP"], Before(b".")).when(|said| said.text.starts_with(b".."))])
         .typing(BOTH),
     Fault::new("top-changes-body")
-        .says("TOP sends a line of the body with different words than RETR")
+        .says("TOP and RETR send different words in a line of the body")
         .finding(&["top-differs-from-retr"])
         .steps(&[
             on(Data, &["TOP"], Say("A line in other words.")).when(|said| said.text == b"A line.")
