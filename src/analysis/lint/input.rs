@@ -48,7 +48,7 @@ impl<'a> LineSeen<'a> {
             role: LineRole::Injected,
             place: data.first,
             text: &data.head,
-            has_holes: false,
+            has_holes: data.has_holes,
             octets: data.octets,
             end: LineEnd::None,
             sent: None,

@@ -39,8 +39,10 @@ pub(super) const RULES: &[Rule] = &[
         says: "nothing may come between the server's +OK to STLS and the handshake",
         hint: "an attacker may have injected replies: discard these octets, and close the connection",
         check: &[Check::Line(|seen, context| {
+            // A hole says nothing of its length.
+            let at_least = if seen.has_holes { "at least " } else { "" };
             let what = format!(
-                "the server sent {} octets in cleartext before the handshake",
+                "the server sent {at_least}{} octets in cleartext before the handshake",
                 seen.octets
             );
             // Seen: Courier 1.0.16 answers a handshake that it can't do with `-ERR STARTTLS

@@ -349,6 +349,26 @@ fn a_row_after_a_status_line_inside_a_listing_has_its_own_place() {
     assert!(found.contains(&("status-missing", 16)), "{found:?}");
 }
 
+#[test]
+fn octets_with_a_hole_among_them_are_not_counted_exactly() {
+    let rows = "* connected 192.0.2.1:110\nS: +OK ready\nC: STLS\nS: +OK begin\n\
+                * injected 22 octets before the TLS handshake\nS: +OK {{secret}} ready\n";
+    for (text, want) in [
+        (
+            rows.to_owned(),
+            "the server sent at least 13 octets in cleartext before the handshake",
+        ),
+        (
+            rows.replace("{{secret}}", "you are"),
+            "the server sent 19 octets in cleartext before the handshake",
+        ),
+    ] {
+        let found = judged(text.as_bytes());
+        let message = found.iter().find(|one| one.id == "stls-response-injection");
+        assert_eq!(message.map(|one| one.message.as_str()), Some(want));
+    }
+}
+
 /// Rows of a reply that belongs to an earlier command come in one read, and are looked at one by
 /// one: each has its own place.
 #[test]
