@@ -49,214 +49,82 @@ pub(crate) enum Action {
     Diagnose,
 }
 
-const fn own(
-    word: &'static str,
-    args: &'static str,
-    in_scripts: bool,
-    action: Action,
-    help: &'static str,
-) -> Own {
+impl Own {
+    const fn does(self, help: &'static str) -> Self {
+        Self { help, ..self }
+    }
+}
+
+/// A command of the console alone.
+const fn own(word: &'static str, args: &'static str, action: Action) -> Own {
     Own {
         word,
         args,
-        help,
-        in_scripts,
+        help: "",
+        in_scripts: false,
         action,
+    }
+}
+
+/// A command that scripts have, too.
+const fn scripted(word: &'static str, args: &'static str, action: Action) -> Own {
+    Own {
+        in_scripts: true,
+        ..own(word, args, action)
     }
 }
 
 /// Every console command.
 pub const OWN: &[Own] = &[
-    own(
-        "help",
-        "[COMMAND]",
-        true,
-        Action::Help,
-        "show this list, or explain a POP3 command (`?retr`, F1)",
-    ),
-    own(
-        "pass",
-        "",
-        true,
-        Action::Pass,
-        "send PASS, with the password from an option or from a hidden prompt",
-    ),
-    own(
-        "login",
-        "[USER] [--dry]",
-        true,
-        Action::Login,
-        "log in with the strongest mechanism offered, and explain each line",
-    ),
-    own(
+    scripted("help", "[COMMAND]", Action::Help)
+        .does("show this list, or explain a POP3 command (`?retr`, F1)"),
+    scripted("pass", "", Action::Pass)
+        .does("send PASS, with the password from an option or from a hidden prompt"),
+    scripted("login", "[USER] [--dry]", Action::Login)
+        .does("log in with the strongest mechanism offered, and explain each line"),
+    scripted(
         "auth",
         "MECHANISM [USER] [--dry] [--two-lines]",
-        true,
         Action::Auth,
-        "log in with this mechanism; --dry only explains",
-    ),
-    own(
-        "apop",
-        "[USER] [--dry]",
-        true,
-        Action::Apop,
-        "log in with APOP, and show how the digest is made",
-    ),
-    own(
-        "page",
-        "",
-        false,
-        Action::Page,
-        "show the last multi-line reply again in the pager",
-    ),
-    own(
-        "view",
-        "N",
-        false,
-        Action::View,
-        "fetch message N and show it decoded: headers, parts, text",
-    ),
-    own(
-        "save",
-        "N[.PART] FILE",
-        false,
-        Action::Save,
-        "save message N to FILE, without dot-stuffing; or one part of it, decoded",
-    ),
-    own(
-        "log",
-        "[FILE|off]",
-        true,
-        Action::Log,
-        "show the transcript's path, switch to FILE, or stop recording",
-    ),
-    own(
-        "open",
-        "[HOST[:PORT]]",
-        false,
-        Action::Open,
-        "connect again, or to a different server with the same options",
-    ),
-    own(
-        "close",
-        "",
-        true,
-        Action::Close,
-        "close the connection without QUIT: nothing is deleted",
-    ),
-    own(
-        "send",
-        "TEXT",
-        true,
-        Action::Send,
-        r"send exact octets without adding CRLF (escapes: \r \n \t \0 \xHH \\)",
-    ),
-    own(
-        "multi",
-        "VERB",
-        true,
-        Action::Multi,
-        "treat replies to VERB as multi-line (ended by a lone dot)",
-    ),
-    own(
-        "single",
-        "VERB",
-        true,
-        Action::Single,
-        "treat replies to VERB as one line",
-    ),
-    own(
-        "hex",
-        "[on|off]",
-        false,
-        Action::Hex,
-        "also show each line as octets",
-    ),
-    own(
-        "time",
-        "[on|off]",
-        false,
-        Action::Time,
-        "show how long each reply took",
-    ),
-    own(
-        "lint",
-        "[on|off]",
-        false,
-        Action::Lint,
-        "report the rules that a reply breaks, on the line below it",
-    ),
-    own(
-        "state",
-        "",
-        false,
-        Action::State,
-        "show the session state, TLS, deletions and pending replies",
-    ),
-    own("why", "", false, Action::Why, "explain the last reply"),
-    own(
-        "caps",
-        "",
-        false,
-        Action::Caps,
-        "compare the CAPA replies before TLS, inside TLS and after login",
-    ),
-    own(
-        "tls",
-        "",
-        false,
-        Action::Tls,
-        "show the TLS details: version, cipher, key exchange, certificates and any problem",
-    ),
-    own(
-        "quit",
-        "",
-        true,
-        Action::Quit,
-        "exit poptalk (asks first if deletions are not committed)",
-    ),
-    own(
-        "hint",
-        "",
-        false,
-        Action::Hint,
-        "in a lesson: show a hint, more detailed each time",
-    ),
-    own(
-        "lesson",
-        "",
-        false,
-        Action::Lesson,
-        "in a lesson: show the task again",
-    ),
-    own(
-        "next",
-        "",
-        false,
-        Action::Next,
-        "in a solved lesson: go to the next one (or Enter)",
-    ),
-    own(
-        "skip",
-        "",
-        false,
-        Action::Skip,
-        "in a lesson: go to the next one without solving it",
-    ),
-    own(
-        "restart",
-        "",
-        false,
-        Action::Restart,
-        "in a lesson: start over, with all the mail",
-    ),
-    own(
-        "diagnose",
-        "ID",
-        false,
-        Action::Diagnose,
-        "in a lesson: name what is wrong with the server",
-    ),
+    )
+    .does("log in with this mechanism; --dry only explains"),
+    scripted("apop", "[USER] [--dry]", Action::Apop)
+        .does("log in with APOP, and show how the digest is made"),
+    own("page", "", Action::Page).does("show the last multi-line reply again in the pager"),
+    own("view", "N", Action::View)
+        .does("fetch message N and show it decoded: headers, parts, text"),
+    own("save", "N[.PART] FILE", Action::Save)
+        .does("save message N to FILE, without dot-stuffing; or one part of it, decoded"),
+    scripted("log", "[FILE|off]", Action::Log)
+        .does("show the transcript's path, switch to FILE, or stop recording"),
+    own("open", "[HOST[:PORT]]", Action::Open)
+        .does("connect again, or to a different server with the same options"),
+    scripted("close", "", Action::Close)
+        .does("close the connection without QUIT: nothing is deleted"),
+    scripted("send", "TEXT", Action::Send)
+        .does(r"send exact octets without adding CRLF (escapes: \r \n \t \0 \xHH \\)"),
+    scripted("multi", "VERB", Action::Multi)
+        .does("treat replies to VERB as multi-line (ended by a lone dot)"),
+    scripted("single", "VERB", Action::Single).does("treat replies to VERB as one line"),
+    own("hex", "[on|off]", Action::Hex).does("also show each line as octets"),
+    own("time", "[on|off]", Action::Time).does("show how long each reply took"),
+    own("lint", "[on|off]", Action::Lint)
+        .does("report the rules that a reply breaks, on the line below it"),
+    own("state", "", Action::State)
+        .does("show the session state, TLS, deletions and pending replies"),
+    own("why", "", Action::Why).does("explain the last reply"),
+    own("caps", "", Action::Caps)
+        .does("compare the CAPA replies before TLS, inside TLS and after login"),
+    own("tls", "", Action::Tls)
+        .does("show the TLS details: version, cipher, key exchange, certificates and any problem"),
+    scripted("quit", "", Action::Quit)
+        .does("exit poptalk (asks first if deletions are not committed)"),
+    own("hint", "", Action::Hint).does("in a lesson: show a hint, more detailed each time"),
+    own("lesson", "", Action::Lesson).does("in a lesson: show the task again"),
+    own("next", "", Action::Next).does("in a solved lesson: go to the next one (or Enter)"),
+    own("skip", "", Action::Skip).does("in a lesson: go to the next one without solving it"),
+    own("restart", "", Action::Restart).does("in a lesson: start over, with all the mail"),
+    own("diagnose", "ID", Action::Diagnose).does("in a lesson: name what is wrong with the server"),
 ];
 
 /// The console command that was probably meant by an unknown word, allowing for typing errors.

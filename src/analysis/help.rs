@@ -118,19 +118,11 @@ pub(crate) fn command(row: &Command, width: usize) -> String {
         Provenance::Private => "private, not standardised",
         Provenance::Foreign => "not a POP3 command",
     };
-    let states = match row.states {
-        States {
-            authorization: true,
-            transaction: true,
-        } => "before and after login",
-        States {
-            authorization: true,
-            ..
-        } => "before login",
-        States {
-            transaction: true, ..
-        } => "after login",
-        States { .. } => "never allowed",
+    let states = match (row.states.authorization, row.states.transaction) {
+        (true, true) => "before and after login",
+        (true, false) => "before login",
+        (false, true) => "after login",
+        (false, false) => "never allowed",
     };
     let mut text = format!(
         "{}  {}\n  {}; {provenance}; {states}\n",

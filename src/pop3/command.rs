@@ -47,6 +47,32 @@ pub struct Command {
     pub(crate) example: &'static str,
 }
 
+/// The columns of a command that gets one line, changes nothing and takes no arguments. A row names
+/// what differs.
+const SINGLE: Command = Command {
+    verb: "",
+    args: &[],
+    states: States::BOTH,
+    bare: Shape::Single,
+    with_argument: Shape::Single,
+    effect: Effect::Nothing,
+    pipelines: true,
+    fields: &[],
+    data: DataKind::Nothing,
+    standing: Provenance::Optional,
+    source: "",
+    help: "",
+    about: "",
+    example: "",
+};
+
+/// As `SINGLE`, but a multi-line reply follows, whatever the arguments.
+const MULTI: Command = Command {
+    bare: Shape::Multi,
+    with_argument: Shape::Multi,
+    ..SINGLE
+};
+
 /// The SASL mechanisms with a single response: no challenge follows (RFC 4422 §5).
 pub(crate) const ONE_STEP_MECHANISMS: &[&str] =
     &["PLAIN", "XOAUTH2", "OAUTHBEARER", "EXTERNAL", "ANONYMOUS"];
@@ -70,9 +96,8 @@ impl Arg {
 
     const fn optional(name: &'static str, kind: ArgumentKind) -> Self {
         Self {
-            name,
-            kind,
             optional: true,
+            ..Self::required(name, kind)
         }
     }
 }
@@ -382,6 +407,7 @@ mod tests {
                 row.verb
             );
             assert!(!help.ends_with('.'), "{}: `{help}`", row.verb);
+            assert!(!row.source.is_empty(), "{}: no source", row.verb);
             assert!(!help.contains(char::is_control), "{}: `{help}`", row.verb);
         }
     }

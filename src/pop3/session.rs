@@ -68,13 +68,9 @@ pub(crate) struct SessionState {
 impl SessionState {
     pub(crate) fn apply(&mut self, step: &Step<'_>) {
         match *step {
-            Step::Line {
-                side: Side::Server,
-                role,
-                octets,
-                first,
-                ..
-            } => self.server_line(role, octets, first),
+            Step::Line(line) if line.side == Side::Server => {
+                self.server_line(line.role, line.content, line.first);
+            }
             Step::Data {
                 side: Side::Server,
                 octets,

@@ -18,7 +18,7 @@ use line::{LineBuffer, is_continuation};
 pub(crate) use sent::Sent;
 pub use status::Status;
 pub(crate) use step::State;
-pub use step::{LineEnd, Role, Side, Step};
+pub use step::{LineEnd, Role, Side, Step, WireLine};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Awaited {
@@ -35,7 +35,7 @@ const SHAPES_MAX: usize = 256;
 
 /// Follows one conversation. It sees both sides, because in POP3 the client's line decides how long
 /// the reply is.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Tracker {
     state: State,
     tls: bool,
@@ -57,32 +57,11 @@ pub struct Tracker {
     gap: Gap,
 }
 
-impl Default for Tracker {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl Tracker {
     /// A conversation that has not begun.
     #[must_use]
     pub fn new() -> Self {
-        Self {
-            state: State::Greeting,
-            tls: false,
-            queue: VecDeque::new(),
-            uncounted: 0,
-            owed: false,
-            agreed: false,
-            marked: BTreeSet::new(),
-            shapes: HashMap::new(),
-            server: LineBuffer::default(),
-            client: LineBuffer::default(),
-            reply: None,
-            upload: None,
-            last_octets: Vec::new(),
-            gap: Gap::default(),
-        }
+        Self::default()
     }
 
     /// Takes octets of one side, in any pieces, and emits each step.

@@ -45,7 +45,6 @@ pub(crate) use patterns::Patterns;
 pub(crate) use unpack::{unpack, unpacked_name};
 
 use crate::base::service::Service;
-use marked::Marks;
 use paste::Unwrapped;
 
 /// Octets in which the sign of a format is looked for, at first and in a long file.
@@ -80,6 +79,9 @@ pub struct ImportedTranscript {
     /// The server was not a POP3 server, by the first line it sent.
     service: Option<&'static Service>,
 }
+
+/// The transcripts of a file, or why it can't be imported.
+pub type Imported = Result<Vec<ImportedTranscript>, Problem>;
 
 /// Why a file can't be imported.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -171,11 +173,7 @@ impl Format {
 /// Makes transcripts of files; of each file, or pair of files, as many as it holds connections.
 ///
 /// Errors: a file is not of this format, holds no POP3, or breaks its own rules.
-pub fn import(
-    format: Format,
-    sources: &[Source<'_>],
-    options: &Options,
-) -> Result<Vec<ImportedTranscript>, Problem> {
+pub fn import(format: Format, sources: &[Source<'_>], options: &Options) -> Imported {
     match format {
         Format::Rawlog => rawlog::import(sources, options),
         Format::Pcap => each(sources, |source| pcap::import(source, options)),
@@ -197,7 +195,7 @@ pub(crate) fn import_lines(
     patterns: &Patterns,
     sources: &[Source<'_>],
     options: &Options,
-) -> Result<Vec<ImportedTranscript>, Problem> {
+) -> Imported {
     each(sources, |source| {
         unwrapped(
             source,
@@ -224,10 +222,7 @@ pub(crate) fn other_protocol(source: &Source<'_>) -> Option<&'static Service> {
     lines.find_map(|line| Service::of_line(line).or_else(|| Service::of_line(&bare(line))))
 }
 
-fn each(
-    sources: &[Source<'_>],
-    import: impl Fn(&Source<'_>) -> Result<Vec<ImportedTranscript>, Problem>,
-) -> Result<Vec<ImportedTranscript>, Problem> {
+fn each(sources: &[Source<'_>], import: impl Fn(&Source<'_>) -> Imported) -> Imported {
     let mut made = Vec::new();
     for source in sources {
         made.extend(import(source)?);
@@ -236,11 +231,7 @@ fn each(
 }
 
 /// A text, of which only the connections to POP3 servers count.
-fn text(
-    format: Format,
-    source: &Source<'_>,
-    options: &Options,
-) -> Result<Vec<ImportedTranscript>, Problem> {
+fn text(format: Format, source: &Source<'_>, options: &Options) -> Imported {
     let is_format = |text: &[u8]| Format::of_text(text) == Some(format);
     unwrapped(source, is_format, |source| match format {
         Format::SClient | Format::GnutlsCli | Format::Telnet | Format::Terminal => {
@@ -259,18 +250,14 @@ fn text(
             let row = dialects::of_text(source.octets, Some(format))
                 .or_else(|| dialects::of_format(format));
             match row {
-                Some(row) => marked::import(source, options, &Marks::of(row)),
+                Some(row) => marked::import(source, options, row),
                 None => Ok(Vec::new()),
             }
         }
     })
 }
 
-fn terminal_text(
-    format: Format,
-    source: &Source<'_>,
-    options: &Options,
-) -> Result<Vec<ImportedTranscript>, Problem> {
+fn terminal_text(format: Format, source: &Source<'_>, options: &Options) -> Imported {
     match format {
         Format::SClient => s_client::import(source, options),
         Format::GnutlsCli => telnet::gnutls(source, options),
@@ -284,8 +271,8 @@ fn terminal_text(
 fn unwrapped(
     source: &Source<'_>,
     is_format: impl Fn(&[u8]) -> bool,
-    import: impl Fn(&Source<'_>) -> Result<Vec<ImportedTranscript>, Problem>,
-) -> Result<Vec<ImportedTranscript>, Problem> {
+    import: impl Fn(&Source<'_>) -> Imported,
+) -> Imported {
     let text = Unwrapped::unquoted(source.octets).filter(|text| is_format(&text.octets));
     let text = text.unwrap_or_else(|| Unwrapped::plain(source.octets));
     let inner = Source {

@@ -33,7 +33,7 @@ pub(crate) struct Options {
 }
 
 /// Takes the items of one transcript and writes them without secrets.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Redactor {
     options: Options,
     tracker: Tracker,
@@ -53,8 +53,9 @@ pub(crate) struct Redactor {
     has_begun: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum HeadState {
+    #[default]
     Start,
     Open,
     /// The head has its `redacted`, or needs none.
@@ -67,17 +68,8 @@ impl Redactor {
     pub(crate) fn new(hider: Hider, options: Options) -> Self {
         Self {
             options,
-            tracker: Tracker::new(),
             hider,
-            names: Names::default(),
-            elider: None,
-            is_message: false,
-            line: Vec::new(),
-            line_len: 0,
-            lost_ms: 0,
-            is_in_hole: false,
-            head: HeadState::Start,
-            has_begun: false,
+            ..Self::default()
         }
     }
 
@@ -337,9 +329,7 @@ impl Redactor {
         let mut is_message = self.is_message;
         let bodies = self.options.bodies;
         let mut emit = |step: Step<'_>| match step {
-            Step::Line {
-                role: of, first, ..
-            } if role.is_none() => role = Some((of, first)),
+            Step::Line(line) if role.is_none() => role = Some((line.role, line.first)),
             Step::DataStarted(sent) => {
                 elider = message_elider(bodies, sent);
                 is_message = sent.command().is_some_and(Command::carries_message);
@@ -356,7 +346,8 @@ impl Redactor {
         }
         let line = match role {
             None => match &mut self.elider {
-                Some(elider) => match elider.feed(&counted(&pieces, end)) {
+                Some(elider) => match elider.feed(&[&Piece::known(&pieces), end.octets()].concat())
+                {
                     (b"", true) => LineFate::Cut,
                     (b"", false) if has_octets || end != LineEnd::None => LineFate::Gone,
                     _ => LineFate::Stays(self.data(pieces)),
@@ -416,18 +407,6 @@ enum LineFate {
     Cut,
     /// The hole before it takes its place, too.
     Gone,
-}
-
-/// The octets of a line that are in the file, with its line end.
-fn counted(pieces: &[Piece], end: LineEnd) -> Vec<u8> {
-    let mut octets = Vec::new();
-    for piece in pieces {
-        if let Piece::Octets(piece) = piece {
-            octets.extend_from_slice(piece);
-        }
-    }
-    octets.extend_from_slice(end.octets());
-    octets
 }
 
 /// The lines in a line: a file made by hand may have an LF in the middle of a row, where the wire

@@ -79,10 +79,11 @@ pub(crate) enum Passed<'a> {
 }
 
 /// What a transcript is that begins with a row, and with no `* connected` before it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Start {
     /// A piece of a session as a person writes it: its first row is whole, and where it is the
     /// client's, no greeting is awaited.
+    #[default]
     Whole,
     /// A recording that may begin in the middle of anything. Only a judge of a session needs to be
     /// this careful: the first line may be the rest of one, and belong to a command that is not
@@ -90,7 +91,7 @@ pub(crate) enum Start {
     Anywhere,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Steps {
     tracker: Tracker,
     client: SideStream,
@@ -107,15 +108,8 @@ pub(crate) struct Steps {
 impl Steps {
     pub(crate) fn new(start: Start) -> Self {
         Self {
-            tracker: Tracker::new(),
-            client: SideStream::default(),
-            server: SideStream::default(),
             start,
-            now_ms: 0,
-            since_row_ms: 0,
-            is_connected: false,
-            has_rows: false,
-            wire: Vec::new(),
+            ..Self::default()
         }
     }
 
@@ -294,9 +288,7 @@ impl Steps {
         let (client, server) = (&mut self.client, &mut self.server);
         go(&mut self.tracker, &mut |step| {
             let (side, pieces) = match &step {
-                Step::Line {
-                    side, octets, end, ..
-                } => (*side, [octets, end.octets()]),
+                Step::Line(line) => (line.side, [line.content, line.end.octets()]),
                 Step::Data { side, octets } => (*side, [*octets, b""]),
                 Step::Injected(octets) => (Side::Server, [*octets, b""]),
                 _ => return emit(Passed::Step(step, OctetOrigin::default())),

@@ -11,14 +11,14 @@ use std::sync::Arc;
 use crate::pop3::command::{Command, Effect};
 use crate::pop3::tracker::Side;
 use crate::reading::dialogue::Place;
-use crate::transcript::Item;
 use crate::transcript::text::Reader;
+use crate::transcript::{Item, Piece};
 
 use super::model::LONGEST_LINE;
 use super::{Ending, Next, Secured, ServerSession, Summary};
 pub use index::ReplyIndex;
 use index::{RecordedReply, key};
-use playing::{Filter, Playing, octets};
+use playing::{Filter, Playing};
 
 /// Roughly how many octets one step produces.
 const BLOCK: usize = 16 * 1024;
@@ -279,7 +279,7 @@ impl AnyOrder {
             let Ok(Item::Row(row)) = items.next()? else {
                 continue;
             };
-            let line = octets(&row);
+            let line = Piece::known(&row.pieces);
             if row.side == Side::Server && line == b"." {
                 return None;
             }

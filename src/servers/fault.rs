@@ -20,7 +20,7 @@ use std::time::Duration;
 use super::{Next, Secured, ServerSession, Summary};
 use crate::pop3::session::SessionState;
 use crate::pop3::tracker::{Sent, Status, Step as Happened};
-use edits::{Asked, Does, FaultStep, Outgoing, ServerLineKind};
+use edits::{Asked, Does, FaultStep, Outgoing, ServerLineKind, on};
 
 /// The longest line that is edited as a whole (octets); each part of a longer one counts as a line.
 const LINE_MAX: usize = 64 * 1024;
@@ -32,14 +32,14 @@ pub struct Fault {
     pub name: &'static str,
     /// What the server does, in one sentence.
     pub says: &'static str,
-    /// The rules that find it in one session.
-    pub finds: &'static [&'static str],
+    /// The rules that find it in one session, if the one with its name is not all.
+    finds: Option<&'static [&'static str]>,
     /// If no rule finds it in one session, or not in every session: why, and what does.
     pub because: &'static str,
     /// Why a normal run of `check` does not find it, and what does; empty if it does.
     pub beyond_check: &'static str,
-    /// What to type to see it; empty: any ordinary session.
-    pub(crate) types: &'static [&'static str],
+    /// What to type to see it, separated by commas.
+    types: &'static str,
     /// It shows only on a connection without TLS.
     pub is_clear: bool,
     steps: &'static [FaultStep],
@@ -60,21 +60,17 @@ enum Leftover {
 }
 
 impl Fault {
-    const fn new(
-        name: &'static str,
-        says: &'static str,
-        finds: &'static [&'static str],
-        steps: &'static [FaultStep],
-    ) -> Self {
+    /// A fault that the rule with its name finds.
+    const fn new(name: &'static str) -> Self {
         Self {
             name,
-            says,
-            finds,
+            says: "",
+            finds: None,
             because: "",
             beyond_check: "",
-            types: &[],
+            types: SESSION,
             is_clear: false,
-            steps,
+            steps: &[],
             refuses: None,
             loses: None,
             hears: None,
@@ -84,49 +80,54 @@ impl Fault {
         }
     }
 
+    const fn says(self, says: &'static str) -> Self {
+        Self { says, ..self }
+    }
+
+    /// What is done to the lines of the server.
+    const fn steps(self, steps: &'static [FaultStep]) -> Self {
+        Self { steps, ..self }
+    }
+
+    /// These rules find it, not the one with its name.
+    const fn finding(self, finds: &'static [&'static str]) -> Self {
+        let finds = Some(finds);
+        Self { finds, ..self }
+    }
+
     /// Typing this shows the fault.
-    const fn typing(self, types: &'static [&'static str]) -> Self {
+    const fn typing(self, types: &'static str) -> Self {
         Self { types, ..self }
     }
 
     /// It shows only without TLS.
-    const fn in_clear(self) -> Self {
-        Self {
-            is_clear: true,
-            ..self
-        }
+    const fn in_clear(mut self) -> Self {
+        self.is_clear = true;
+        self
     }
 
     /// The client's line does not reach the server; this line is the reply.
-    const fn refusing(self, refuses: fn(&Asked) -> Option<&'static str>) -> Self {
-        Self {
-            refuses: Some(refuses),
-            ..self
-        }
+    const fn refusing(mut self, refuses: fn(&Asked) -> Option<&'static str>) -> Self {
+        self.refuses = Some(refuses);
+        self
     }
 
     /// Anything the client sent after this line, before its reply, is lost.
-    const fn losing(self, loses: fn(&Asked) -> bool) -> Self {
-        Self {
-            loses: Some(loses),
-            ..self
-        }
+    const fn losing(mut self, loses: fn(&Asked) -> bool) -> Self {
+        self.loses = Some(loses);
+        self
     }
 
     /// The server hears this line instead of the client's.
-    const fn hearing(self, hears: fn(&Asked) -> Option<String>) -> Self {
-        Self {
-            hears: Some(hears),
-            ..self
-        }
+    const fn hearing(mut self, hears: fn(&Asked) -> Option<String>) -> Self {
+        self.hears = Some(hears);
+        self
     }
 
     /// The server hears this line after the client's, and its reply is dropped.
-    const fn slipping(self, slips: fn(&Asked) -> Option<String>) -> Self {
-        Self {
-            slips: Some(slips),
-            ..self
-        }
+    const fn slipping(mut self, slips: fn(&Asked) -> Option<String>) -> Self {
+        self.slips = Some(slips);
+        self
     }
 
     /// What happens to cleartext that came after STLS.
@@ -135,68 +136,49 @@ impl Fault {
     }
 
     /// Only CRLF ends a client line.
-    const fn wanting_crlf(self) -> Self {
-        Self {
-            wants_crlf: true,
-            ..self
-        }
+    const fn wanting_crlf(mut self) -> Self {
+        self.wants_crlf = true;
+        self
     }
 
-    /// Why no rule finds it in one session, or not in every session.
+    /// Why no rule finds it in one session; `finding` after it names those that sometimes do.
     const fn because(self, because: &'static str) -> Self {
-        Self { because, ..self }
+        Self {
+            because,
+            ..self.finding(&[])
+        }
     }
 
     /// Why a normal run of `check` does not find it.
-    const fn beyond_check(self, beyond_check: &'static str) -> Self {
-        Self {
-            beyond_check,
-            ..self
-        }
+    const fn beyond_check(mut self, beyond_check: &'static str) -> Self {
+        self.beyond_check = beyond_check;
+        self
+    }
+
+    /// The rules that find it in one session.
+    #[must_use]
+    pub fn finds(&self) -> &[&'static str] {
+        self.finds.unwrap_or(std::slice::from_ref(&self.name))
     }
 
     /// What finds it, in words: the rules, or why there are none.
     pub(crate) fn found_by(&self) -> String {
         match self.because {
-            "" => format!("found by {}", self.finds.join(", ")),
+            "" => format!("found by {}", self.finds().join(", ")),
             because => because.to_owned(),
         }
     }
 
     /// What to type to see it.
     #[must_use]
-    pub fn session(&self) -> &'static [&'static str] {
-        if self.types.is_empty() {
-            SESSION
-        } else {
-            self.types
-        }
+    pub fn session(&self) -> Vec<&'static str> {
+        self.types.split(", ").collect()
     }
 }
 
 /// An ordinary session, in which most faults show.
-const SESSION: &[&str] = &[
-    "CAPA",
-    "USER alice",
-    "PASS wonderland",
-    "CAPA",
-    "STAT",
-    "LIST",
-    "LIST 1",
-    "UIDL",
-    "UIDL 1",
-    "RETR 1",
-    "TOP 1 0",
-    "TOP 1 1",
-    "RETR 2",
-    "NOOP",
-    "DELE 3",
-    "STAT",
-    "LIST",
-    "RSET",
-    "LIST",
-    "QUIT",
-];
+const SESSION: &str = "CAPA, USER alice, PASS wonderland, CAPA, STAT, LIST, LIST 1, UIDL, UIDL 1, \
+    RETR 1, TOP 1 0, TOP 1 1, RETR 2, NOOP, DELE 3, STAT, LIST, RSET, LIST, QUIT";
 
 /// Every fault, in the order of a conversation.
 pub fn all() -> impl Iterator<Item = &'static Fault> {
@@ -396,14 +378,15 @@ impl Faulty {
         let mut last = None;
         let steps = self.faults.iter().flat_map(|fault| fault.steps);
         for step in steps.filter(|step| step.fits(&said)) {
+            // The line as edited by the faults before this one.
+            let made: &[u8] = out.as_deref().unwrap_or(text);
+            let text = made.strip_suffix(b"\r\n").unwrap_or(made);
             match step.does {
                 Does::Edit(edit) => {
-                    // The line as edited by the faults before this one.
-                    let made: Option<Vec<u8>> = out.take();
-                    let text = made.as_deref().unwrap_or(text);
-                    let text = text.strip_suffix(b"\r\n").unwrap_or(text);
-                    edit(&Outgoing { text, ..said }, out.insert(Vec::new()));
+                    let edited = edit(&Outgoing { text, ..said });
+                    out = Some([&edited[..], b"\r\n"].concat());
                 }
+                Does::End(end) => out = Some([text, end].concat()),
                 Does::Say(text) => out = Some([text.as_bytes(), b"\r\n"].concat()),
                 Does::Raw(octets) => out = Some(octets.to_vec()),
                 Does::After(octets) => after.extend_from_slice(octets),

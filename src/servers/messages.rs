@@ -13,38 +13,19 @@ enum TextSource {
     Made(fn() -> Vec<u8>),
 }
 
-/// The messages in order, each with its unique-id.
+use TextSource::{Made, Text};
+
+/// The messages in order, each with its unique-id after `practice.`.
 const MESSAGES: [(&str, TextSource); 9] = [
-    (
-        "practice.1.hello",
-        TextSource::Text(include_str!("messages/1-hello.txt")),
-    ),
-    (
-        "practice.2.lunch",
-        TextSource::Text(include_str!("messages/2-lunch.txt")),
-    ),
-    (
-        "practice.3.dots",
-        TextSource::Text(include_str!("messages/3-dots.txt")),
-    ),
-    (
-        "practice.4.book",
-        TextSource::Text(include_str!("messages/4-book.txt")),
-    ),
-    (
-        "practice.5.gruesse",
-        TextSource::Text(include_str!("messages/5-gruesse.txt")),
-    ),
-    (
-        "practice.6.picture",
-        TextSource::Text(include_str!("messages/6-picture.txt")),
-    ),
-    ("practice.7.large", TextSource::Made(large)),
-    ("practice.8.escapes", TextSource::Made(escapes)),
-    (
-        "practice.9.empty",
-        TextSource::Text(include_str!("messages/9-empty.txt")),
-    ),
+    ("1.hello", Text(include_str!("messages/1-hello.txt"))),
+    ("2.lunch", Text(include_str!("messages/2-lunch.txt"))),
+    ("3.dots", Text(include_str!("messages/3-dots.txt"))),
+    ("4.book", Text(include_str!("messages/4-book.txt"))),
+    ("5.gruesse", Text(include_str!("messages/5-gruesse.txt"))),
+    ("6.picture", Text(include_str!("messages/6-picture.txt"))),
+    ("7.large", Made(large)),
+    ("8.escapes", Made(escapes)),
+    ("9.empty", Text(include_str!("messages/9-empty.txt"))),
 ];
 
 /// The size of the large message, in octets.
@@ -68,12 +49,12 @@ const LONG_LINE: usize = 10_000;
 pub fn practice() -> Vec<Message> {
     MESSAGES
         .iter()
-        .map(|(unique_id, source)| {
+        .map(|(id, source)| {
             let octets = match source {
-                TextSource::Text(text) => crlf(text),
-                TextSource::Made(make) => make(),
+                Text(text) => crlf(text),
+                Made(make) => make(),
             };
-            Message::new(octets, *unique_id)
+            Message::new(octets, format!("practice.{id}"))
         })
         .collect()
 }

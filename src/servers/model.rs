@@ -21,7 +21,6 @@ use crate::pop3::sasl::server::Verifier;
 
 use super::maildrop::Maildrop;
 use super::{Ending, Next, Secured, ServerSession, Summary};
-use handlers::Handler;
 use locked_maildrop::Opened;
 use reply::{Reply, ReplyData};
 use reply_texts::{Language, Text};
@@ -53,7 +52,7 @@ impl Account {
     }
 
     fn users(&self) -> impl Iterator<Item = &str> {
-        let refused = login::REFUSALS.iter().map(|row| row.user);
+        let refused = login::REFUSALS.iter().map(|(user, ..)| *user);
         let refused = refused.filter(|_| self.is_practice);
         std::iter::once(self.user.as_str()).chain(refused)
     }
@@ -216,7 +215,7 @@ impl Model {
         if !verb.eq_ignore_ascii_case(b"PASS") {
             self.user = None;
         }
-        let Some((row, command)) = Handler::of(verb) else {
+        let Some((serve, command)) = handlers::handler(verb) else {
             return self.err(handlers::declined(verb), &[]);
         };
         let is_allowed = match self.opened {
@@ -236,7 +235,7 @@ impl Model {
             return auth::list(self);
         }
         match arguments(command, rest) {
-            Some(args) => (row.serve)(self, &args),
+            Some(args) => serve(self, &args),
             None => {
                 self.user = None;
                 self.err(&reply_texts::SYNTAX, &[&command.syntax()])

@@ -220,6 +220,6 @@ impl<I: Iterator<Item = Result<Item, ParseError>>> Player<I> {
 }
 
 fn is_line(step: &Step<'_>) -> bool {
-    matches!(step, Step::Line { side: Side::Server, role, end, .. }
-        if *role != Role::Terminator && *end != LineEnd::None)
+    matches!(step, Step::Line(line) if line.side == Side::Server
+        && line.role != Role::Terminator && line.end != LineEnd::None)
 }

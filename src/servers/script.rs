@@ -259,11 +259,7 @@ fn say(row: &Row, out: &mut Vec<u8>) {
     if row.pieces.as_slice() == [Piece::Hole(Hole::Rows)] {
         return;
     }
-    for piece in &row.pieces {
-        if let Piece::Octets(octets) = piece {
-            out.extend_from_slice(octets);
-        }
-    }
+    out.extend(Piece::known(&row.pieces));
     out.extend_from_slice(row.end.octets());
 }
 

@@ -24,11 +24,7 @@ impl Transcript {
         let mut octets = Vec::new();
         let is_there = |row: &&Row| row.pieces != [Piece::Hole(Hole::Rows)];
         for row in self.rows().filter(|row| row.side == side).filter(is_there) {
-            for piece in &row.pieces {
-                if let Piece::Octets(piece) = piece {
-                    octets.extend_from_slice(piece);
-                }
-            }
+            octets.extend(Piece::known(&row.pieces));
             octets.extend_from_slice(row.end.octets());
         }
         octets
@@ -118,6 +114,15 @@ impl Piece {
             Some(Self::Octets(octets)) => octets,
             _ => b"",
         }
+    }
+
+    /// Returns the octets of pieces; a hole has none.
+    pub(crate) fn known(pieces: &[Self]) -> Vec<u8> {
+        let octets = pieces.iter().map(|piece| match piece {
+            Self::Octets(octets) => octets.as_slice(),
+            Self::Hole(_) => b"",
+        });
+        octets.collect::<Vec<_>>().concat()
     }
 
     /// Returns how many octets it has, where a hole counts as one.

@@ -8,7 +8,7 @@ use std::io::{self, Write};
 
 use crate::pop3::command::{Command, Shape};
 use crate::pop3::tracker::{
-    Awaited, CutAt, LineEnd, Role, Sent, Side, State, Status, Step, Tracker,
+    Awaited, CutAt, LineEnd, Role, Sent, Side, State, Status, Step, Tracker, WireLine,
 };
 use crate::transcript::elide::{Bodies, Elider};
 use crate::transcript::event::{Event, Malformed};
@@ -78,13 +78,13 @@ impl RecordedStep {
                 pieces,
                 first,
                 end,
-            } => Step::Line {
+            } => Step::Line(WireLine {
                 side: *side,
                 role: *role,
-                octets: Piece::head(pieces),
+                content: Piece::head(pieces),
                 first: *first,
                 end: *end,
-            },
+            }),
             Self::Data { side, octets } => Step::Data {
                 side: *side,
                 octets,
@@ -102,6 +102,7 @@ impl RecordedStep {
 }
 
 /// Records one connection.
+#[derive(Default)]
 pub struct Recorder {
     tracker: Tracker,
     hider: Hider,
@@ -137,19 +138,10 @@ impl Recorder {
     #[must_use]
     pub fn new(hider: Hider) -> Self {
         Self {
-            tracker: Tracker::new(),
             hider,
-            rows: PendingRows::default(),
-            bodies: Bodies::Keep,
-            elider: None,
-            held: Vec::new(),
-            seen: Vec::new(),
-            listing: ListedData::default(),
-            is_listing: false,
             tells_data: true,
             tells_messages: true,
-            file: None,
-            failure: None,
+            ..Self::default()
         }
     }
 
@@ -188,8 +180,7 @@ impl Recorder {
         now_ms: u64,
         see: &mut dyn FnMut(RecordedStep),
     ) {
-        self.rows.now_ms = now_ms;
-        self.steps(|tracker, emit| tracker.feed(side, octets, emit));
+        self.pass(side, octets, now_ms);
         self.deliver(see);
     }
 
@@ -202,11 +193,13 @@ impl Recorder {
         now_ms: u64,
         see: &mut dyn FnMut(RecordedStep),
     ) {
+        self.pass(side, octets, now_ms);
+        self.seen.drain(..).for_each(see);
+    }
+
+    fn pass(&mut self, side: Side, octets: &[u8], now_ms: u64) {
         self.rows.now_ms = now_ms;
         self.steps(|tracker, emit| tracker.feed(side, octets, emit));
-        for seen in self.seen.drain(..) {
-            see(seen);
-        }
     }
 
     pub(crate) fn write_rows(&mut self) {
@@ -265,15 +258,15 @@ impl Recorder {
     pub(crate) fn said_before_tls(&mut self, octets: &[u8], now_ms: u64) -> Vec<u8> {
         self.rows.now_ms = now_ms;
         for line in octets.split_inclusive(|octet| *octet == b'\n') {
-            let (octets, end) = split_end(line);
-            let line = PendingLine {
+            let (content, end) = split_end(line);
+            let line = WireLine {
                 side: Side::Server,
                 role: Role::Unrequested,
-                octets,
+                content,
                 first: true,
                 end,
             };
-            let seen = line.record(&mut self.hider, &mut self.rows, &mut self.held);
+            let seen = record(line, &mut self.hider, &mut self.rows, &mut self.held);
             self.seen.extend(seen);
         }
         self.release();
@@ -366,27 +359,14 @@ impl Recorder {
             ..
         } = self;
         run(tracker, &mut |step| match step {
-            Step::Line {
-                side,
-                role,
-                octets,
-                first,
-                end,
-            } => {
-                if role == Role::Terminator {
+            Step::Line(line) => {
+                if line.role == Role::Terminator {
                     rows.end_cut(elider.take().as_mut());
                 }
-                let line = PendingLine {
-                    side,
-                    role,
-                    octets,
-                    first,
-                    end,
-                };
-                seen.extend(line.record(hider, rows, held));
+                seen.extend(record(line, hider, rows, held));
                 let malformed = hider.take_malformed();
                 // The shape of a line that was cut is not known.
-                if end != LineEnd::None {
+                if line.end != LineEnd::None {
                     for malformed in malformed {
                         rows.event(&Event::Malformed(malformed));
                         seen.push(RecordedStep::Malformed(malformed));
@@ -488,9 +468,7 @@ impl Recorder {
     /// One write, then the observer: what was shown is in the file.
     fn deliver(&mut self, see: &mut dyn FnMut(RecordedStep)) {
         self.write();
-        for seen in self.seen.drain(..) {
-            see(seen);
-        }
+        self.seen.drain(..).for_each(see);
     }
 
     fn write(&mut self) {
@@ -533,54 +511,43 @@ pub(crate) fn message_elider(bodies: Bodies, sent: &Sent) -> Option<Elider> {
         .flatten()
 }
 
-struct PendingLine<'a> {
-    side: Side,
-    role: Role,
-    octets: &'a [u8],
-    first: bool,
-    end: LineEnd,
-}
-
-impl PendingLine<'_> {
-    fn record(
-        self,
-        hider: &mut Hider,
-        rows: &mut PendingRows,
-        held: &mut Vec<u8>,
-    ) -> Option<RecordedStep> {
-        let Self {
-            side,
-            role,
-            octets,
-            first,
-            end,
-        } = self;
-        let pieces = if side == Side::Server {
-            held.extend_from_slice(octets);
-            let keep = if end == LineEnd::None {
-                hider.unsure_tail(held)
-            } else {
-                0
-            };
-            let tail = held.split_off(held.len() - keep);
-            let pieces = hider.hide(side, role, held, first);
-            *held = tail;
-            pieces
-        } else {
-            hider.hide(side, role, octets, first)
+fn record(
+    line: WireLine<&[u8]>,
+    hider: &mut Hider,
+    rows: &mut PendingRows,
+    held: &mut Vec<u8>,
+) -> Option<RecordedStep> {
+    let WireLine {
+        side,
+        role,
+        content,
+        first,
+        end,
+    } = line;
+    let pieces = if side == Side::Server {
+        held.extend_from_slice(content);
+        let keep = match end {
+            LineEnd::None => hider.unsure_tail(held),
+            _ => 0,
         };
-        if pieces.is_empty() && end == LineEnd::None {
-            return None;
-        }
-        rows.row(side, &pieces, end);
-        Some(RecordedStep::Line {
-            side,
-            role,
-            pieces,
-            first,
-            end,
-        })
+        let tail = held.split_off(held.len() - keep);
+        let pieces = hider.hide(side, role, held, first);
+        *held = tail;
+        pieces
+    } else {
+        hider.hide(side, role, content, first)
+    };
+    if pieces.is_empty() && end == LineEnd::None {
+        return None;
     }
+    rows.row(side, &pieces, end);
+    Some(RecordedStep::Line {
+        side,
+        role,
+        pieces,
+        first,
+        end,
+    })
 }
 
 #[cfg(test)]

@@ -39,6 +39,7 @@ const VALUE_MAX: usize = 4096;
 const BEFORE_MAX: usize = 96;
 
 /// Hides the secrets of one connection.
+#[derive(Default)]
 pub struct Hider {
     is_keeping: bool,
     values: Values,
@@ -76,18 +77,7 @@ impl Hider {
     pub fn new(is_keeping: bool) -> Self {
         Self {
             is_keeping,
-            values: Values::default(),
-            store: None,
-            user: Vec::new(),
-            mechanism: Vec::new(),
-            responses: 0,
-            guess: Guess::default(),
-            rest_is_secret: false,
-            has_short: false,
-            before_secret: Vec::new(),
-            before: Vec::new(),
-            is_in_secret: false,
-            malformed: Vec::new(),
+            ..Self::default()
         }
     }
 
@@ -282,21 +272,9 @@ impl Hider {
         pieces: Vec<Piece>,
         first: bool,
     ) -> Vec<Piece> {
-        let octets: &[u8] = match pieces.as_slice() {
-            [] => b"",
-            [Piece::Octets(octets)] => octets,
-            _ => return self.hide_holed(side, role, pieces, first),
-        };
-        self.hide(side, role, octets, first)
-    }
-
-    fn hide_holed(
-        &mut self,
-        side: Side,
-        role: Role,
-        pieces: Vec<Piece>,
-        first: bool,
-    ) -> Vec<Piece> {
+        if let [] | [Piece::Octets(_)] = pieces.as_slice() {
+            return self.hide(side, role, Piece::head(&pieces), first);
+        }
         if self.is_keeping {
             return pieces;
         }

@@ -240,7 +240,7 @@ fn the_reference_of_commands_matches_the_code() {
 fn the_reference_of_faults_matches_the_code() {
     let mut faults = String::from("| fault | the server | found by |\n|---|---|---|\n");
     for fault in fault::all() {
-        let finds: Vec<String> = fault.finds.iter().map(|id| format!("`{id}`")).collect();
+        let finds: Vec<String> = fault.finds().iter().map(|id| format!("`{id}`")).collect();
         let mut finds = match fault.because {
             "" => finds.join(", "),
             because => because.to_owned(),
@@ -288,7 +288,8 @@ fn seen_otherwise() -> String {
             Coverage::Across => "`check`, over several sessions".to_owned(),
             Coverage::Not(why) => format!("not seen: {why}"),
         };
-        let mut faults = fault::all().filter(|fault| fault.finds.contains(id) || fault.name == *id);
+        let mut faults =
+            fault::all().filter(|fault| fault.finds().contains(id) || fault.name == *id);
         let fault = faults
             .next()
             .map_or(String::new(), |fault| format!("`{}`", fault.name));

@@ -362,7 +362,7 @@ fn what_check_does_not_find_says_why() {
         assert!(fault.beyond_check.len() > 20, "{name}");
         let said = check_with(name, &[]);
         let is_found = fault
-            .finds
+            .finds()
             .iter()
             .any(|id| said.contains(&format!("  {id}: ")));
         assert!(

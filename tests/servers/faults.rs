@@ -105,7 +105,7 @@ fn each_fault_is_found_by_who_connects() {
         // The next line may cross the end of the connection, and hide what ended it: rarely, and
         // not three times.
         let is_seen =
-            |fault: &Fault, found: &[&str]| fault.finds.iter().all(|id| found.contains(id));
+            |fault: &Fault, found: &[&str]| fault.finds().iter().all(|id| found.contains(id));
         let wrong = faults.iter().filter_map(|fault| {
             let mut found = found(fault);
             for _ in 0..2 {

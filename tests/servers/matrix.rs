@@ -231,7 +231,7 @@ fn try_fault_for((fault, who): &(&'static Fault, Who), timeout: &str) -> Result<
         Task {
             client,
             address,
-            lines: fault.session(),
+            lines: &fault.session(),
             timeout,
             has_happened: &server.has_happened,
             is_silence: None,

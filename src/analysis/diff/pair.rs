@@ -468,41 +468,26 @@ fn short(word: &[Piece]) -> String {
 fn words(pieces: &[Piece]) -> Vec<Vec<Piece>> {
     let mut words: Vec<Vec<Piece>> = Vec::new();
     let mut is_inside = false;
+    let mut add = |piece: Piece, is_inside: bool| match words.last_mut() {
+        Some(word) if is_inside => word.push(piece),
+        _ => words.push(vec![piece]),
+    };
     for piece in pieces {
         let Piece::Octets(octets) = piece else {
-            if !is_inside {
-                words.push(Vec::new());
-            }
-            words.extend_last(piece.clone());
+            add(piece.clone(), is_inside);
             is_inside = true;
             continue;
         };
         for (index, word) in octets.split(|octet| b" \t".contains(octet)).enumerate() {
             is_inside &= index == 0;
-            if word.is_empty() {
-                continue;
+            if !word.is_empty() {
+                add(Piece::Octets(word.to_vec()), is_inside);
+                is_inside = true;
             }
-            if !is_inside {
-                words.push(Vec::new());
-            }
-            words.extend_last(Piece::Octets(word.to_vec()));
-            is_inside = true;
         }
         is_inside &= !octets.ends_with(b" ") && !octets.ends_with(b"\t");
     }
     words
-}
-
-trait ExtendLast {
-    fn extend_last(&mut self, piece: Piece);
-}
-
-impl ExtendLast for Vec<Vec<Piece>> {
-    fn extend_last(&mut self, piece: Piece) {
-        if let Some(last) = self.last_mut() {
-            last.push(piece);
-        }
-    }
 }
 
 /// The response code of a `-ERR` line, in upper case (RFC 2449 §8).

@@ -169,19 +169,16 @@ impl<'a> Page<'a> {
     /// Errors: the page cannot be written.
     pub fn emit(&mut self, step: &TapeStep<'_>) -> io::Result<()> {
         match step {
-            TapeStep::Line {
-                side,
-                role,
-                pieces,
-                first,
-                end,
-                moment,
-            } => {
-                self.begin_line(*side, *role, *moment, *first)?;
-                if let Some(line) = &mut self.line {
-                    line.add(*role, pieces);
+            TapeStep::Line(part, moment) => {
+                self.end_body()?;
+                if part.first || self.line.as_ref().is_none_or(|line| line.side != part.side) {
+                    self.end_line(LineEnd::None)?;
+                    self.line = Some(HtmlLine::new(part.side, part.role, *moment));
                 }
-                match *end {
+                if let Some(line) = &mut self.line {
+                    line.add(part.role, part.content);
+                }
+                match part.end {
                     LineEnd::None => Ok(()),
                     end => self.end_line(end),
                 }
@@ -314,21 +311,6 @@ impl<'a> Page<'a> {
         self.bodies += if is_large { BODY_START as u64 } else { octets };
         self.row(Some(body.side), body.moment, &text)?;
         self.shown_ms = self.shown_ms.max(body.last_ms);
-        Ok(())
-    }
-
-    fn begin_line(
-        &mut self,
-        side: Side,
-        role: Role,
-        moment: Moment,
-        is_first: bool,
-    ) -> io::Result<()> {
-        self.end_body()?;
-        if is_first || self.line.as_ref().is_none_or(|line| line.side != side) {
-            self.end_line(LineEnd::None)?;
-            self.line = Some(HtmlLine::new(side, role, moment));
-        }
         Ok(())
     }
 

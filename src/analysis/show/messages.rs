@@ -102,12 +102,8 @@ impl Messages {
                 self.unstuffer = Unstuffer::default();
                 Ok(())
             }
-            TapeStep::Line {
-                side: Side::Server,
-                role: Role::Terminator,
-                ..
-            } => {
-                self.is_ended = true;
+            TapeStep::Line(line, _) => {
+                self.is_ended |= line.side == Side::Server && line.role == Role::Terminator;
                 Ok(())
             }
             TapeStep::Step(Step::ReplyEnded(..)) if self.is_ended => self.end(shelf),

@@ -5,7 +5,7 @@ use std::io;
 use super::{Canvas, Highlight, LINE_SHOWN, LineCutter, LinePart, hole, safe};
 use crate::base::escape;
 use crate::base::figures;
-use crate::pop3::tracker::{LineEnd, Role, Side, Status};
+use crate::pop3::tracker::{LineEnd, Role, Side, Status, WireLine};
 use crate::reading::dialogue::{Moment, TapeStep};
 use crate::transcript::{Hole, Item, Piece};
 
@@ -73,14 +73,7 @@ impl<C: Canvas> ScreenView<C> {
     /// Errors: the canvas cannot be written.
     pub fn emit(&mut self, step: &TapeStep<'_>) -> io::Result<bool> {
         match step {
-            TapeStep::Line {
-                side,
-                role,
-                pieces,
-                first,
-                end,
-                moment,
-            } => self.wire_line(*side, *role, pieces, *first, *end, *moment)?,
+            TapeStep::Line(line, moment) => self.wire_line(line, *moment)?,
             TapeStep::Data {
                 side,
                 octets,
@@ -123,15 +116,10 @@ impl<C: Canvas> ScreenView<C> {
         }
     }
 
-    fn wire_line(
-        &mut self,
-        side: Side,
-        role: Role,
-        pieces: &[Piece],
-        first: bool,
-        end: LineEnd,
-        moment: Moment,
-    ) -> io::Result<()> {
+    fn wire_line(&mut self, line: &WireLine<&[Piece]>, moment: Moment) -> io::Result<()> {
+        let WireLine {
+            side, role, first, ..
+        } = *line;
         if first || self.line.as_ref().is_none_or(|line| line.side != side) {
             self.end_data()?;
             self.begin(side, moment)?;
@@ -143,7 +131,7 @@ impl<C: Canvas> ScreenView<C> {
             Role::Continuation => Highlight::Challenge,
             _ => Highlight::Plain,
         };
-        for (index, piece) in pieces.iter().enumerate() {
+        for (index, piece) in line.content.iter().enumerate() {
             match piece {
                 Piece::Octets(octets) if is_status && first && index == 0 => {
                     if let Some(line) = &mut self.line {
@@ -156,10 +144,10 @@ impl<C: Canvas> ScreenView<C> {
                 Piece::Hole(missing) => self.put(highlight, hole(missing))?,
             }
         }
-        if end != LineEnd::None {
-            self.end(end)?;
+        match line.end {
+            LineEnd::None => Ok(()),
+            end => self.end(end),
         }
-        Ok(())
     }
 
     /// Octets of a status line, whose first word is coloured.

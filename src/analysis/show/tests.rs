@@ -576,13 +576,13 @@ proptest! {
         for wanted in [Side::Client, Side::Server] {
             let mut octets = Vec::new();
             read(&text, &mut |told| match told {
-                TapeStep::Line { side, pieces, end, .. } if *side == wanted => {
-                    for piece in *pieces {
+                TapeStep::Line(line, _) if line.side == wanted => {
+                    for piece in line.content {
                         if let crate::transcript::Piece::Octets(piece) = piece {
                             octets.extend_from_slice(piece);
                         }
                     }
-                    octets.extend_from_slice(end.octets());
+                    octets.extend_from_slice(line.end.octets());
                 }
                 TapeStep::Data { side, octets: data, .. } if *side == wanted => octets.extend_from_slice(data),
                 TapeStep::Injected { octets: data, .. } if wanted == Side::Server => octets.extend_from_slice(data),

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use crate::analysis::show::safe;
 use crate::base::escape;
-use crate::pop3::tracker::{LineEnd, Role, Sent, Side, Status, Step};
+use crate::pop3::tracker::{Role, Sent, Side, Status, Step, WireLine};
 use crate::reading::dialogue::{EventKind, TapeStep, WaitPhase};
 use crate::transcript::Piece;
 
@@ -129,13 +129,7 @@ impl Timing {
                 self.totals.is_tls_timed |= *phase == WaitPhase::Handshake;
                 self.pass(*after_ms, *phase);
             }
-            TapeStep::Line {
-                side,
-                role,
-                pieces,
-                end,
-                ..
-            } => self.line(*side, *role, pieces, *end),
+            TapeStep::Line(line, _) => self.line(line),
             TapeStep::Data { side, octets, .. } => {
                 self.count(*side, octets.len());
                 if let Some(open) = self.queue.front_mut().filter(|_| *side == Side::Server) {
@@ -171,20 +165,21 @@ impl Timing {
         }
     }
 
-    fn line(&mut self, side: Side, role: Role, pieces: &[Piece], end: LineEnd) {
+    fn line(&mut self, line: &WireLine<&[Piece]>) {
+        let pieces = line.content;
         let octets = pieces.iter().map(|piece| match piece {
             Piece::Octets(octets) => octets.len(),
             Piece::Hole(_) => 0,
         });
-        let all = octets.sum::<usize>() + end.octets().len();
-        self.count(side, all);
+        let all = octets.sum::<usize>() + line.end.octets().len();
+        self.count(line.side, all);
         self.totals.has_holes |= pieces.iter().any(|piece| matches!(piece, Piece::Hole(_)));
-        match role {
+        match line.role {
             Role::Greeting => self.greeting(all as u64),
             Role::Status | Role::Continuation => {
                 if let Some(open) = self.queue.front_mut() {
                     open.octets += all as u64;
-                    if role == Role::Status {
+                    if line.role == Role::Status {
                         open.answered_ms = Some(self.busy_ms);
                     }
                 }

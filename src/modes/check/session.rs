@@ -72,20 +72,7 @@ impl Session {
 /// The tracker's step, with only the octets of a line before its first hole.
 fn step_of<'a>(told: &TapeStep<'a>) -> Option<Step<'a>> {
     Some(match told {
-        TapeStep::Line {
-            side,
-            role,
-            pieces,
-            first,
-            end,
-            ..
-        } => Step::Line {
-            side: *side,
-            role: *role,
-            octets: Piece::head(pieces),
-            first: *first,
-            end: *end,
-        },
+        TapeStep::Line(line, _) => Step::Line(line.with(Piece::head(line.content))),
         TapeStep::Data { side, octets, .. } => Step::Data {
             side: *side,
             octets,
@@ -137,13 +124,9 @@ impl SessionReading {
                 let started = text.parse::<jiff::Timestamp>().ok();
                 self.now_ms = started.and_then(|start| u64::try_from(start.as_millisecond()).ok());
             }
-            TapeStep::Line {
-                side: Side::Server,
-                role,
-                pieces,
-                first: true,
-                ..
-            } => self.server_line(*role, pieces),
+            TapeStep::Line(line, _) if line.side == Side::Server && line.first => {
+                self.server_line(line.role, line.content);
+            }
             TapeStep::Step(Step::CommandSent(sent)) => {
                 self.sent_ms = self.now_ms;
                 if sent.verb() == "USER" && self.session.refused_ms.is_none() {

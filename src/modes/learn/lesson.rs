@@ -179,7 +179,7 @@ impl Lesson {
     fn fits(&self, goal: &Goal) -> Result<(), Wrong> {
         let ids = goal.diagnosis();
         let finds =
-            |fault: &Fault, id: &String| fault.name == id || fault.finds.contains(&id.as_str());
+            |fault: &Fault, id: &String| fault.name == id || fault.finds().contains(&id.as_str());
         let is_shown = |id| self.faults.iter().any(|fault| finds(fault, id));
         let Some(first) = ids.first().filter(|_| !ids.iter().any(is_shown)) else {
             return Ok(());

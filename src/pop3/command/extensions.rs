@@ -1,17 +1,13 @@
 //! The rows of the current extensions: capabilities, TLS, SASL, UTF-8 and languages.
 
-use super::{Arg, ArgumentKind, Command, DataKind, Effect, Provenance, Shape, States};
+use super::{
+    Arg, ArgumentKind, Command, DataKind, Effect, MULTI, Provenance, SINGLE, Shape, States,
+};
 
 pub(super) const ROWS: &[Command] = &[
     Command {
         verb: "CAPA",
-        args: &[],
         states: States::BOTH,
-        bare: Shape::Multi,
-        with_argument: Shape::Multi,
-        effect: Effect::Nothing,
-        pipelines: true,
-        fields: &[],
         data: DataKind::Set,
         standing: Provenance::Optional,
         source: "RFC 2449 §5",
@@ -33,17 +29,13 @@ pub(super) const ROWS: &[Command] = &[
                 `CAPA` only between `USER` and `PASS`.\n\n\
                 The list can be wrong: tags may be missing or misspelled (Twisted: `PIPELINE`).",
         example: include_str!("../../../transcripts/commands/CAPA.pop3"),
+        ..MULTI
     },
     Command {
         verb: "STLS",
-        args: &[],
         states: States::AUTHORIZATION,
-        bare: Shape::Single,
-        with_argument: Shape::Single,
         effect: Effect::Tls,
         pipelines: false,
-        fields: &[],
-        data: DataKind::Nothing,
         standing: Provenance::Optional,
         source: "RFC 2595 §4",
         help: "switch this connection to TLS",
@@ -64,6 +56,7 @@ pub(super) const ROWS: &[Command] = &[
                 first octet and leaves no such gap.\n\n\
                 The command is `STLS`; `STARTTLS` belongs to IMAP and SMTP.",
         example: include_str!("../../../transcripts/commands/STLS.pop3"),
+        ..SINGLE
     },
     Command {
         verb: "AUTH",
@@ -77,7 +70,6 @@ pub(super) const ROWS: &[Command] = &[
         with_argument: Shape::Sasl,
         effect: Effect::Login,
         pipelines: false,
-        fields: &[],
         data: DataKind::Set,
         standing: Provenance::Optional,
         source: "RFC 5034 §4",
@@ -103,17 +95,11 @@ pub(super) const ROWS: &[Command] = &[
                 mechanisms, others answer `-ERR`. Your responses are secret: the transcript has \
                 `{{response}}`. `:auth PLAIN` builds the line and shows how.",
         example: include_str!("../../../transcripts/commands/AUTH.pop3"),
+        ..SINGLE
     },
     Command {
         verb: "UTF8",
-        args: &[],
         states: States::AUTHORIZATION,
-        bare: Shape::Single,
-        with_argument: Shape::Single,
-        effect: Effect::Nothing,
-        pipelines: true,
-        fields: &[],
-        data: DataKind::Nothing,
         standing: Provenance::Optional,
         source: "RFC 6856 §2.1",
         help: "switch the session to UTF-8 mode, before login",
@@ -129,15 +115,13 @@ pub(super) const ROWS: &[Command] = &[
                 Most servers send message bodies with non-ASCII octets anyway; this command is \
                 about headers.",
         example: include_str!("../../../transcripts/commands/UTF8.pop3"),
+        ..SINGLE
     },
     Command {
         verb: "LANG",
         args: &[Arg::optional("tag", ArgumentKind::Language)],
         states: States::BOTH,
         bare: Shape::Multi,
-        with_argument: Shape::Single,
-        effect: Effect::Nothing,
-        pipelines: true,
         fields: &["tag"],
         data: DataKind::Listing,
         standing: Provenance::Optional,
@@ -156,5 +140,6 @@ pub(super) const ROWS: &[Command] = &[
                 it. Choose after `STLS`, not before: without TLS an attacker could set a language \
                 in which you cannot read the errors.",
         example: include_str!("../../../transcripts/commands/LANG.pop3"),
+        ..SINGLE
     },
 ];

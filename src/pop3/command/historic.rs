@@ -1,19 +1,15 @@
 //! The rows of older documents: commands that were once in POP3 and that a few servers still
 //! answer.
 
-use super::{Arg, ArgumentKind, Command, DataKind, Effect, Provenance, Shape, States};
+use super::{
+    Arg, ArgumentKind, Command, DataKind, Effect, MULTI, Provenance, SINGLE, Shape, States,
+};
 
 pub(super) const ROWS: &[Command] = &[
     Command {
         verb: "LAST",
-        args: &[],
         states: States::TRANSACTION,
-        bare: Shape::Single,
-        with_argument: Shape::Single,
-        effect: Effect::Nothing,
-        pipelines: true,
         fields: &["msg"],
-        data: DataKind::Nothing,
         standing: Provenance::Historic,
         source: "RFC 1460 §5",
         help: "ask for the highest message number fetched so far",
@@ -27,17 +23,13 @@ pub(super) const ROWS: &[Command] = &[
                 popa3d and Twisted still support it, and so does Dovecot if `pop3_enable_last` is \
                 set. On any other server `-ERR` is the right reply.",
         example: include_str!("../../../transcripts/commands/LAST.pop3"),
+        ..SINGLE
     },
     Command {
         verb: "RPOP",
         args: &[Arg::required("user", ArgumentKind::Name)],
         states: States::AUTHORIZATION,
-        bare: Shape::Single,
-        with_argument: Shape::Single,
         effect: Effect::Login,
-        pipelines: true,
-        fields: &[],
-        data: DataKind::Nothing,
         standing: Provenance::Historic,
         source: "RFC 1225",
         help: "log in from a trusted host; obsolete",
@@ -49,16 +41,12 @@ pub(super) const ROWS: &[Command] = &[
                 without proof; report it.\n\n\
                 The reply is one line, and it should be `-ERR`.",
         example: include_str!("../../../transcripts/commands/RPOP.pop3"),
+        ..SINGLE
     },
     Command {
         verb: "XTND",
         args: &[Arg::required("extension", ArgumentKind::Text)],
         states: States::TRANSACTION,
-        bare: Shape::Multi,
-        with_argument: Shape::Multi,
-        effect: Effect::Nothing,
-        pipelines: true,
-        fields: &[],
         data: DataKind::Free,
         standing: Provenance::Historic,
         source: "RFC 1082",
@@ -72,16 +60,14 @@ pub(super) const ROWS: &[Command] = &[
                 Nearly all servers today answer `-ERR`. The examples in the RFC print `+ OK`, with \
                 a space in the middle; that is a misprint, not a status indicator.",
         example: include_str!("../../../transcripts/commands/XTND.pop3"),
+        ..MULTI
     },
     Command {
         verb: "XTND XMIT",
-        args: &[],
         states: States::TRANSACTION,
         bare: Shape::Upload,
         with_argument: Shape::Upload,
-        effect: Effect::Nothing,
         pipelines: false,
-        fields: &[],
         data: DataKind::Lines,
         standing: Provenance::Historic,
         source: "draft-hansen-pop3-xtndext",
@@ -99,6 +85,7 @@ pub(super) const ROWS: &[Command] = &[
                 convenient because the client was already logged in. Today mail is sent by SMTP, \
                 on port 465 or 587.",
         example: include_str!("../../../transcripts/commands/XTND-XMIT.pop3"),
+        ..SINGLE
     },
     Command {
         verb: "XTND XLST",
@@ -107,11 +94,6 @@ pub(super) const ROWS: &[Command] = &[
             Arg::optional("msg", ArgumentKind::Message),
         ],
         states: States::TRANSACTION,
-        bare: Shape::Multi,
-        with_argument: Shape::Multi,
-        effect: Effect::Nothing,
-        pipelines: true,
-        fields: &[],
         data: DataKind::Lines,
         standing: Provenance::Historic,
         source: "draft-hansen-pop3-xtndext",
@@ -126,16 +108,12 @@ pub(super) const ROWS: &[Command] = &[
                 today, there is no such command. `TOP 1 0` shows the whole header and works on \
                 most servers.",
         example: include_str!("../../../transcripts/commands/XTND-XLST.pop3"),
+        ..MULTI
     },
     Command {
         verb: "XTND BBOARDS",
         args: &[Arg::optional("name", ArgumentKind::Name)],
         states: States::TRANSACTION,
-        bare: Shape::Multi,
-        with_argument: Shape::Multi,
-        effect: Effect::Nothing,
-        pipelines: true,
-        fields: &[],
         data: DataKind::Lines,
         standing: Provenance::Historic,
         source: "RFC 1082",
@@ -150,16 +128,12 @@ pub(super) const ROWS: &[Command] = &[
                 that reads scan listings should ignore anything after the size.\n\n\
                 No server today is known to have it; expect `-ERR`.",
         example: include_str!("../../../transcripts/commands/XTND-BBOARDS.pop3"),
+        ..MULTI
     },
     Command {
         verb: "XTND ARCHIVE",
         args: &[Arg::required("name", ArgumentKind::Name)],
         states: States::TRANSACTION,
-        bare: Shape::Multi,
-        with_argument: Shape::Multi,
-        effect: Effect::Nothing,
-        pipelines: true,
-        fields: &[],
         data: DataKind::Lines,
         standing: Provenance::Historic,
         source: "RFC 1082",
@@ -169,16 +143,12 @@ pub(super) const ROWS: &[Command] = &[
                 The reply has several lines and ends with a line with a single dot. Today's \
                 servers answer `-ERR`.",
         example: include_str!("../../../transcripts/commands/XTND-ARCHIVE.pop3"),
+        ..MULTI
     },
     Command {
         verb: "XTND X-BBOARDS",
         args: &[Arg::required("name", ArgumentKind::Name)],
         states: States::TRANSACTION,
-        bare: Shape::Multi,
-        with_argument: Shape::Multi,
-        effect: Effect::Nothing,
-        pipelines: true,
-        fields: &[],
         data: DataKind::Free,
         standing: Provenance::Historic,
         source: "RFC 1082",
@@ -188,5 +158,6 @@ pub(super) const ROWS: &[Command] = &[
                 line with a single dot.\n\n\
                 Today's servers answer `-ERR`.",
         example: include_str!("../../../transcripts/commands/XTND-X-BBOARDS.pop3"),
+        ..MULTI
     },
 ];

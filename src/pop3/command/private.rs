@@ -1,7 +1,7 @@
 //! The rows of single vendors, and of commands that people type here because other protocols have
 //! them.
 
-use super::{Arg, ArgumentKind, Command, DataKind, Effect, Provenance, Shape, States};
+use super::{Arg, ArgumentKind, Command, DataKind, MULTI, Provenance, SINGLE, Shape, States};
 
 const MSG: Arg = Arg::required("msg", ArgumentKind::Message);
 
@@ -10,11 +10,6 @@ pub(super) const ROWS: &[Command] = &[
         verb: "*ENV",
         args: &[MSG],
         states: States::TRANSACTION,
-        bare: Shape::Multi,
-        with_argument: Shape::Multi,
-        effect: Effect::Nothing,
-        pipelines: true,
-        fields: &[],
         data: DataKind::Lines,
         standing: Provenance::Private,
         source: "no RFC: Demon Internet, SDPS",
@@ -28,17 +23,12 @@ pub(super) const ROWS: &[Command] = &[
                 fetchmail and getmail call it SDPS. Other servers answer `-ERR`. The star is part \
                 of the command.",
         example: include_str!("../../../transcripts/commands/ENV.pop3"),
+        ..MULTI
     },
     Command {
         verb: "XCLIENT",
         args: &[Arg::required("key=value", ArgumentKind::Text)],
         states: States::AUTHORIZATION,
-        bare: Shape::Single,
-        with_argument: Shape::Single,
-        effect: Effect::Nothing,
-        pipelines: true,
-        fields: &[],
-        data: DataKind::Nothing,
         standing: Provenance::Private,
         source: "no RFC: Dovecot",
         help: "give the server a client's address, as a proxy",
@@ -52,17 +42,12 @@ pub(super) const ROWS: &[Command] = &[
                 If you get `+OK` from an arbitrary address on the Internet, the list of trusted \
                 networks is far too wide.",
         example: include_str!("../../../transcripts/commands/XCLIENT.pop3"),
+        ..SINGLE
     },
     Command {
         verb: "XOIP",
         args: &[Arg::required("address", ArgumentKind::Text)],
         states: States::AUTHORIZATION,
-        bare: Shape::Single,
-        with_argument: Shape::Single,
-        effect: Effect::Nothing,
-        pipelines: true,
-        fields: &[],
-        data: DataKind::Nothing,
         standing: Provenance::Private,
         source: "no RFC: Zimbra",
         help: "give the server the original IP address, as a proxy",
@@ -72,17 +57,12 @@ pub(super) const ROWS: &[Command] = &[
                 only between the proxy and its server. If a server accepts it from you, it only \
                 puts a false address into the log.",
         example: include_str!("../../../transcripts/commands/XOIP.pop3"),
+        ..SINGLE
     },
     Command {
         verb: "XSENDER",
         args: &[MSG],
         states: States::TRANSACTION,
-        bare: Shape::Single,
-        with_argument: Shape::Single,
-        effect: Effect::Nothing,
-        pipelines: true,
-        fields: &[],
-        data: DataKind::Nothing,
         standing: Provenance::Private,
         source: "no RFC: Netscape Messaging Server",
         help: "ask who the server thinks sent a message",
@@ -92,18 +72,15 @@ pub(super) const ROWS: &[Command] = &[
                 The reply is one line: `+OK` and the sender's address, or a bare `+OK` if the \
                 sender is unknown. Today's servers answer `-ERR`.",
         example: include_str!("../../../transcripts/commands/XSENDER.pop3"),
+        ..SINGLE
     },
     Command {
         verb: "HELP",
-        args: &[],
         states: States::BOTH,
         bare: Shape::Unknown,
         with_argument: Shape::Unknown,
-        effect: Effect::Nothing,
         // No document defines where its reply ends.
         pipelines: false,
-        fields: &[],
-        data: DataKind::Nothing,
         standing: Provenance::Foreign,
         source: "RFC 5321 §4.1.1.8 (SMTP)",
         help: "not POP3; ask CAPA, or type ? for poptalk's help",
@@ -115,17 +92,14 @@ pub(super) const ROWS: &[Command] = &[
                 defines that, so poptalk takes one line as the reply and shows the rest as \
                 unsolicited data; with `--multi HELP` it reads up to the dot.",
         example: include_str!("../../../transcripts/commands/HELP.pop3"),
+        ..SINGLE
     },
     Command {
         verb: "STARTTLS",
-        args: &[],
         states: States::AUTHORIZATION,
         bare: Shape::Unknown,
         with_argument: Shape::Unknown,
-        effect: Effect::Nothing,
         pipelines: false,
-        fields: &[],
-        data: DataKind::Nothing,
         standing: Provenance::Foreign,
         source: "RFC 9051 §6.2.1 (IMAP), RFC 3207 (SMTP)",
         help: "not POP3; the POP3 command is STLS",
@@ -135,5 +109,6 @@ pub(super) const ROWS: &[Command] = &[
                 usable, so send `STLS`. No document defines what follows a `+OK`; poptalk does not \
                 start a handshake then.",
         example: include_str!("../../../transcripts/commands/STARTTLS.pop3"),
+        ..SINGLE
     },
 ];

@@ -1,6 +1,8 @@
 //! The rows of the base protocol (RFC 1939), in the order in which a learner meets them.
 
-use super::{Arg, ArgumentKind, Command, DataKind, Effect, Provenance, Shape, States};
+use super::{
+    Arg, ArgumentKind, Command, DataKind, Effect, MULTI, Provenance, SINGLE, Shape, States,
+};
 
 const MSG: Arg = Arg::required("msg", ArgumentKind::Message);
 const OPTIONAL_MSG: Arg = Arg::optional("msg", ArgumentKind::Message);
@@ -10,12 +12,6 @@ pub(super) const ROWS: &[Command] = &[
         verb: "USER",
         args: &[Arg::required("name", ArgumentKind::Name)],
         states: States::AUTHORIZATION,
-        bare: Shape::Single,
-        with_argument: Shape::Single,
-        effect: Effect::Nothing,
-        pipelines: true,
-        fields: &[],
-        data: DataKind::Nothing,
         // RFC 1939 §4: a server needs some login method, but none in particular; the capability
         // USER announces this one.
         standing: Provenance::Optional,
@@ -38,17 +34,13 @@ pub(super) const ROWS: &[Command] = &[
                 and then shows the mail of the last 30 days, even if another program has already \
                 fetched it.",
         example: include_str!("../../../transcripts/commands/USER.pop3"),
+        ..SINGLE
     },
     Command {
         verb: "PASS",
         args: &[Arg::required("string", ArgumentKind::Secret("password"))],
         states: States::AUTHORIZATION,
-        bare: Shape::Single,
-        with_argument: Shape::Single,
         effect: Effect::Login,
-        pipelines: true,
-        fields: &[],
-        data: DataKind::Nothing,
         // As USER: RFC 1939 §4.
         standing: Provenance::Optional,
         source: "RFC 1939 §7",
@@ -72,17 +64,12 @@ pub(super) const ROWS: &[Command] = &[
                 the transcript has `{{password}}` in its place. Without TLS the password is sent \
                 in cleartext, so start TLS first (`STLS`, or port 995).",
         example: include_str!("../../../transcripts/commands/PASS.pop3"),
+        ..SINGLE
     },
     Command {
         verb: "STAT",
-        args: &[],
         states: States::TRANSACTION,
-        bare: Shape::Single,
-        with_argument: Shape::Single,
-        effect: Effect::Nothing,
-        pipelines: true,
         fields: &["messages", "octets"],
-        data: DataKind::Nothing,
         standing: Provenance::Required,
         source: "RFC 1939 §5",
         help: "count the messages and their octets",
@@ -98,15 +85,13 @@ pub(super) const ROWS: &[Command] = &[
                 show only part of a large maildrop. The size should equal the sum of the sizes in \
                 `LIST`, but do not rely on it: a server may estimate it here.",
         example: include_str!("../../../transcripts/commands/STAT.pop3"),
+        ..SINGLE
     },
     Command {
         verb: "LIST",
         args: &[OPTIONAL_MSG],
         states: States::TRANSACTION,
         bare: Shape::Multi,
-        with_argument: Shape::Single,
-        effect: Effect::Nothing,
-        pipelines: true,
         fields: &["msg", "octets"],
         data: DataKind::Listing,
         standing: Provenance::Required,
@@ -131,16 +116,12 @@ pub(super) const ROWS: &[Command] = &[
                 `-ERR` means that there is no such message: the number is too high, deleted, 0, or \
                 not a plain decimal number.",
         example: include_str!("../../../transcripts/commands/LIST.pop3"),
+        ..SINGLE
     },
     Command {
         verb: "RETR",
         args: &[MSG],
         states: States::TRANSACTION,
-        bare: Shape::Multi,
-        with_argument: Shape::Multi,
-        effect: Effect::Nothing,
-        pipelines: true,
-        fields: &[],
         data: DataKind::Lines,
         standing: Provenance::Required,
         source: "RFC 1939 §5",
@@ -161,17 +142,13 @@ pub(super) const ROWS: &[Command] = &[
                 that it is available only in UTF-8 mode (log in again and send `UTF8` first). To \
                 look at a large message without fetching it all, use `TOP`.",
         example: include_str!("../../../transcripts/commands/RETR.pop3"),
+        ..MULTI
     },
     Command {
         verb: "DELE",
         args: &[MSG],
         states: States::TRANSACTION,
-        bare: Shape::Single,
-        with_argument: Shape::Single,
         effect: Effect::Delete,
-        pipelines: true,
-        fields: &[],
-        data: DataKind::Nothing,
         standing: Provenance::Required,
         source: "RFC 1939 §5",
         help: "mark a message as deleted; QUIT removes it",
@@ -187,17 +164,11 @@ pub(super) const ROWS: &[Command] = &[
                 setting and may only archive the message, and Dovecot with a read-only maildrop \
                 keeps everything without saying so. Compare the unique-ids in the next session.",
         example: include_str!("../../../transcripts/commands/DELE.pop3"),
+        ..SINGLE
     },
     Command {
         verb: "NOOP",
-        args: &[],
         states: States::TRANSACTION,
-        bare: Shape::Single,
-        with_argument: Shape::Single,
-        effect: Effect::Nothing,
-        pipelines: true,
-        fields: &[],
-        data: DataKind::Nothing,
         standing: Provenance::Required,
         source: "RFC 1939 §5",
         help: "do nothing, but show that the session is alive",
@@ -211,17 +182,12 @@ pub(super) const ROWS: &[Command] = &[
                 you and the server are out of step, and octets of an earlier reply are still \
                 arriving. Give it no argument: Twisted ends the session at `NOOP x`.",
         example: include_str!("../../../transcripts/commands/NOOP.pop3"),
+        ..SINGLE
     },
     Command {
         verb: "RSET",
-        args: &[],
         states: States::TRANSACTION,
-        bare: Shape::Single,
-        with_argument: Shape::Single,
         effect: Effect::Reset,
-        pipelines: true,
-        fields: &[],
-        data: DataKind::Nothing,
         standing: Provenance::Required,
         source: "RFC 1939 §5",
         help: "undelete every message marked in this session",
@@ -235,17 +201,13 @@ pub(super) const ROWS: &[Command] = &[
                 whether all messages are back. Careful programs send `RSET` before `QUIT` if a \
                 server deletes mail merely because it was fetched.",
         example: include_str!("../../../transcripts/commands/RSET.pop3"),
+        ..SINGLE
     },
     Command {
         verb: "QUIT",
-        args: &[],
         states: States::BOTH,
-        bare: Shape::Single,
-        with_argument: Shape::Single,
         effect: Effect::Quit,
         pipelines: false,
-        fields: &[],
-        data: DataKind::Nothing,
         standing: Provenance::Required,
         source: "RFC 1939 §4, §6",
         help: "end the session; after login, remove marked messages",
@@ -261,16 +223,12 @@ pub(super) const ROWS: &[Command] = &[
                 connection without one.\n\n\
                 Send nothing after `QUIT`. Text such as `3 messages left` has no meaning.",
         example: include_str!("../../../transcripts/commands/QUIT.pop3"),
+        ..SINGLE
     },
     Command {
         verb: "TOP",
         args: &[MSG, Arg::required("n", ArgumentKind::Lines)],
         states: States::TRANSACTION,
-        bare: Shape::Multi,
-        with_argument: Shape::Multi,
-        effect: Effect::Nothing,
-        pipelines: true,
-        fields: &[],
         data: DataKind::Lines,
         standing: Provenance::Optional,
         source: "RFC 1939 §7",
@@ -288,15 +246,13 @@ pub(super) const ROWS: &[Command] = &[
                 everything for `TOP 1 0`; Mailpit sends the whole body for every n but 0; a few \
                 truncate long replies or fail on a huge n. If it matters, compare with `RETR`.",
         example: include_str!("../../../transcripts/commands/TOP.pop3"),
+        ..MULTI
     },
     Command {
         verb: "UIDL",
         args: &[OPTIONAL_MSG],
         states: States::TRANSACTION,
         bare: Shape::Multi,
-        with_argument: Shape::Single,
-        effect: Effect::Nothing,
-        pipelines: true,
         fields: &["msg", "unique-id"],
         data: DataKind::Listing,
         standing: Provenance::Optional,
@@ -317,6 +273,7 @@ pub(super) const ROWS: &[Command] = &[
                 messages without these lines. After a change of server software, all ids are \
                 often new, and mail programs fetch everything again.",
         example: include_str!("../../../transcripts/commands/UIDL.pop3"),
+        ..SINGLE
     },
     Command {
         verb: "APOP",
@@ -325,12 +282,7 @@ pub(super) const ROWS: &[Command] = &[
             Arg::required("digest", ArgumentKind::Secret("digest")),
         ],
         states: States::AUTHORIZATION,
-        bare: Shape::Single,
-        with_argument: Shape::Single,
         effect: Effect::Login,
-        pipelines: true,
-        fields: &[],
-        data: DataKind::Nothing,
         standing: Provenance::Optional,
         source: "RFC 1939 §7",
         help: "log in with a digest instead of the password",
@@ -350,5 +302,6 @@ pub(super) const ROWS: &[Command] = &[
                 characters of the password. With TLS you do not need it. In the transcript the \
                 digest is `{{digest}}`.",
         example: include_str!("../../../transcripts/commands/APOP.pop3"),
+        ..SINGLE
     },
 ];

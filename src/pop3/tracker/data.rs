@@ -4,7 +4,7 @@
 use memchr::memmem::Finder;
 
 use super::line::is_status_start;
-use super::{LineEnd, Role, Side, Step};
+use super::{LineEnd, Role, Side, Step, WireLine};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ScanPlace {
@@ -135,13 +135,13 @@ impl DataScan {
                 _ => LineEnd::None,
             };
             if end != LineEnd::None {
-                emit(Step::Line {
+                emit(Step::Line(WireLine {
                     side,
                     role: Role::Terminator,
-                    octets: b".",
+                    content: b".",
                     first: true,
                     end,
-                });
+                }));
                 return (octets.get(at + 1..).unwrap_or_default(), true);
             }
             let held = self.held();

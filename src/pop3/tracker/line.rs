@@ -1,6 +1,6 @@
 //! Assembles the lines of one side from pieces, with bounded memory.
 
-use super::{LineEnd, Role, Side, Step};
+use super::{LineEnd, Role, Side, Step, WireLine};
 
 /// The maximum number of octets of a line in one step. A longer line comes in parts of this size.
 pub(crate) const LINE_MAX: usize = 8192;
@@ -23,13 +23,13 @@ pub(super) struct LineChunk<'a> {
 
 impl LineChunk<'_> {
     pub(super) fn emit(&self, side: Side, role: Role, emit: &mut dyn FnMut(Step<'_>)) {
-        emit(Step::Line {
+        emit(Step::Line(WireLine {
             side,
             role,
-            octets: self.octets,
+            content: self.octets,
             first: self.first,
             end: self.end,
-        });
+        }));
     }
 }
 

@@ -62,11 +62,9 @@ impl Sent {
             verb,
             arguments,
             command,
-            shape,
             takes_responses: shape == Shape::Sasl && !is_complete,
-            is_response: false,
             has_credentials: shape != Shape::Sasl || has_initial,
-            is_torn: false,
+            ..Self::nameless(shape)
         }
     }
 

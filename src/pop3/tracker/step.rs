@@ -31,9 +31,10 @@ pub enum Role {
 }
 
 /// The states of a session (RFC 1939 §3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum State {
     /// Connected; the greeting has not come.
+    #[default]
     Greeting,
     /// Greeted, not logged in.
     Authorization,
@@ -66,23 +67,40 @@ impl LineEnd {
     }
 }
 
+/// A line, or a part of one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WireLine<T> {
+    /// Who sent it.
+    pub side: Side,
+    /// What it is for.
+    pub role: Role,
+    /// Its octets, as on the wire, without the line end; pieces where holes may be among them.
+    pub content: T,
+    /// Whether the line starts here.
+    pub first: bool,
+    /// How it ends; `LineEnd::None` if it continues, or was cut.
+    pub end: LineEnd,
+}
+
+impl<T> WireLine<T> {
+    /// The same line with its content in another form.
+    pub(crate) fn with<U>(&self, content: U) -> WireLine<U> {
+        WireLine {
+            side: self.side,
+            role: self.role,
+            content,
+            first: self.first,
+            end: self.end,
+        }
+    }
+}
+
 /// One step of the conversation. The octets of all steps of one side, in order and with their line
 /// ends, are exactly the octets that were fed for that side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step<'a> {
     /// A line, or a part of one that is longer than [`super::LINE_MAX`] octets or was flushed.
-    Line {
-        /// Who sent it.
-        side: Side,
-        /// What it is for.
-        role: Role,
-        /// Its octets, as on the wire, without the line end.
-        octets: &'a [u8],
-        /// Whether the line starts here.
-        first: bool,
-        /// How it ends; `LineEnd::None` if the next step continues the same line.
-        end: LineEnd,
-    },
+    Line(WireLine<&'a [u8]>),
     /// Octets of the data lines of a multi-line reply, or of a message that the client sends:
     /// stuffed as on the wire, including line ends.
     Data {

@@ -69,13 +69,10 @@ impl Talk {
 
 fn add(told: &mut Vec<Told>, step: Step<'_>) {
     let new = match step {
-        Step::Line {
-            side,
-            role,
-            octets,
-            first,
-            end,
-        } => Told::Line(side, role, octets.to_vec(), first, end),
+        Step::Line(line) => {
+            let content = line.content.to_vec();
+            Told::Line(line.side, line.role, content, line.first, line.end)
+        }
         Step::Data { side, octets } => Told::Data(side, octets.to_vec()),
         Step::Injected(octets) => Told::Injected(octets.to_vec()),
         other => Told::Other(format!("{other:?}")),

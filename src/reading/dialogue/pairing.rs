@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 use super::measure::{Measuring, digest_hole};
 use super::{Digest, Exchange, LINE_KEPT, Line, Measures, Part, Passing, Place, SASL_KEPT};
 use crate::pop3::command::Shape;
-use crate::pop3::tracker::{LineEnd, Role, Sent, Side, Status, Step};
+use crate::pop3::tracker::{LineEnd, Role, Sent, Side, Status, Step, WireLine};
 use crate::reading::steps::{OctetOrigin, Passed, PieceOf, pieces, push_octets};
 use crate::transcript::{Hole, Piece};
 
@@ -102,11 +102,9 @@ impl Pairing {
                 // Only as a whole row does it represent rows: such a row ends the line that was
                 // begun before it.
                 let last = match step {
-                    Step::Line {
-                        octets,
-                        end: LineEnd::Crlf,
-                        ..
-                    } if self.is_in_gap => octets.len().checked_sub(1),
+                    Step::Line(line) if self.is_in_gap && line.end == LineEnd::Crlf => {
+                        line.content.len().checked_sub(1)
+                    }
                     _ => None,
                 };
                 let is_within = |hole: &&mut (usize, Hole)| {
@@ -186,19 +184,10 @@ impl Pairing {
 
     fn step(&mut self, step: Step<'_>, origin: OctetOrigin, emit: &mut dyn FnMut(Passing<'_>)) {
         match step {
-            Step::Line {
-                side,
-                role: Role::Terminator,
-                end,
-                ..
-            } => self.terminator(side, origin.first, end),
-            Step::Line {
-                side,
-                role,
-                octets,
-                end,
-                ..
-            } => self.line_octets(side, role, octets, end, origin, emit),
+            Step::Line(line) if line.role == Role::Terminator => {
+                self.terminator(line.side, origin.first, line.end);
+            }
+            Step::Line(line) => self.line_octets(line, origin, emit),
             Step::Data { side, octets } => self.data(side, octets, origin, emit),
             Step::Injected(octets) => {
                 let data = &mut self.injected;
@@ -240,21 +229,20 @@ impl Pairing {
 
     fn line_octets(
         &mut self,
-        side: Side,
-        role: Role,
-        octets: &[u8],
-        end: LineEnd,
+        part: WireLine<&[u8]>,
         origin: OctetOrigin,
         emit: &mut dyn FnMut(Passing<'_>),
     ) {
-        let place = origin.first;
-        let last_ms = origin.last_ms;
+        let WireLine {
+            side, role, end, ..
+        } = part;
+        let (place, last_ms) = (origin.first, origin.last_ms);
         let so_far = match side {
             Side::Client => &mut self.client_line,
             Side::Server => &mut self.server_line,
         };
         let line = so_far.get_or_insert_with(|| LineSoFar::new(side, role, place));
-        line.add(octets, origin, end);
+        line.add(part.content, origin, end);
         if end != LineEnd::None
             && let Some(line) = so_far.take()
         {

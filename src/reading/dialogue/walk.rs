@@ -5,8 +5,8 @@ use std::io::BufRead;
 
 use super::{EventAt, Place};
 use crate::pop3::command::Shape;
-use crate::pop3::tracker::{LineEnd, Role, Sent, Side, Status, Step};
-use crate::reading::steps::{OctetOrigin, Passed, PieceOf, Start, Steps, pieces, push_octets};
+use crate::pop3::tracker::{Role, Sent, Side, Status, Step, WireLine};
+use crate::reading::steps::{OctetOrigin, Passed, PieceOf, Steps, pieces, push_octets};
 use crate::transcript::text::{ParseError, Reader};
 use crate::transcript::{Hole, Item, Piece};
 
@@ -36,21 +36,8 @@ pub enum TapeStep<'a> {
         /// What took these milliseconds.
         phase: WaitPhase,
     },
-    /// A line, or a part of one that is very long or was cut.
-    Line {
-        /// Who sent it.
-        side: Side,
-        /// What it is for.
-        role: Role,
-        /// Its octets and holes, without the line end.
-        pieces: &'a [Piece],
-        /// Whether the line starts here.
-        first: bool,
-        /// How it ends; `LineEnd::None` when it continues, or was cut.
-        end: LineEnd,
-        /// Where and when.
-        moment: Moment,
-    },
+    /// A line, or a part of one that is very long or was cut; where and when.
+    Line(WireLine<&'a [Piece]>, Moment),
     /// Octets of data as on the wire, stuffing and line ends inside: a part of a row, or many whole
     /// rows.
     Data {
@@ -115,7 +102,7 @@ pub enum WaitPhase {
 
 /// Reads items into what happens. Unlike [`super::Dialogue`] it hands the data on, and reports each
 /// line when it has come.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Walker {
     steps: Steps,
     has_heard: bool,
@@ -128,22 +115,9 @@ pub struct Walker {
     is_in_gap: bool,
 }
 
-impl Default for Walker {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl Walker {
     pub(crate) fn new() -> Self {
-        Self {
-            steps: Steps::new(Start::Whole),
-            has_heard: false,
-            is_data: false,
-            is_upload: false,
-            is_handshake: false,
-            is_in_gap: false,
-        }
+        Self::default()
     }
 
     /// Reads a whole transcript, in constant memory; `tell` gives false when it has enough.
@@ -268,11 +242,11 @@ impl Walker {
             }
             Passed::Step(step, origin) => {
                 match &step {
-                    Step::Line {
-                        side: Side::Client,
-                        role: Role::Terminator,
-                        ..
-                    } => *is_upload = false,
+                    Step::Line(line)
+                        if line.side == Side::Client && line.role == Role::Terminator =>
+                    {
+                        *is_upload = false;
+                    }
                     Step::DataStarted(_) => *is_data = true,
                     Step::ReplyEnded(sent, status) => {
                         *is_data = false;
@@ -283,7 +257,7 @@ impl Walker {
                     _ => {}
                 }
                 // A step about a line that represents a row `{{...}}` is about no line of the file.
-                if !*is_in_gap || !matches!(step, Step::Line { .. }) {
+                if !*is_in_gap || !matches!(step, Step::Line(_)) {
                     told(step, origin, emit);
                 }
             }
@@ -297,26 +271,13 @@ fn told(step: Step<'_>, origin: OctetOrigin, emit: &mut dyn FnMut(TapeStep<'_>))
         ms: origin.last_ms,
     };
     match step {
-        Step::Line {
-            side,
-            role,
-            octets,
-            first,
-            end,
-        } => {
+        Step::Line(line) => {
             let mut parts = Vec::new();
-            pieces(octets, origin.holes, |piece| match piece {
+            pieces(line.content, origin.holes, |piece| match piece {
                 PieceOf::Octets(octets) => push_octets(&mut parts, octets),
                 PieceOf::Hole(hole) => parts.push(Piece::Hole(hole)),
             });
-            emit(TapeStep::Line {
-                side,
-                role,
-                pieces: &parts,
-                first,
-                end,
-                moment,
-            });
+            emit(TapeStep::Line(line.with(&parts), moment));
         }
         Step::Data { side, octets } => pieces(octets, origin.holes, |piece| match piece {
             PieceOf::Octets(octets) => emit(TapeStep::Data {

@@ -52,12 +52,22 @@ impl TranscriptBuilder {
     /// A transcript with its head. `imported` says where it is from and what is not in it; `head`
     /// comes before.
     pub(super) fn new(options: &Options, head: &[(&str, String)], imported: &str) -> Self {
+        Self::begun(options, head, imported, None)
+    }
+
+    /// The same; with the second in which the recording began, as [`super::stamp::started`] returns it.
+    pub(super) fn begun(
+        options: &Options,
+        head: &[(&str, String)],
+        imported: &str,
+        zero: Option<(String, u64)>,
+    ) -> Self {
         let mut talk = Self {
             redactor: Redactor::new(Hider::new(options.is_keeping), redact::Options::default()),
             text: Vec::new(),
             now_us: None,
             last_ms: 0,
-            zero_us: None,
+            zero_us: zero.as_ref().map(|(_, zero)| *zero),
             tail: Vec::new(),
             tail_side: Side::Server,
             rows: 0,
@@ -70,8 +80,9 @@ impl TranscriptBuilder {
         };
         talk.item(Item::Prose("!pop3 1".to_owned()));
         let tool = format!("poptalk {}", env!("CARGO_PKG_VERSION"));
+        let started = zero.map(|(started, _)| ("started", started));
         let own = [("tool", tool), ("imported", imported.to_owned())];
-        for (name, text) in head.iter().chain(&own) {
+        for (name, text) in head.iter().chain(&started).chain(&own) {
             let (name, text) = ((*name).to_owned(), escaped(text));
             talk.item(Item::Head { name, text });
         }
@@ -92,11 +103,6 @@ impl TranscriptBuilder {
     pub(super) fn at(&mut self, us: u64) {
         self.zero_us.get_or_insert(us);
         self.now_us = Some(us);
-    }
-
-    /// What comes next is at this time, counted from `zero` (the head's `started`).
-    pub(super) fn started(&mut self, zero: u64) {
-        self.zero_us = Some(zero);
     }
 
     pub(super) fn state(&self) -> State {
@@ -251,6 +257,15 @@ impl TranscriptBuilder {
     pub(super) fn data_left_out(&mut self) {
         if self.is_in_data() && !self.is_after_hole {
             self.hole(Side::Server);
+        }
+    }
+
+    /// TLS begins if the log says so, or if it must have: the session continues after the `+OK` to
+    /// STLS.
+    pub(super) fn tls(&mut self, event: Option<Event>) {
+        let unknown = self.is_tls_agreed().then_some(Event::TlsUnknown);
+        if let Some(event) = event.or(unknown) {
+            self.event(&event);
         }
     }
 

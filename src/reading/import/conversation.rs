@@ -46,22 +46,16 @@ enum LineOrigin {
 
 impl Conversation {
     pub(super) fn new(server: SocketAddr, session: &CapturedSession, options: &Options) -> Self {
-        let mut head = vec![("server", server.to_string())];
         let times = session.segments.iter().map(|segment| segment.us);
         let first = times.filter(|us| *us > 0).min();
         let zero = first.and_then(stamp::started);
-        if let Some((started, _)) = &zero {
-            head.push(("started", started.clone()));
-        }
         let imported = if zero.is_some() {
             "packet capture"
         } else {
             "packet capture; times are not in it"
         };
-        let mut talk = TranscriptBuilder::new(options, &head, imported);
-        if let Some((_, zero)) = zero {
-            talk.started(zero);
-        }
+        let head = [("server", server.to_string())];
+        let mut talk = TranscriptBuilder::begun(options, &head, imported, zero);
         talk.event(&Event::connected(server));
         let has_start = session.isn.iter().any(Option::is_some);
         if !has_start {

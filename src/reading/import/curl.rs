@@ -8,7 +8,7 @@ use regex::bytes::Regex;
 
 use super::dump;
 use super::lines::{numbered, wire_line, without_cr};
-use super::{ImportedTranscript, Options, Problem, Source};
+use super::{Imported, Options, Problem, Source};
 use crate::pop3::tracker::Side;
 
 pub(super) fn is_log(head: &[u8]) -> bool {
@@ -18,10 +18,7 @@ pub(super) fn is_log(head: &[u8]) -> bool {
         })
 }
 
-pub(super) fn import(
-    source: &Source<'_>,
-    options: &Options,
-) -> Result<Vec<ImportedTranscript>, Problem> {
+pub(super) fn import(source: &Source<'_>, options: &Options) -> Imported {
     if dump::is_trace(source.octets) {
         return dump::import(source, options);
     }

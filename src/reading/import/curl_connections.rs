@@ -52,13 +52,9 @@ impl<'a> Talks<'a> {
         let event = self.tls.take_event();
         let tls_us = self.tls_us;
         let talk = self.talk();
-        if let Some(event) = event {
-            match tls_us {
-                Some(us) => talk.event_at(&event, us),
-                None => talk.event(&event),
-            }
-        } else if talk.is_tls_agreed() {
-            talk.event(&Event::TlsUnknown);
+        match (event, tls_us) {
+            (Some(event), Some(us)) => talk.event_at(&event, us),
+            (event, _) => talk.tls(event),
         }
         talk.line(side, line, end);
     }

@@ -73,6 +73,14 @@ const BASE: Dialect = Dialect {
     skip: "",
 };
 
+/// A log of which the user gives the marks.
+pub(super) const BY_MARKS: Dialect = Dialect {
+    program: "lines by their marks",
+    is_continued: true,
+    lacks_data: true,
+    ..BASE
+};
+
 /// What `{t}` in a pattern means: a date and a time, in brackets or not, or nothing.
 const STAMP: &str =
     r"(?:\[?(?P<t>\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?UTC|Z)?)\]?[ :-]*)?";
@@ -324,7 +332,7 @@ const DIALECTS: &[Dialect] = &[
 #[derive(Debug)]
 pub(super) struct ReadyDialect {
     pub(super) dialect: &'static Dialect,
-    sign: Regex,
+    pub(super) sign: Regex,
     pub(super) client: Regex,
     pub(super) server: Regex,
     pub(super) notes: Vec<(Note, Regex)>,

@@ -2,7 +2,7 @@
 
 use super::curl_connections::Talks;
 use super::lines::{numbered, without_cr};
-use super::{ImportedTranscript, Options, Problem, Source, stamp};
+use super::{Imported, Options, Problem, Source, stamp};
 use crate::pop3::tracker::{LineEnd, Side};
 
 const PER_LINE: usize = 16;
@@ -92,10 +92,7 @@ fn is_hex(octets: &[u8]) -> bool {
     false
 }
 
-pub(super) fn import(
-    source: &Source<'_>,
-    options: &Options,
-) -> Result<Vec<ImportedTranscript>, Problem> {
+pub(super) fn import(source: &Source<'_>, options: &Options) -> Imported {
     let is_hex = is_hex(source.octets);
     let has_times = first(source.octets).is_some_and(|line| stamp::clock(line).is_some());
     let imported = match (is_hex, has_times) {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use super::builder::TranscriptBuilder;
 use super::lines::{host_port, numbered, text, without_cr};
-use super::{ImportedTranscript, Options, Problem, Source, stamp};
+use super::{Imported, ImportedTranscript, Options, Problem, Source, stamp};
 use crate::pop3::tracker::{LineEnd, Side};
 use crate::transcript::event::Event;
 use crate::transcript::{Hole, Piece};
@@ -64,10 +64,7 @@ fn reply(context: &str) -> Option<String> {
     })
 }
 
-pub(super) fn import(
-    source: &Source<'_>,
-    options: &Options,
-) -> Result<Vec<ImportedTranscript>, Problem> {
+pub(super) fn import(source: &Source<'_>, options: &Options) -> Imported {
     let mut names = fields(FIELDS);
     let mut talks: Vec<TranscriptBuilder> = Vec::new();
     let mut known: HashMap<String, usize> = HashMap::new();
@@ -122,10 +119,7 @@ pub(super) fn import(
     finished(source, talks)
 }
 
-fn finished(
-    source: &Source<'_>,
-    talks: Vec<TranscriptBuilder>,
-) -> Result<Vec<ImportedTranscript>, Problem> {
+fn finished(source: &Source<'_>, talks: Vec<TranscriptBuilder>) -> Imported {
     let made: Vec<ImportedTranscript> = talks
         .into_iter()
         .filter(|talk| !talk.is_empty())
@@ -146,12 +140,8 @@ fn finished(
 /// The start of a session with `server`, an address with its port.
 fn start(options: &Options, server: &str, time: Option<stamp::Time>) -> TranscriptBuilder {
     let zero = time.and_then(|time| stamp::started(time.us));
-    let mut head = vec![("server", server.to_owned())];
-    head.extend(zero.iter().map(|(started, _)| ("started", started.clone())));
-    let mut talk = TranscriptBuilder::new(options, &head, IMPORTED);
-    if let Some((_, zero)) = zero {
-        talk.started(zero);
-    }
+    let head = [("server", server.to_owned())];
+    let mut talk = TranscriptBuilder::begun(options, &head, IMPORTED, zero);
     if let Some((host, port)) = server.rsplit_once(':') {
         let place = host_port(host.trim_matches(['[', ']']), port);
         talk.event(&Event::connected(place));
@@ -163,23 +153,17 @@ fn start(options: &Options, server: &str, time: Option<stamp::Time>) -> Transcri
 }
 
 fn exchange(talk: &mut TranscriptBuilder, command: &str, parameters: &str, context: &str) {
-    if talk.is_tls_agreed() {
-        talk.event(&Event::TlsUnknown);
-    }
+    talk.tls(None);
     let line = format!("{} {parameters}", command.to_ascii_uppercase());
     talk.line(Side::Client, line.trim_end().as_bytes(), LineEnd::Crlf);
+    let without_text =
+        |status: &[u8]| vec![Piece::Octets(status.to_vec()), Piece::Hole(Hole::Text)];
     match reply(context).as_deref() {
-        Some("ok") => {
-            let text = vec![Piece::Octets(b"+OK".to_vec()), Piece::Hole(Hole::Text)];
-            talk.row(Side::Server, text, LineEnd::Crlf);
-        }
+        Some("ok") => talk.row(Side::Server, without_text(b"+OK"), LineEnd::Crlf),
         Some(said) if said.starts_with('+') || said.starts_with('-') => {
             talk.line(Side::Server, said.as_bytes(), LineEnd::Crlf);
         }
-        Some("err") => {
-            let text = vec![Piece::Octets(b"-ERR".to_vec()), Piece::Hole(Hole::Text)];
-            talk.row(Side::Server, text, LineEnd::Crlf);
-        }
+        Some("err") => talk.row(Side::Server, without_text(b"-ERR"), LineEnd::Crlf),
         _ => talk.hole(Side::Server),
     }
     talk.client_speaks();

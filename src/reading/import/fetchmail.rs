@@ -2,16 +2,13 @@
 
 use super::builder::TranscriptBuilder;
 use super::lines::{TlsLog, behind, host_port, numbered, text, without_cr, word};
-use super::{ImportedTranscript, Options, Problem, Source};
+use super::{Imported, ImportedTranscript, Options, Problem, Source};
 use crate::pop3::tracker::{LineEnd, Side};
 use crate::transcript::event::Event;
 
 const IMPORTED: &str = "fetchmail -vv; line ends, times and message data are not in it";
 
-pub(super) fn import(
-    source: &Source<'_>,
-    options: &Options,
-) -> Result<Vec<ImportedTranscript>, Problem> {
+pub(super) fn import(source: &Source<'_>, options: &Options) -> Imported {
     let mut made = Vec::new();
     let mut talk: Option<TranscriptBuilder> = None;
     let mut tls = TlsLog::default();
@@ -37,13 +34,13 @@ pub(super) fn import(
             talk = Some(new);
         } else if let Some(said) = behind(line, "POP3> ") {
             let talk = talk.get_or_insert_with(|| TranscriptBuilder::new(options, &[], IMPORTED));
-            started_tls(talk, &mut tls);
+            talk.tls(tls.take_event());
             talk.line(Side::Client, said, LineEnd::Crlf);
         } else if let Some(said) =
             behind(line, "POP3< ").or(line.ends_with(b"POP3<").then_some(b""))
         {
             let talk = talk.get_or_insert_with(|| TranscriptBuilder::new(options, &[], IMPORTED));
-            started_tls(talk, &mut tls);
+            talk.tls(tls.take_event());
             talk.line(Side::Server, said, LineEnd::Crlf);
         } else if let Some(said) = behind(line, "SSL/TLS: using protocol ") {
             tls.version = Some(word(said, b","));
@@ -69,16 +66,6 @@ pub(super) fn import(
         ));
     }
     Ok(made)
-}
-
-/// The log reports the handshake, or there must have been one: the session went on after the `+OK`
-/// to STLS.
-fn started_tls(talk: &mut TranscriptBuilder, tls: &mut TlsLog) {
-    if let Some(event) = tls.take_event() {
-        talk.event(&event);
-    } else if talk.is_tls_agreed() {
-        talk.event(&Event::TlsUnknown);
-    }
 }
 
 fn finish(talk: Option<TranscriptBuilder>, made: &mut Vec<ImportedTranscript>) {

@@ -30,6 +30,10 @@ pub(super) fn wire_line(line: &[u8], is_known: bool) -> (&[u8], LineEnd) {
     }
 }
 
+pub(super) fn is_status(line: &[u8]) -> bool {
+    line.starts_with(b"+OK") || line.starts_with(b"-ERR")
+}
+
 /// What follows `mark` in a line, as text.
 pub(super) fn behind<'a>(line: &'a [u8], mark: &str) -> Option<&'a [u8]> {
     let at = memchr::memmem::find(line, mark.as_bytes())?;

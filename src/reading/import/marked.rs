@@ -9,7 +9,7 @@ use super::builder::TranscriptBuilder;
 use super::dialects::{Coding, Note, ReadyDialect};
 use super::lines::{TlsLog, host_port, numbered, text, without_cr};
 use super::stamp::{self, Time};
-use super::{ImportedTranscript, Options, Problem, Source};
+use super::{Imported, ImportedTranscript, Options, Problem, Source};
 use crate::pop3::command::Command;
 use crate::pop3::tracker::{LineEnd, Side, State};
 use crate::transcript::event::{Event, Party};
@@ -20,44 +20,16 @@ const FOREIGN_MAX: usize = 100;
 /// Microseconds of a day.
 const DAY: u64 = 24 * 60 * 60 * 1_000_000;
 
-#[derive(Debug)]
-pub(super) struct Marks<'a> {
-    /// For the head `imported`.
-    pub(super) program: &'a str,
-    pub(super) client: &'a Regex,
-    pub(super) server: &'a Regex,
-    pub(super) coding: Coding,
-    pub(super) is_continued: bool,
-    pub(super) lacks_data: bool,
-    pub(super) hides_login: bool,
-    pub(super) notes: &'a [(Note, Regex)],
-    pub(super) skip: Option<&'a Regex>,
-}
-
-impl<'a> Marks<'a> {
-    pub(super) fn of(ready: &'a ReadyDialect) -> Self {
-        Self {
-            program: ready.dialect.program,
-            client: &ready.client,
-            server: &ready.server,
-            coding: ready.dialect.coding,
-            is_continued: ready.dialect.is_continued,
-            lacks_data: ready.dialect.lacks_data,
-            hides_login: ready.dialect.hides_login,
-            notes: &ready.notes,
-            skip: ready.skip.as_ref(),
-        }
-    }
-
+impl ReadyDialect {
     fn said<'l>(&self, line: &'l [u8]) -> Option<(Side, Captures<'l>)> {
         let of = |side, mark: &Regex| mark.captures(line).map(|found| (side, found));
-        of(Side::Client, self.client).or_else(|| of(Side::Server, self.server))
+        of(Side::Client, &self.client).or_else(|| of(Side::Server, &self.server))
     }
 
     fn shown<'l>(&self, side: Side, found: &Captures<'l>) -> &'l [u8] {
         match side {
-            Side::Client => shown(self.client, found),
-            Side::Server => shown(self.server, found),
+            Side::Client => shown(&self.client, found),
+            Side::Server => shown(&self.server, found),
         }
     }
 
@@ -89,7 +61,7 @@ struct Extent {
 }
 
 impl Extent {
-    fn of(source: &Source<'_>, marks: &Marks<'_>) -> Self {
+    fn of(source: &Source<'_>, marks: &ReadyDialect) -> Self {
         let mut extent = Self::default();
         for (_, whole) in numbered(source.octets) {
             let (line, crs) = without_cr(whole);
@@ -103,10 +75,10 @@ impl Extent {
     }
 
     /// The head `imported`: the program, and what its log does not have.
-    fn imported(&self, marks: &Marks<'_>) -> String {
+    fn imported(&self, marks: &ReadyDialect) -> String {
         let mut lacks = Vec::new();
-        if matches!(marks.coding, Coding::Plain | Coding::Nl)
-            || marks.coding == Coding::WithCr && !self.has_cr
+        if matches!(marks.dialect.coding, Coding::Plain | Coding::Nl)
+            || marks.dialect.coding == Coding::WithCr && !self.has_cr
         {
             lacks.push("line ends");
         }
@@ -116,10 +88,10 @@ impl Extent {
             Some(time) if !time.is_utc => lacks.push("the time zone"),
             Some(_) => {}
         }
-        if marks.lacks_data {
+        if marks.dialect.lacks_data {
             lacks.push("message data");
         }
-        let program = marks.program;
+        let program = marks.dialect.program;
         match lacks.split_last() {
             None => program.to_owned(),
             Some((last, [])) => format!("{program}; {last} {} not in it", are(last)),
@@ -177,7 +149,7 @@ impl MarkedServer {
 }
 
 struct MarkedReader<'a> {
-    marks: &'a Marks<'a>,
+    marks: &'a ReadyDialect,
     options: &'a Options,
     extent: Extent,
     imported: String,
@@ -193,11 +165,7 @@ struct MarkedReader<'a> {
 }
 
 /// Reads a log. Errors: no line has a mark; too many connections.
-pub(super) fn import(
-    source: &Source<'_>,
-    options: &Options,
-    marks: &Marks<'_>,
-) -> Result<Vec<ImportedTranscript>, Problem> {
+pub(super) fn import(source: &Source<'_>, options: &Options, marks: &ReadyDialect) -> Imported {
     let extent = Extent::of(source, marks);
     let imported = extent.imported(marks);
     let mut reader = MarkedReader {
@@ -224,7 +192,7 @@ pub(super) fn import(
     let made = reader.finish();
     if made.is_empty() {
         let hint = "name another format, or give its marks: poptalk import lines --client REGEX --server REGEX";
-        let what = format!("no line of {}", marks.program);
+        let what = format!("no line of {}", marks.dialect.program);
         return Err(Problem::new(source, None, &what, hint));
     }
     Ok(made)
@@ -249,10 +217,10 @@ impl MarkedReader<'_> {
         let current = self
             .current
             .and_then(|index| self.connections.get_mut(index));
-        let is_skipped = marks.skip.is_some_and(|skip| skip.is_match(line));
+        let is_skipped = marks.skip.as_ref().is_some_and(|skip| skip.is_match(line));
         match current {
             Some(connection)
-                if marks.is_continued && connection.talk.is_in_data() && !is_skipped =>
+                if marks.dialect.is_continued && connection.talk.is_in_data() && !is_skipped =>
             {
                 connection.talk.line(Side::Server, line, LineEnd::Crlf);
             }
@@ -300,18 +268,15 @@ impl MarkedReader<'_> {
 
     fn open(&mut self, time: Option<Time>) -> LoggedConnection {
         let server = std::mem::take(&mut self.server);
-        let mut head = Vec::new();
-        head.extend(server.place().map(|place| ("server", place)));
+        let head: Vec<_> = server
+            .place()
+            .map(|place| ("server", place))
+            .into_iter()
+            .collect();
         let zero = time
             .filter(|time| time.has_date && time.is_utc)
             .and_then(|time| stamp::started(time.us));
-        if let Some((started, _)) = &zero {
-            head.push(("started", started.clone()));
-        }
-        let mut talk = TranscriptBuilder::new(self.options, &head, &self.imported);
-        if let Some((_, zero)) = zero {
-            talk.started(zero);
-        }
+        let mut talk = TranscriptBuilder::begun(self.options, &head, &self.imported, zero);
         for line in self.before.drain(..) {
             talk.foreign(&line);
         }
@@ -349,21 +314,17 @@ impl MarkedReader<'_> {
         let Some(connection) = self.connections.get_mut(index) else {
             return;
         };
-        if let Some(event) = connection.tls.take_event() {
-            connection.talk.event(&event);
-        } else if connection.talk.is_tls_agreed() {
-            connection.talk.event(&Event::TlsUnknown);
-        }
         let talk = &mut connection.talk;
+        talk.tls(connection.tls.take_event());
         if side == Side::Client && (!has_server || talk.is_empty()) {
             // The greeting, or every reply, is not in the log.
             talk.hole(Side::Server);
         }
-        if marks.hides_login && side == Side::Client && is_after_login(talk, shown) {
+        if marks.dialect.hides_login && side == Side::Client && is_after_login(talk, shown) {
             talk.prose("the login is not in the log");
             talk.hole(Side::Client);
         }
-        match marks.coding {
+        match marks.dialect.coding {
             Coding::Plain => talk.line(side, shown, LineEnd::Crlf),
             Coding::WithCr => {
                 let end = if has_cr && crs == 0 {
@@ -444,7 +405,7 @@ impl MarkedReader<'_> {
         }
         if !self.extent.has_server {
             talk.hole(Side::Server);
-        } else if self.marks.lacks_data {
+        } else if self.marks.dialect.lacks_data {
             talk.data_left_out();
         }
         self.made.push(talk.finish());

@@ -2,9 +2,8 @@
 
 use regex::bytes::{Regex, RegexBuilder};
 
-use super::dialects::Coding;
+use super::dialects::{BY_MARKS, ReadyDialect};
 use super::lines::{numbered, without_cr};
-use super::marked::Marks;
 
 const PATTERN_MAX: usize = 1 << 20;
 
@@ -34,16 +33,13 @@ impl Patterns {
         })
     }
 
-    pub(super) fn marks(&self) -> Marks<'_> {
-        Marks {
-            program: "lines by their marks",
-            client: &self.client,
-            server: &self.server,
-            coding: Coding::Plain,
-            is_continued: true,
-            lacks_data: true,
-            hides_login: false,
-            notes: &[],
+    pub(super) fn marks(&self) -> ReadyDialect {
+        ReadyDialect {
+            dialect: &BY_MARKS,
+            sign: self.server.clone(),
+            client: self.client.clone(),
+            server: self.server.clone(),
+            notes: Vec::new(),
             skip: None,
         }
     }

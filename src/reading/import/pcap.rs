@@ -7,9 +7,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::conversation::Conversation;
 use super::frames::{Notes, Segment};
+use super::lines::is_status;
 use super::sessions::{CapturedSession, sessions};
 use super::tcp::{Captured, other, passages};
-use super::{ImportedTranscript, Options, Problem, Source, link, packets};
+use super::{Imported, Options, Problem, Source, link, packets};
 use crate::pop3::tracker::Side;
 
 pub(crate) const TALKS_MAX: usize = 4096;
@@ -32,10 +33,7 @@ pub(super) fn is_capture(head: &[u8]) -> bool {
     MAGICS.iter().any(|magic| head.starts_with(magic))
 }
 
-pub(super) fn import(
-    source: &Source<'_>,
-    options: &Options,
-) -> Result<Vec<ImportedTranscript>, Problem> {
+pub(super) fn import(source: &Source<'_>, options: &Options) -> Imported {
     let mut pairs = Pairs::default();
     let mut others = OtherPorts::default();
     let is_server = |place: &SocketAddr| is_port(options, place.port());
@@ -233,9 +231,7 @@ impl Pair {
             // Both ports are servers': the client sends the first SYN, and does not greet.
             _ => {
                 let opens = |segment: &&Captured| segment.is_syn;
-                let greets = |segment: &&Captured| {
-                    segment.payload.starts_with(b"+OK") || segment.payload.starts_with(b"-ERR")
-                };
+                let greets = |segment: &&Captured| is_status(&segment.payload);
                 let of_syn = self.segments.iter().find(opens).map(|segment| {
                     let is_answer = segment.ack.is_some();
                     (segment.side == Side::Client) != is_answer

@@ -2,10 +2,9 @@
 //! its time.
 
 use super::builder::TranscriptBuilder;
-use super::{ImportedTranscript, Options, Problem, Source, stamp, unpacked_name};
+use super::{Imported, ImportedTranscript, Options, Problem, Source, stamp, unpacked_name};
 use crate::pop3::command::Command;
 use crate::pop3::tracker::Side;
-use crate::transcript::event::Event;
 
 pub(super) fn is_rawlog(source: &Source<'_>) -> bool {
     side(source).is_some()
@@ -18,10 +17,7 @@ fn side<'a>(source: &Source<'a>) -> Option<(Side, &'a str)> {
     of(".in", Side::Client).or_else(|| of(".out", Side::Server))
 }
 
-pub(super) fn import(
-    sources: &[Source<'_>],
-    options: &Options,
-) -> Result<Vec<ImportedTranscript>, Problem> {
+pub(super) fn import(sources: &[Source<'_>], options: &Options) -> Imported {
     let mut made = Vec::new();
     for source in sources {
         let hint = "give both files of the pair, NAME.in and NAME.out";
@@ -47,11 +43,8 @@ pub(super) fn import(
     Ok(made)
 }
 
-#[derive(Debug, Clone, Copy)]
-struct RawLine<'a> {
-    us: Option<u64>,
-    octets: &'a [u8],
-}
+/// A line, and its time in microseconds since 1970.
+type RawLine<'a> = (Option<u64>, &'a [u8]);
 
 /// The lines of one file, with LF; Dovecot's own stamp is in front of each, and only a line that is
 /// not the last has an end.
@@ -71,14 +64,8 @@ fn lines<'a>(source: &Source<'a>) -> Result<impl Iterator<Item = RawLine<'a>> + 
     }
     Ok(
         lines.map(move |line| match stamp::unix(line).filter(|_| has_times) {
-            Some((us, octets)) => RawLine {
-                us: Some(us),
-                octets,
-            },
-            None => RawLine {
-                us: None,
-                octets: line,
-            },
+            Some((us, octets)) => (Some(us), octets),
+            None => (None, line),
         }),
     )
 }
@@ -91,21 +78,16 @@ fn pair(
     let mut client = lines(client)?.peekable();
     let mut server = lines(server)?.peekable();
     let first = [client.peek(), server.peek()];
-    let zero = first.iter().filter_map(|line| line.as_ref()?.us).min();
+    let zero = first.iter().filter_map(|line| line.as_ref()?.0).min();
     let zero = zero.and_then(stamp::started);
     let mut imported = "Dovecot rawlog".to_owned();
-    let mut head = Vec::new();
-    match &zero {
-        Some((started, _)) => head.push(("started", started.clone())),
-        None => imported += "; times and the order of the two sides are not in it",
+    if zero.is_none() {
+        imported += "; times and the order of the two sides are not in it";
     }
-    let is_after_login = client.peek().is_some_and(|line| {
-        Command::of_line(line.octets).is_some_and(|row| !row.states.authorization)
+    let is_after_login = client.peek().is_some_and(|(_, line)| {
+        Command::of_line(line).is_some_and(|row| !row.states.authorization)
     });
-    let mut talk = TranscriptBuilder::new(options, &head, &imported);
-    if let Some((_, zero)) = zero {
-        talk.started(zero);
-    }
+    let mut talk = TranscriptBuilder::begun(options, &[], &imported, zero);
     if is_after_login {
         talk.prose("the log begins after login");
         talk.hole(Side::Server);
@@ -116,7 +98,7 @@ fn pair(
             (None, None) => break,
             (Some(_), None) => true,
             (None, Some(_)) => false,
-            (Some(asked), Some(said)) => match (asked.us, said.us) {
+            (Some((asked, _)), Some((said, _))) => match (asked, said) {
                 // What came in is older than what went out in the same turn.
                 (Some(asked), Some(said)) => asked <= said,
                 // Without times: a command goes out when nothing is awaited.
@@ -128,14 +110,12 @@ fn pair(
         } else {
             (Side::Server, server.next())
         };
-        let Some(line) = line else { break };
-        if let Some(us) = line.us {
+        let Some((us, line)) = line else { break };
+        if let Some(us) = us {
             talk.at(us);
         }
-        if talk.is_tls_agreed() {
-            talk.event(&Event::TlsUnknown);
-        }
-        talk.octets(side, line.octets);
+        talk.tls(None);
+        talk.octets(side, line);
     }
     Ok(talk.finish())
 }

@@ -4,7 +4,7 @@
 use super::lines::{TlsLog, behind, host_port, numbered, text, without_cr, word};
 use super::stamp;
 use super::terminal::{self, Opening, Program, ProgramLine};
-use super::{ImportedTranscript, Options, Problem, Source};
+use super::{Imported, Options, Problem, Source};
 use crate::transcript::event::{Event, Party};
 
 /// Lines of s_client's own during a session, by their starts.
@@ -135,10 +135,7 @@ fn took(line: &[u8], next: &[u8]) -> bool {
     }
 }
 
-pub(super) fn import(
-    source: &Source<'_>,
-    options: &Options,
-) -> Result<Vec<ImportedTranscript>, Problem> {
+pub(super) fn import(source: &Source<'_>, options: &Options) -> Imported {
     let parts = terminal::parts(source.octets, "s_client", |line, _| {
         line.starts_with(b"CONNECTED(")
     });

@@ -1,11 +1,11 @@
 //! Sessions copied from a terminal in which TLS is not s_client's: telnet's, gnutls-cli's, and
 //! those of which only the session itself is left.
 
-use super::lines::{TlsLog, behind, host_port, numbered, text, word};
+use super::lines::{TlsLog, behind, host_port, is_status, numbered, text, word};
 use super::stamp;
 use super::terminal::{self, Opening, Program, ProgramLine};
 use super::words::PhraseMeaning;
-use super::{ImportedTranscript, Options, Problem, Source};
+use super::{Imported, ImportedTranscript, Options, Problem, Source};
 use crate::pop3::command::Command;
 use crate::transcript::event::{Event, Party};
 
@@ -27,14 +27,11 @@ const GNUTLS: Program = Program {
 
 const TERMINAL: Program = Program {
     name: "a copy of a terminal",
-    is_own: is_telnet,
-    news: telnet_news,
-    took: |_, _| false,
-    glues: false,
+    ..TELNET
 };
 
 fn starts(line: &[u8], starts: &[&str]) -> bool {
-    let line = stamp::front(line).map_or(line, |(_, rest)| rest);
+    let line = untimed(line);
     starts
         .iter()
         .any(|start| line.starts_with(start.as_bytes()))
@@ -49,7 +46,11 @@ fn is_telnet(line: &[u8]) -> bool {
 }
 
 fn said(line: &[u8]) -> Option<PhraseMeaning> {
-    PhraseMeaning::of(stamp::front(line).map_or(line, |(_, rest)| rest))
+    PhraseMeaning::of(untimed(line))
+}
+
+fn untimed(line: &[u8]) -> &[u8] {
+    stamp::front(line).map_or(line, |(_, rest)| rest)
 }
 
 fn telnet_news(line: &[u8]) -> ProgramLine {
@@ -110,10 +111,6 @@ pub(super) fn is_telnet_log(head: &[u8]) -> bool {
     })
 }
 
-fn is_status(line: &[u8]) -> bool {
-    line.starts_with(b"+OK") || line.starts_with(b"-ERR")
-}
-
 pub(super) fn is_gnutls_log(head: &[u8]) -> bool {
     has(
         head,
@@ -128,25 +125,17 @@ pub(super) fn is_gnutls_log(head: &[u8]) -> bool {
 
 /// Whether a text has a status line at the start of a line, and a command or another status line.
 pub(super) fn is_session(head: &[u8]) -> bool {
-    let line = |line| stamp::front(line).map_or(line, |(_, rest)| rest);
-    let mut lines = numbered(head).map(|(_, whole)| line(whole));
-    let mut is_status = |line: &[u8]| line.starts_with(b"+OK") || line.starts_with(b"-ERR");
-    lines.any(&mut is_status)
+    let mut lines = numbered(head).map(|(_, whole)| untimed(whole));
+    lines.any(is_status)
         && lines.any(|line| is_status(line) || Command::of_line(line.trim_ascii_end()).is_some())
 }
 
-pub(super) fn telnet(
-    source: &Source<'_>,
-    options: &Options,
-) -> Result<Vec<ImportedTranscript>, Problem> {
+pub(super) fn telnet(source: &Source<'_>, options: &Options) -> Imported {
     sessions(source, options, &TELNET)
 }
 
 /// A session with nothing around it, or with the lines of nc.
-pub(super) fn copy(
-    source: &Source<'_>,
-    options: &Options,
-) -> Result<Vec<ImportedTranscript>, Problem> {
+pub(super) fn copy(source: &Source<'_>, options: &Options) -> Imported {
     sessions(source, options, &TERMINAL)
 }
 
@@ -154,11 +143,7 @@ pub(super) fn copy(
 /// message.
 const OPENING_MAX: usize = 8;
 
-fn sessions(
-    source: &Source<'_>,
-    options: &Options,
-    program: &Program,
-) -> Result<Vec<ImportedTranscript>, Problem> {
+fn sessions(source: &Source<'_>, options: &Options, program: &Program) -> Imported {
     let parts = terminal::parts(source.octets, "telnet ", |line, rest| {
         let is_start = matches!(
             said(line),
@@ -308,10 +293,7 @@ fn joined(host: &str, port: Option<&str>) -> String {
     }
 }
 
-pub(super) fn gnutls(
-    source: &Source<'_>,
-    options: &Options,
-) -> Result<Vec<ImportedTranscript>, Problem> {
+pub(super) fn gnutls(source: &Source<'_>, options: &Options) -> Imported {
     let parts = terminal::parts(source.octets, "gnutls-cli ", |line, _| {
         line.starts_with(b"Resolving '") || line.starts_with(b"Connecting to '")
     });
@@ -423,7 +405,7 @@ fn all(
     source: &Source<'_>,
     parts: Vec<&[u8]>,
     one: impl Fn(&Source<'_>) -> Option<ImportedTranscript>,
-) -> Result<Vec<ImportedTranscript>, Problem> {
+) -> Imported {
     let parts = parts.into_iter().map(|octets| Source { octets, ..*source });
     let made: Vec<ImportedTranscript> = parts.filter_map(|part| one(&part)).collect();
     if made.is_empty() {

@@ -6,7 +6,7 @@ use super::builder::TranscriptBuilder;
 use super::foreign::{
     is_key, is_like_command, is_like_secret, is_login, is_misspelt_login, is_snip, second_status,
 };
-use super::lines::{behind, numbered, text, without_cr};
+use super::lines::{behind, is_status, numbered, text, without_cr};
 use super::stamp;
 use super::{ImportedTranscript, Options, Source};
 use crate::base::service::Service;
@@ -257,8 +257,8 @@ struct Ahead<'a> {
 
 impl Ahead<'_> {
     fn is_reply(&self) -> bool {
-        let starts = |mark: &[u8]| self.said.starts_with(mark);
-        self.is_server || starts(b"+OK") || starts(b"-ERR") || starts(b"+ ") || self.said == b"+"
+        let said = self.said;
+        self.is_server || is_status(said) || said.starts_with(b"+ ") || said == b"+"
     }
 }
 
@@ -333,7 +333,7 @@ impl TerminalSession<'_> {
     /// line.
     fn is_in_report(&mut self, line: &[u8], ahead: Ahead<'_>) -> bool {
         if let Some(until) = self.until {
-            let is_said = line.starts_with(b"+OK") || line.starts_with(b"-ERR");
+            let is_said = is_status(line);
             if is_said || line.starts_with(until.as_bytes()) {
                 self.until = None;
             }

@@ -5,9 +5,8 @@ use std::collections::HashMap;
 
 use super::builder::TranscriptBuilder;
 use super::lines::{behind, numbered, text, without_cr};
-use super::{ImportedTranscript, Options, Problem, Source, stamp};
+use super::{Imported, Options, Problem, Source, stamp};
 use crate::pop3::tracker::{LineEnd, Side};
-use crate::transcript::event::Event;
 use crate::transcript::{Hole, Piece};
 
 const IMPORTED: &str = "Thunderbird's POP3 log; line ends are not in it, nor is what it suppressed";
@@ -67,10 +66,7 @@ fn read(line: &[u8]) -> Option<(Option<u64>, String, ThunderbirdLine<'_>)> {
     Some((us, connection, ThunderbirdLine::Line(side, said)))
 }
 
-pub(super) fn import(
-    source: &Source<'_>,
-    options: &Options,
-) -> Result<Vec<ImportedTranscript>, Problem> {
+pub(super) fn import(source: &Source<'_>, options: &Options) -> Imported {
     let mut made = Vec::new();
     let mut talks: Vec<(TranscriptBuilder, bool)> = Vec::new();
     let mut known: HashMap<String, usize> = HashMap::new();
@@ -103,7 +99,7 @@ pub(super) fn import(
         }
         match said {
             ThunderbirdLine::Line(side, said) => {
-                started_tls(talk);
+                talk.tls(None);
                 if side == Side::Client {
                     *is_name_sent = is_user(said);
                 }
@@ -132,12 +128,8 @@ pub(super) fn import(
 
 fn start(us: Option<u64>, options: &Options) -> TranscriptBuilder {
     match us.and_then(stamp::started) {
-        Some((started, zero)) => {
-            let mut talk = TranscriptBuilder::new(options, &[("started", started)], IMPORTED);
-            talk.started(zero);
-            talk
-        }
         None => TranscriptBuilder::new(options, &[], &format!("{IMPORTED}; times are not in it")),
+        zero => TranscriptBuilder::begun(options, &[], IMPORTED, zero),
     }
 }
 
@@ -148,12 +140,6 @@ fn is_greeting(said: &ThunderbirdLine<'_>) -> bool {
 fn is_user(line: &[u8]) -> bool {
     let verb = line.get(.."USER ".len());
     verb.is_some_and(|verb| verb.eq_ignore_ascii_case(b"USER "))
-}
-
-fn started_tls(talk: &mut TranscriptBuilder) {
-    if talk.is_tls_agreed() {
-        talk.event(&Event::TlsUnknown);
-    }
 }
 
 /// A line of the client that the log only reports. After USER it is PASS; inside AUTH it is a

@@ -94,40 +94,25 @@ pub(super) enum PhraseMeaning {
     Prompt,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum PhraseKind {
-    Refused,
-    Lost,
-    Left,
-    Escape,
-    Trying,
-    Connected,
-    Wrong,
-    Prompt,
-}
+/// Reads what a phrase means from the rest of its line.
+type PhraseReader = fn(&str) -> PhraseMeaning;
 
 /// All phrases, as lines are compared with them; the first that fits is right.
-static PHRASES: LazyLock<Vec<(PhraseKind, String)>> = LazyLock::new(|| {
-    let lists: [(PhraseKind, &[&str]); 8] = [
-        (PhraseKind::Refused, REFUSED),
-        (PhraseKind::Lost, LOST),
-        (PhraseKind::Left, LEFT),
-        (PhraseKind::Escape, ESCAPE),
-        (PhraseKind::Trying, TRYING),
-        (PhraseKind::Connected, CONNECTED),
-        (PhraseKind::Wrong, &["telnet: "]),
-        (PhraseKind::Prompt, &["telnet> "]),
+static PHRASES: LazyLock<Vec<(PhraseReader, String)>> = LazyLock::new(|| {
+    let lists: [(PhraseReader, &[&str]); 8] = [
+        (|rest| PhraseMeaning::refused("", rest), REFUSED),
+        (|_| PhraseMeaning::Lost, LOST),
+        (|_| PhraseMeaning::Left, LEFT),
+        (|_| PhraseMeaning::Escape, ESCAPE),
+        (PhraseMeaning::trying, TRYING),
+        (|rest| PhraseMeaning::Connected(rest.to_owned()), CONNECTED),
+        (|rest| PhraseMeaning::Wrong(rest.to_owned()), &["telnet: "]),
+        (|_| PhraseMeaning::Prompt, &["telnet> "]),
     ];
     let all = lists.into_iter();
-    all.flat_map(|(kind, list)| list.iter().map(move |phrase| (kind, plain(phrase))))
+    all.flat_map(|(means, list)| list.iter().map(move |phrase| (means, plain(phrase))))
         .collect()
 });
-
-/// The phrase that a line begins with, and what follows.
-fn phrase(line: &str) -> Option<(PhraseKind, &str)> {
-    let mut phrases = PHRASES.iter();
-    phrases.find_map(|(kind, phrase)| Some((*kind, line.strip_prefix(phrase.as_str())?)))
-}
 
 impl PhraseMeaning {
     /// Reads a line. Letters that are not ASCII match any: a console writes them in its own
@@ -142,24 +127,18 @@ impl PhraseMeaning {
         if line.starts_with("Connection to ") && line.contains(" closed by foreign host") {
             return Some(Self::Lost);
         }
-        let (kind, rest) = phrase(&line)?;
-        Some(match kind {
-            PhraseKind::Refused => Self::refused("", rest),
-            // Windows continues in the same line: `Connecting To X...Could not open ...`.
-            PhraseKind::Trying => match rest.split_once("...") {
-                Some((host, more)) => match phrase(more) {
-                    Some((PhraseKind::Refused, rest)) => Self::refused(host, rest),
-                    _ => Self::Trying(rest.to_owned()),
-                },
-                None => Self::Trying(rest.to_owned()),
-            },
-            PhraseKind::Lost => Self::Lost,
-            PhraseKind::Left => Self::Left,
-            PhraseKind::Escape => Self::Escape,
-            PhraseKind::Connected => Self::Connected(rest.to_owned()),
-            PhraseKind::Wrong => Self::Wrong(rest.to_owned()),
-            PhraseKind::Prompt => Self::Prompt,
-        })
+        let mut phrases = PHRASES.iter();
+        phrases.find_map(|(means, phrase)| Some(means(line.strip_prefix(phrase.as_str())?)))
+    }
+
+    /// Windows continues in the same line: `Connecting To X...Could not open ...`.
+    fn trying(rest: &str) -> Self {
+        let refused = rest.split_once("...").and_then(|(host, more)| {
+            let mut phrases = REFUSED.iter();
+            let behind = phrases.find_map(|phrase| more.strip_prefix(plain(phrase).as_str()))?;
+            Some(Self::refused(host, behind))
+        });
+        refused.unwrap_or_else(|| Self::Trying(rest.to_owned()))
     }
 
     fn refused(host: &str, rest: &str) -> Self {

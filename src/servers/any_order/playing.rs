@@ -2,7 +2,7 @@
 
 use super::{BLOCK, Items, MECHANISMS};
 use crate::pop3::tracker::{LineEnd, Side};
-use crate::transcript::{Hole, Item, Piece, Row};
+use crate::transcript::{Hole, Item, Piece};
 
 pub(super) struct Playing {
     pub(super) items: Items,
@@ -26,16 +26,6 @@ pub(super) enum Filter {
     Capabilities {
         is_tls: bool,
     },
-}
-
-pub(super) fn octets(row: &Row) -> Vec<u8> {
-    let mut octets = Vec::new();
-    for piece in &row.pieces {
-        if let Piece::Octets(piece) = piece {
-            octets.extend_from_slice(piece);
-        }
-    }
-    octets
 }
 
 impl Playing {
@@ -67,7 +57,7 @@ impl Playing {
                 continue;
             }
             let is_start = std::mem::replace(&mut self.is_line_start, row.end != LineEnd::None);
-            let line = octets(&row);
+            let line = Piece::known(&row.pieces);
             let is_status = !std::mem::replace(&mut self.is_inside, true);
             let is_end = is_start && line == b"." && row.end != LineEnd::None;
             if is_status || is_end || self.filter.is_sent(&line, is_start) {

@@ -92,6 +92,16 @@ impl Outgoing<'_> {
     pub(super) fn word(&self, index: usize) -> &str {
         self.str().split(' ').nth(index).unwrap_or_default()
     }
+
+    /// The word as a number; 0 if it is not one.
+    pub(super) fn number(&self, index: usize) -> u64 {
+        self.word(index).parse().unwrap_or_default()
+    }
+}
+
+/// The line without the dot at its start.
+pub(super) fn unstuffed(said: &Outgoing<'_>) -> Vec<u8> {
+    said.text.strip_prefix(b".").unwrap_or(said.text).to_vec()
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -105,31 +115,30 @@ pub(super) struct FaultStep {
     pub(super) does: Does,
 }
 
-impl FaultStep {
-    pub(super) const fn new(
-        part: ServerLineKind,
-        verbs: &'static [&'static str],
-        does: Does,
-    ) -> Self {
-        Self {
-            part,
-            verbs,
-            when: |_| true,
-            is_ok_only: false,
-            does,
-        }
+/// Does something to each line of this kind in the replies to these verbs.
+pub(super) const fn on(
+    part: ServerLineKind,
+    verbs: &'static [&'static str],
+    does: Does,
+) -> FaultStep {
+    FaultStep {
+        part,
+        verbs,
+        when: |_| true,
+        is_ok_only: false,
+        does,
     }
+}
 
+impl FaultStep {
     pub(super) const fn when(self, when: fn(&Outgoing<'_>) -> bool) -> Self {
         Self { when, ..self }
     }
 
     /// Only if the reply is positive.
-    pub(super) const fn where_ok(self) -> Self {
-        Self {
-            is_ok_only: true,
-            ..self
-        }
+    pub(super) const fn where_ok(mut self) -> Self {
+        self.is_ok_only = true;
+        self
     }
 
     pub(super) fn fits(&self, said: &Outgoing<'_>) -> bool {
@@ -145,8 +154,10 @@ impl FaultStep {
 
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Does {
-    /// Replaces the line with octets computed from it.
-    Edit(fn(&Outgoing<'_>, &mut Vec<u8>)),
+    /// Replaces the line with one computed from it; its CRLF follows.
+    Edit(fn(&Outgoing<'_>) -> Vec<u8>),
+    /// Ends the line with these octets instead of CRLF.
+    End(&'static [u8]),
     /// Replaces the line with this one.
     Say(&'static str),
     /// Replaces the line with these octets.

@@ -13,91 +13,34 @@ use super::reply::{ListingKind, Reply, ReplyData};
 use super::reply_texts::{self, Language, Text};
 use super::{Ending, Model, ServerPhase, TlsOffer, auth};
 
-pub(super) struct Handler {
-    pub(super) verb: &'static str,
-    /// Answers it. State, number of arguments and line end are already checked.
-    pub(super) serve: fn(&mut Model, &[&[u8]]) -> Reply,
-}
+/// Answers a command. State, number of arguments and line end are already checked.
+pub(super) type Handler = fn(&mut Model, &[&[u8]]) -> Reply;
 
-pub(super) const ROWS: &[Handler] = &[
-    Handler {
-        verb: "USER",
-        serve: user,
-    },
-    Handler {
-        verb: "PASS",
-        serve: pass,
-    },
-    Handler {
-        verb: "APOP",
-        serve: apop,
-    },
-    Handler {
-        verb: "AUTH",
-        serve: auth::auth,
-    },
-    Handler {
-        verb: "STLS",
-        serve: stls,
-    },
-    Handler {
-        verb: "UTF8",
-        serve: utf8,
-    },
-    Handler {
-        verb: "LANG",
-        serve: lang,
-    },
-    Handler {
-        verb: "CAPA",
-        serve: capa,
-    },
-    Handler {
-        verb: "STAT",
-        serve: stat,
-    },
-    Handler {
-        verb: "LIST",
-        serve: list,
-    },
-    Handler {
-        verb: "UIDL",
-        serve: uidl,
-    },
-    Handler {
-        verb: "RETR",
-        serve: retr,
-    },
-    Handler {
-        verb: "TOP",
-        serve: top,
-    },
-    Handler {
-        verb: "DELE",
-        serve: dele,
-    },
-    Handler {
-        verb: "NOOP",
-        serve: noop,
-    },
-    Handler {
-        verb: "RSET",
-        serve: rset,
-    },
-    Handler {
-        verb: "QUIT",
-        serve: quit,
-    },
+pub(super) const ROWS: &[(&str, Handler)] = &[
+    ("USER", user),
+    ("PASS", pass),
+    ("APOP", apop),
+    ("AUTH", auth::auth),
+    ("STLS", stls),
+    ("UTF8", utf8),
+    ("LANG", lang),
+    ("CAPA", capa),
+    ("STAT", stat),
+    ("LIST", list),
+    ("UIDL", uidl),
+    ("RETR", retr),
+    ("TOP", top),
+    ("DELE", dele),
+    ("NOOP", noop),
+    ("RSET", rset),
+    ("QUIT", quit),
 ];
 
-impl Handler {
-    /// The row for a verb, and its row in the command table. RFC 1939 §3: case does not matter.
-    pub(super) fn of(verb: &[u8]) -> Option<(&'static Self, &'static Command)> {
-        let row = ROWS
-            .iter()
-            .find(|row| row.verb.as_bytes().eq_ignore_ascii_case(verb))?;
-        Some((row, Command::named(row.verb)?))
-    }
+/// The handler of a verb, and its row in the command table. RFC 1939 §3: case does not matter.
+pub(super) fn handler(verb: &[u8]) -> Option<(Handler, &'static Command)> {
+    let mut rows = ROWS.iter();
+    let (name, serve) = rows.find(|(name, _)| name.as_bytes().eq_ignore_ascii_case(verb))?;
+    Some((*serve, Command::named(name)?))
 }
 
 /// The refusal of a verb that has no handler.
@@ -357,8 +300,8 @@ mod tests {
 
     #[test]
     fn every_row_is_in_the_command_table() {
-        for row in ROWS {
-            assert!(Handler::of(row.verb.as_bytes()).is_some(), "{}", row.verb);
+        for (verb, _) in ROWS {
+            assert!(handler(verb.as_bytes()).is_some(), "{verb}");
         }
     }
 
@@ -372,7 +315,7 @@ mod tests {
             );
             let verb = command.verb.as_bytes();
             let is_declined = DECLINED.iter().any(|(word, _)| *word == command.verb);
-            let is_served = Handler::of(verb).is_some();
+            let is_served = handler(verb).is_some();
             assert!(!(is_served && is_declined), "{}", command.verb);
             assert!(!is_current || is_served || is_declined, "{}", command.verb);
         }

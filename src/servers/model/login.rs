@@ -7,36 +7,13 @@ use super::locked_maildrop::Opened;
 use super::reply::Reply;
 use super::reply_texts::{self, Text};
 
-/// An account of the practice server whose login is refused even with the right password, so that
-/// each code can be seen.
-pub(super) struct RefusedAccount {
-    pub(super) user: &'static str,
-    code: &'static str,
-    text: &'static Text,
-}
-
-/// RFC 2449 §8.1, RFC 3206 §4.
-pub(super) const REFUSALS: [RefusedAccount; 4] = [
-    RefusedAccount {
-        user: "busy",
-        code: "[IN-USE]",
-        text: &reply_texts::IN_USE,
-    },
-    RefusedAccount {
-        user: "hasty",
-        code: "[LOGIN-DELAY]",
-        text: &reply_texts::REFUSED_AS_LATE,
-    },
-    RefusedAccount {
-        user: "ill",
-        code: "[SYS/TEMP]",
-        text: &reply_texts::REFUSED_AS_ILL,
-    },
-    RefusedAccount {
-        user: "closed",
-        code: "[SYS/PERM]",
-        text: &reply_texts::REFUSED_AS_CLOSED,
-    },
+/// Accounts of the practice server whose login is refused even with the right password, so that
+/// each code can be seen (RFC 2449 §8.1, RFC 3206 §4): the user, the code, the text.
+pub(super) const REFUSALS: [(&str, &str, &Text); 4] = [
+    ("busy", "[IN-USE]", &reply_texts::IN_USE),
+    ("hasty", "[LOGIN-DELAY]", &reply_texts::REFUSED_AS_LATE),
+    ("ill", "[SYS/TEMP]", &reply_texts::REFUSED_AS_ILL),
+    ("closed", "[SYS/PERM]", &reply_texts::REFUSED_AS_CLOSED),
 ];
 
 /// The seconds of LOGIN-DELAY (RFC 2449 §6.5). They depend on the user: only one user is ever
@@ -53,12 +30,10 @@ pub(super) fn log_in_as(model: &mut Model, user: Option<&[u8]>) -> Reply {
             .err(&reply_texts::WRONG_LOGIN, &[])
             .with_code("[AUTH]");
     };
-    if let Some(refusal) = REFUSALS.iter().find(|row| row.user.as_bytes() == user)
+    if let Some((_, code, text)) = REFUSALS.iter().find(|(name, ..)| name.as_bytes() == user)
         && user != model.account.user.as_bytes()
     {
-        return model
-            .err(refusal.text, &[&LOGIN_DELAY])
-            .with_code(refusal.code);
+        return model.err(text, &[&LOGIN_DELAY]).with_code(code);
     }
     // RFC 1939 §4: no login without the exclusive lock. RFC 2449 §8.1.1: the code means that the
     // password was right.

@@ -2,6 +2,8 @@
 //! octet, no length.
 
 use crate::pop3::sasl::is_base64;
+use Flaw::{Controls, LongLine, NotAscii, NotBase64, NotHexadecimal, Spaces, UpperCase};
+use SecretKind::{Digest, InitialResponse, Password, Response};
 
 /// A secret that the client sent, or what it sent in the secret's place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -40,46 +42,30 @@ pub struct Malformed {
 }
 
 const WORDS: &[(SecretKind, Flaw, &str)] = &[
+    (Password, Controls, "malformed password: control octets"),
+    (Password, NotAscii, "malformed password: not ASCII"),
     (
-        SecretKind::Password,
-        Flaw::Controls,
-        "malformed password: control octets",
-    ),
-    (
-        SecretKind::Password,
-        Flaw::NotAscii,
-        "malformed password: not ASCII",
-    ),
-    (
-        SecretKind::Password,
-        Flaw::Spaces,
+        Password,
+        Spaces,
         "malformed password: a space before or after it",
     ),
     (
-        SecretKind::Digest,
-        Flaw::NotHexadecimal,
+        Digest,
+        NotHexadecimal,
         "malformed digest: not 32 hexadecimal digits",
     ),
+    (Digest, UpperCase, "malformed digest: not in lower case"),
     (
-        SecretKind::Digest,
-        Flaw::UpperCase,
-        "malformed digest: not in lower case",
-    ),
-    (
-        SecretKind::InitialResponse,
-        Flaw::NotBase64,
+        InitialResponse,
+        NotBase64,
         "malformed initial response: not base64",
     ),
     (
-        SecretKind::InitialResponse,
-        Flaw::LongLine,
+        InitialResponse,
+        LongLine,
         "malformed initial response: its line has more than 255 octets",
     ),
-    (
-        SecretKind::Response,
-        Flaw::NotBase64,
-        "malformed response: not base64",
-    ),
+    (Response, NotBase64, "malformed response: not base64"),
 ];
 
 /// The mechanisms whose secret is a token, which no one guesses.
@@ -88,10 +74,7 @@ const TOKENS: &[&[u8]] = &[b"OAUTHBEARER", b"XOAUTH2"];
 impl Malformed {
     /// Returns every one that an event can say.
     pub fn all() -> impl Iterator<Item = Self> {
-        WORDS.iter().map(|(secret, flaw, _)| Self {
-            secret: *secret,
-            flaw: *flaw,
-        })
+        WORDS.iter().map(|&(secret, flaw, _)| Self { secret, flaw })
     }
 
     pub(crate) fn words(self) -> &'static str {
@@ -104,39 +87,40 @@ impl Malformed {
     /// Returns what the text of an event says of a secret; None for another event.
     pub(crate) fn of_event(text: &str) -> Option<Self> {
         let row = WORDS.iter().find(|(_, _, words)| *words == text);
-        row.map(|(secret, flaw, _)| Self {
-            secret: *secret,
-            flaw: *flaw,
-        })
+        row.map(|&(secret, flaw, _)| Self { secret, flaw })
     }
 
     pub(crate) fn of_password(password: &[u8]) -> impl Iterator<Item = Self> {
         let flaws = [
-            (Flaw::Controls, password.iter().any(u8::is_ascii_control)),
-            (Flaw::NotAscii, !password.is_ascii()),
+            (Controls, password.iter().any(u8::is_ascii_control)),
+            (NotAscii, !password.is_ascii()),
             (
-                Flaw::Spaces,
+                Spaces,
                 password.starts_with(b" ") || password.ends_with(b" "),
             ),
         ];
+        Self::there(Password, flaws)
+    }
+
+    fn there<const N: usize>(
+        secret: SecretKind,
+        flaws: [(Flaw, bool); N],
+    ) -> impl Iterator<Item = Self> {
         let found = flaws.into_iter().filter(|(_, is_there)| *is_there);
-        found.map(|(flaw, _)| Self {
-            secret: SecretKind::Password,
-            flaw,
-        })
+        found.map(move |(flaw, _)| Self { secret, flaw })
     }
 
     pub(crate) fn of_digest(digest: &[u8]) -> Option<Self> {
         let digest = digest.trim_ascii();
         let flaw = if digest.len() != 32 || !digest.iter().all(u8::is_ascii_hexdigit) {
-            Flaw::NotHexadecimal
+            NotHexadecimal
         } else if digest.iter().any(u8::is_ascii_uppercase) {
-            Flaw::UpperCase
+            UpperCase
         } else {
             return None;
         };
         Some(Self {
-            secret: SecretKind::Digest,
+            secret: Digest,
             flaw,
         })
     }
@@ -152,21 +136,17 @@ impl Malformed {
             .iter()
             .any(|name| name.eq_ignore_ascii_case(mechanism));
         let flaws = [
-            (Flaw::NotBase64, !is_base64(response.trim_ascii())),
-            (Flaw::LongLine, is_token && line > 255),
+            (NotBase64, !is_base64(response.trim_ascii())),
+            (LongLine, is_token && line > 255),
         ];
-        let found = flaws.into_iter().filter(|(_, is_there)| *is_there);
-        found.map(|(flaw, _)| Self {
-            secret: SecretKind::InitialResponse,
-            flaw,
-        })
+        Self::there(InitialResponse, flaws)
     }
 
     /// Returns the flaw of a response on a line of its own.
     pub(crate) fn of_response(response: &[u8]) -> Option<Self> {
-        let flaw = Flaw::NotBase64;
+        let flaw = NotBase64;
         (!is_base64(response)).then_some(Self {
-            secret: SecretKind::Response,
+            secret: Response,
             flaw,
         })
     }
@@ -200,17 +180,14 @@ mod tests {
     fn a_digest_is_32_hexadecimal_digits_in_lower_case() {
         let flaw = |digest: &str| Malformed::of_digest(digest.as_bytes()).map(|one| one.flaw);
         assert_eq!(flaw("c4c9334bac560ecc979e58001b3e22fb"), None);
-        assert_eq!(
-            flaw("C4C9334bac560ecc979e58001b3e22fb"),
-            Some(Flaw::UpperCase)
-        );
+        assert_eq!(flaw("C4C9334bac560ecc979e58001b3e22fb"), Some(UpperCase));
         for digest in [
             "alice@example.com",
             "c4c9334b",
             "c4c9334bac560ecc979e58001b3e22fg",
             "c4c9334bac560ecc979e58001b3e22fb a",
         ] {
-            assert_eq!(flaw(digest), Some(Flaw::NotHexadecimal), "{digest}");
+            assert_eq!(flaw(digest), Some(NotHexadecimal), "{digest}");
         }
     }
 
@@ -222,11 +199,8 @@ mod tests {
                 .collect::<Vec<_>>()
         };
         assert_eq!(flaws("two words"), []);
-        assert_eq!(flaws(" a"), [Flaw::Spaces]);
-        assert_eq!(
-            flaws("é\u{7f} "),
-            [Flaw::Controls, Flaw::NotAscii, Flaw::Spaces]
-        );
+        assert_eq!(flaws(" a"), [Spaces]);
+        assert_eq!(flaws("é\u{7f} "), [Controls, NotAscii, Spaces]);
     }
 
     #[test]

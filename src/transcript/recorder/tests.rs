@@ -334,8 +334,8 @@ fn a_step_shows_a_line_up_to_its_first_hole() {
     let mut recorder = Recorder::new(Hider::new(false));
     let mut shown = Vec::new();
     let mut see = |seen: RecordedStep| {
-        if let Some(Step::Line { octets, .. }) = seen.as_step() {
-            shown.push(octets.to_vec());
+        if let Some(Step::Line(line)) = seen.as_step() {
+            shown.push(line.content.to_vec());
         }
     };
     recorder.feed(Side::Server, b"+OK\r\n", 0, &mut see);

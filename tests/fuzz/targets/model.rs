@@ -78,8 +78,8 @@ fn listen(
         all.extend_from_slice(&out);
         if is_followed {
             tracker.feed(Side::Server, &out, &mut |step| match step {
-                Step::Line { role, octets, .. } => {
-                    assert_ne!(role, Role::Unrequested, "{}", octets.escape_ascii());
+                Step::Line(line) => {
+                    assert_ne!(line.role, Role::Unrequested, "{}", line.content.escape_ascii());
                 }
                 Step::ReplyEnded(_, status) => assert_ne!(status, Status::Malformed),
                 Step::Injected(octets) => panic!("injected {}", octets.escape_ascii()),

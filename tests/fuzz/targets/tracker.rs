@@ -75,16 +75,10 @@ fn told<'a>(items: &'a [Item], mut slice: impl FnMut(&'a [u8]) -> Vec<&'a [u8]>)
 
 fn add(told: &mut Vec<Told>, step: Step<'_>) {
     let (side, octets, what) = match step {
-        Step::Line {
-            side,
-            role,
-            octets,
-            first,
-            end,
-        } => {
-            assert!(end == LineEnd::None || !octets.contains(&b'\n'));
-            let what = format!("{role:?} {first} {end:?}");
-            (Some(side), [octets, end.octets()].concat(), what)
+        Step::Line(line) => {
+            assert!(line.end == LineEnd::None || !line.content.contains(&b'\n'));
+            let what = format!("{:?} {} {:?}", line.role, line.first, line.end);
+            (Some(line.side), [line.content, line.end.octets()].concat(), what)
         }
         Step::Data { side, octets } => (Some(side), octets.to_vec(), "data".to_owned()),
         Step::Injected(octets) => (Some(Side::Server), octets.to_vec(), "injected".to_owned()),

@@ -177,13 +177,13 @@ fn by_rule(fault: &Fault, who: Who) -> i32 {
     match who {
         // What is typed is refused by a server without fault as well, or nothing is.
         Who::Lines | Who::Script | Who::Proxy => {
-            i32::from(record(fault.session()).contains("\nS: -ERR"))
+            i32::from(record(&fault.session()).contains("\nS: -ERR"))
         }
         // It is not as recorded.
         Who::Replay => 1,
         // What the rules find in it breaks a MUST, or is of security.
         Who::Check => {
-            let mut rules = fault.finds.iter().filter_map(|id| lint::rule(id));
+            let mut rules = fault.finds().iter().filter_map(|id| lint::rule(id));
             i32::from(rules.any(|rule| rule.level >= Level::Must))
         }
         // A person leaves when they like.
