@@ -20,7 +20,7 @@ mod shared;
 pub(crate) mod show;
 mod values;
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::builder::Resettable;
@@ -169,7 +169,8 @@ fn meant(host: &str) -> Option<String> {
 /// command line's author: what could drive a terminal is made visible in them first.
 fn refuse(error: &clap::Error) -> ExitCode {
     let given: Vec<OsString> = std::env::args_os().collect();
-    let safe: Vec<OsString> = given.iter().map(|word| safe_word(word)).collect();
+    let safe = |word: &OsString| escape::escaped(word.as_encoded_bytes()).into();
+    let safe: Vec<OsString> = given.iter().map(safe).collect();
     let exit = if given == safe {
         print(error)
     } else if let Err(error) = Cli::try_parse_from(safe) {
@@ -204,12 +205,6 @@ fn print(error: &clap::Error) -> Exit {
         return Exit::Usage;
     }
     say::written(&stdio::print(text.as_bytes()), Exit::Well)
-}
-
-fn safe_word(word: &OsStr) -> OsString {
-    let mut safe = String::new();
-    escape::escape(word.as_encoded_bytes(), &mut safe);
-    safe.into()
 }
 
 /// Runs what the command line asks for.

@@ -24,8 +24,8 @@ use super::screen::Screen;
 use super::terminal;
 use crate::analysis::console_input::{self, OWN, Typed};
 use crate::analysis::help;
-use crate::base::escape;
 use crate::base::files;
+use crate::base::say;
 use crate::base::style::{Paint, Style};
 use crate::pop3::command::{ArgumentKind, Command, Words};
 use crate::transcript::file;
@@ -323,20 +323,14 @@ impl Hinter for Assistant {
             let is_open = line
                 .split('\n')
                 .all(|line| knowledge.secret_from(line).is_none());
-            return is_open.then(|| Syntax(controls_hint(line)));
+            // The whole line, for it can't be drawn with all that is in it.
+            return is_open.then(|| Syntax(format!("   is sent as {}", say::shown(line))));
         }
         if pos < line.len() || knowledge.expects_response {
             return None;
         }
         syntax_hint(line).map(Syntax)
     }
-}
-
-/// The whole line, for it can't be drawn with all that is in it.
-fn controls_hint(line: &str) -> String {
-    let mut hint = "   is sent as ".to_owned();
-    escape::escape(line.as_bytes(), &mut hint);
-    hint
 }
 
 /// The arguments that are still to be typed, and what the command does while only its verb is

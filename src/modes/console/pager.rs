@@ -17,6 +17,7 @@ pub(crate) use alternate::{lend, restore, take_back};
 use super::spool::{Direction, SearchResult, SearchTerm, Spool, SpoolProgress};
 use super::terminal;
 use crate::analysis::show::Highlight;
+use crate::base::say;
 use alternate::Alternate;
 use entry::{KeyEffect, PagerInput};
 use keys::KeyAction;
@@ -296,9 +297,7 @@ impl Pager<'_> {
             SearchResult::GivenUp => self.message = Some("search stopped".to_owned()),
             SearchResult::Nowhere => {
                 let so_far = if progress.is_finished { "" } else { " so far" };
-                let mut message = format!("not found{so_far}: ");
-                crate::base::escape::escape(text.as_bytes(), &mut message);
-                self.message = Some(message);
+                self.message = Some(format!("not found{so_far}: {}", say::shown(&text)));
             }
         }
         Ok(())

@@ -5,7 +5,7 @@ use super::editor::{Input, LongHelp};
 use super::knowledge::know;
 use super::{Console, Keyboard, SILENCE, is_idle};
 use crate::analysis::console_input::{self, Typed};
-use crate::base::escape;
+use crate::base::say;
 use crate::base::style::Paint;
 use crate::net::engine::Snapshot;
 use crate::pop3::tracker::State;
@@ -94,12 +94,11 @@ impl Console {
     }
 
     fn masked(&self, line: &str) -> String {
-        let mut safe = String::new();
         let from = know(&self.knowledge).secret_from(line);
         let (open, secret) = line
             .split_at_checked(from.unwrap_or(line.len()))
             .unwrap_or(("", line));
-        escape::escape(open.as_bytes(), &mut safe);
+        let mut safe = say::shown(open);
         safe.extend(secret.chars().map(|_| MASK));
         safe
     }

@@ -8,7 +8,7 @@ use rustyline::ExternalPrinter;
 use unicode_width::UnicodeWidthChar;
 
 use super::terminal;
-use crate::base::escape;
+use crate::base::say;
 use crate::base::stdio;
 use crate::base::style::{Paint, Style};
 
@@ -50,8 +50,7 @@ fn rows(line: &str, columns: usize) -> Vec<&str> {
 
 /// A text made safe, in rows with the margin of poptalk's own lines.
 pub(super) fn in_margin(text: &str, columns: usize) -> String {
-    let mut safe = String::new();
-    escape::escape(text.as_bytes(), &mut safe);
+    let safe = say::shown(text);
     rows(&safe, columns.saturating_sub(MARGIN.len()))
         .into_iter()
         .map(|row| format!("{MARGIN}{row}\n"))

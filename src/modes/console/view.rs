@@ -279,8 +279,7 @@ impl ReplyView {
     }
 
     fn injected(&self, octets: &[u8]) {
-        let mut text = String::new();
-        escape::escape(octets, &mut text);
+        let text = escape::escaped(octets);
         let text = format!("received before the TLS handshake: {text}");
         self.screen.note(Paint::Warning, &text);
     }

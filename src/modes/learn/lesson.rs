@@ -4,7 +4,8 @@
 use crate::analysis::goal::{Goal, Goals};
 use crate::analysis::lint;
 use crate::base::edit_distance::nearest;
-use crate::base::escape;
+// A lesson may come from a stranger.
+use crate::base::say::shown as safe;
 use crate::servers::fault::{self, Fault};
 use crate::transcript::Item;
 use crate::transcript::event::{Event, EventKind};
@@ -323,13 +324,6 @@ fn no_id(id: &str) -> String {
     format!(
         "unknown id `{id}`; {meant}`poptalk lint --list` lists those of rules, `poptalk serve --list-faults` those of faults"
     )
-}
-
-/// Makes text safe for a terminal, because a lesson may come from a stranger.
-fn safe(text: &str) -> String {
-    let mut safe = String::new();
-    escape::escape(text.as_bytes(), &mut safe);
-    safe
 }
 
 #[cfg(test)]

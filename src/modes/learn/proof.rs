@@ -91,9 +91,8 @@ fn row_of(lesson: &Lesson, head: &str, at: usize) -> usize {
 
 /// Returns the status line of a reply, safe to show.
 fn answer(exchange: &Exchange) -> String {
-    let mut text = String::new();
     let line = exchange.status_line.as_ref().map(Line::head);
-    escape::escape(line.unwrap_or_default(), &mut text);
+    let text = escape::escaped(line.unwrap_or_default());
     match text.is_empty() {
         true => "nothing".to_owned(),
         false => format!("`{}`", text.trim_end()),
@@ -127,8 +126,7 @@ fn departure(lesson: &Lesson, from: usize, answers: &Answers) -> Option<String> 
                 .lines()
                 .nth(row.saturating_sub(1))
                 .unwrap_or_default();
-            let mut shown = String::new();
-            escape::escape(line.as_bytes(), &mut shown);
+            let shown = escape::escaped(line.as_bytes());
             match came.next() {
                 Some(other) if other.status == exchange.status => {}
                 Some(other) => {
