@@ -193,11 +193,7 @@ impl ProxiedConnection<'_> {
             } else {
                 return Ok(());
             };
-            Err(TlsError {
-                what,
-                hint: None,
-                heard: None,
-            })
+            Err(TlsError::new(what))
         };
         let host = &shared.target.host;
         match tls::handshake(socket, host, &shared.server_tls, is_stls, &mut wait) {
