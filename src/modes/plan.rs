@@ -280,10 +280,7 @@ pub(crate) fn pass_line(
     ask: Option<&mut dyn FnMut() -> io::Result<Zeroizing<Vec<u8>>>>,
 ) -> Result<Zeroizing<Vec<u8>>, PasswordError> {
     let password = password::find(plan.args.credentials.sources(), host, user, ask)?;
-    let mut line = Zeroizing::new(Vec::with_capacity(password.len() + 5));
-    line.extend_from_slice(b"PASS ");
-    line.extend_from_slice(&password);
-    Ok(line)
+    Ok(Zeroizing::new([b"PASS ", password.as_slice()].concat()))
 }
 
 /// Starts another transcript on an open connection; returns where it is.

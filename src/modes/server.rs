@@ -37,13 +37,13 @@ impl Server {
     /// The address for cleartext and STLS, with the port that was taken.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        self.listener.address()
+        self.listener.address
     }
 
     /// The address for TLS from the first octet, with the port that was taken.
     #[must_use]
     pub fn tls_address(&self) -> Option<SocketAddr> {
-        self.listener.tls_address()
+        self.listener.tls_address
     }
 
     /// The certificate that clients see, in PEM form; None without TLS for them.

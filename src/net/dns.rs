@@ -240,10 +240,8 @@ fn on_stream(socket: &mut TcpStream, name: &str, due: Instant) -> Result<DnsAnsw
 
 /// Returns a random number from 0 to `most`, both included.
 pub(crate) fn chance(most: u32) -> u32 {
-    let mut octets = [0; 8];
     // Without random numbers the first server is as good as any.
-    let _ = getrandom::fill(&mut octets);
-    let number = u64::from_be_bytes(octets) % (u64::from(most) + 1);
+    let number = getrandom::u64().unwrap_or(0) % (u64::from(most) + 1);
     u32::try_from(number).unwrap_or(0)
 }
 

@@ -324,7 +324,7 @@ impl Connection {
             asked_since: Instant::now(),
             first: Some(Vec::new()),
             is_unannounced: false,
-            is_late_told: false,
+            is_silence_reported: false,
             flush_due: None,
         };
         if target.is_tls {
@@ -363,10 +363,7 @@ impl Connection {
 
     /// Sends a line: the octets and CR LF.
     pub(crate) fn send_line(&self, line: &[u8]) {
-        let mut octets = Zeroizing::new(Vec::with_capacity(line.len() + 2));
-        octets.extend_from_slice(line);
-        octets.extend_from_slice(b"\r\n");
-        self.order(Request::Send(octets));
+        self.order(Request::Send(Zeroizing::new([line, b"\r\n"].concat())));
     }
 
     /// Returns the state once all requests so far are carried out; waits until `is_enough` or for

@@ -131,8 +131,8 @@ pub(crate) fn turn_away(mut socket: impl Write, is_tls: bool) {
 /// Listens until it is dropped; then it closes its ports, ends its connections and waits until
 /// their threads are done.
 pub(crate) struct Listener {
-    address: SocketAddr,
-    tls_address: Option<SocketAddr>,
+    pub(crate) address: SocketAddr,
+    pub(crate) tls_address: Option<SocketAddr>,
     is_stopping: Arc<AtomicBool>,
     waker: Waker,
     thread: Option<JoinHandle<()>>,
@@ -173,14 +173,6 @@ impl Listener {
             waker,
             thread: Some(thread),
         })
-    }
-
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.address
-    }
-
-    pub(crate) fn tls_address(&self) -> Option<SocketAddr> {
-        self.tls_address
     }
 }
 

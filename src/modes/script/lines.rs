@@ -113,10 +113,7 @@ impl ScriptLines {
                     self.octets = more;
                 } else {
                     let rest = self.octets.get(self.at..).unwrap_or_default();
-                    let mut joined = Zeroizing::new(Vec::with_capacity(rest.len() + more.len()));
-                    joined.extend_from_slice(rest);
-                    joined.extend_from_slice(&more);
-                    self.octets = joined;
+                    self.octets = Zeroizing::new([rest, &more].concat());
                 }
                 self.at = 0;
                 Some(ScriptEvent::Octets(Zeroizing::default()))

@@ -88,7 +88,7 @@ pub(super) fn run(shared: &ServerShared, socket: Arc<TcpStream>, peer: SocketAdd
         tls: None,
         tape: VisitLog::new(shared, &peer.to_string()),
     };
-    let (summary, outcome) = connection.hold(Wire::new(Arc::clone(&socket)), is_tls);
+    let (summary, outcome) = connection.hold(Wire::new(Arc::clone(&socket), None), is_tls);
     let is_stopping = shared.is_stopping.load(Ordering::SeqCst);
     let is_cut = matches!(
         outcome,
@@ -112,7 +112,7 @@ pub(super) fn run(shared: &ServerShared, socket: Arc<TcpStream>, peer: SocketAdd
     match connection.stream {
         Some(stream) => stream.close(),
         // The alert of a failed handshake must also arrive.
-        None => Wire::new(socket).linger(LINGER, MOST_LEFT_OVER),
+        None => Wire::new(socket, None).linger(LINGER, MOST_LEFT_OVER),
     }
 }
 

@@ -91,9 +91,7 @@ impl Tap {
     pub(crate) fn socket(&self) -> &TcpStream {
         &self.socket
     }
-}
 
-impl Tap {
     fn read_socket(&mut self, octets: &mut [u8]) -> io::Result<usize> {
         let count = self.socket.read(octets)?;
         self.has_ended |= count == 0 && !octets.is_empty();
