@@ -151,7 +151,7 @@ pub(crate) fn hold(plan: Plan) -> Result<Exit, Error> {
         read_ca(path).map_err(|error| Error::from(error).with_exit(Exit::Usage))?;
     }
     Ok(if is_for_person(&plan.args) {
-        console::run(plan)
+        console::run(plan, None)
     } else {
         script::run(&plan)
     })

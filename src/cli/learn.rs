@@ -124,7 +124,7 @@ pub(crate) fn run(args: LearnArgs) -> Result<Exit, Error> {
         args,
         ..Plan::to(target)
     };
-    Ok(console::teach(plan, course))
+    Ok(console::run(plan, Some(course)))
 }
 
 struct Found {

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use crate::base::error::Error;
 use crate::base::exit::Exit;
 use crate::base::figures::read_size;
 use crate::base::files;
+use crate::base::lock::lock;
 use crate::base::say;
 use crate::modes::options::{BodiesArgs, NoLogArgs, SecretsArgs, seconds};
 use crate::modes::plan::{MAX_SIZE, TlsArgs};
@@ -140,7 +141,7 @@ pub(crate) fn run(args: ProxyArgs) -> Result<Exit, Error> {
             Error::usage(what).with_hint(service.hint).say();
         }
         if let Err(error) = listen_args::print(&event.to_string()) {
-            *outcome.lock().unwrap_or_else(PoisonError::into_inner) = Err(error);
+            *lock(&outcome) = Err(error);
             is_deaf.store(true, Ordering::SeqCst);
         }
     };
@@ -154,13 +155,13 @@ pub(crate) fn run(args: ProxyArgs) -> Result<Exit, Error> {
                 thread::sleep(listen_args::POLL_EVERY);
             }
         }
-        Err(error) => *printed.lock().unwrap_or_else(PoisonError::into_inner) = Err(error),
+        Err(error) => *lock(&printed) = Err(error),
     }
     let exit = match listen_args::recorded(server.stop()) {
         Exit::Well if has_met_other.load(Ordering::SeqCst) => Exit::Refused,
         exit => exit,
     };
-    let printed = printed.lock().unwrap_or_else(PoisonError::into_inner);
+    let printed = lock(&printed);
     Ok(say::written(&printed, exit))
 }
 

@@ -18,6 +18,7 @@ use crate::base::error::Error;
 use crate::base::exit::Exit;
 use crate::base::figures;
 use crate::base::files;
+use crate::base::lock::lock;
 use crate::base::loopback::is_loopback;
 use crate::base::plural::counted;
 use crate::base::say;
@@ -180,7 +181,7 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<Exit, Error> {
                         return;
                     };
                     let result = one(args, job, &bar);
-                    let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
+                    let mut done = lock(&done);
                     if let Some(place) = done.get_mut(index) {
                         *place = Some(result);
                     }

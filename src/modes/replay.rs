@@ -20,7 +20,8 @@ use zeroize::Zeroizing;
 
 use crate::base::exit::Exit;
 use crate::base::files;
-use crate::modes::answers::{ServerAnswers, hear};
+use crate::base::lock::lock;
+use crate::modes::answers::ServerAnswers;
 use crate::modes::plan::{self, Failure, Plan};
 use crate::net::engine::{CloseReason, Connection, Notice, Observer, OpenError, Snapshot};
 use crate::pop3::sasl::{Mechanism, SaslExchange};
@@ -257,7 +258,7 @@ impl Replay<'_> {
         });
         if exit != Exit::Well && result.is_ok() {
             // With half of it there is nothing to compare.
-            let why = why.or(hear(&self.heard).log_failure.take());
+            let why = why.or(lock(&self.heard).log_failure.take());
             let why = io::Error::other(why.unwrap_or_default());
             return Err(Failure::Log(log, why).into());
         }
@@ -288,11 +289,11 @@ impl Observer for ReplayListener {
     fn on_octets(&mut self, _: &[u8]) {}
 
     fn on_step(&mut self, seen: RecordedStep) {
-        hear(&self.0).see(&seen);
+        lock(&self.0).see(&seen);
     }
 
     fn on_notice(&mut self, news: Notice) {
-        hear(&self.0).hear_of(&news);
+        lock(&self.0).hear_of(&news);
     }
 
     fn on_idle(&mut self, _: &Snapshot) {}

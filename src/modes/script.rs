@@ -21,10 +21,11 @@ use crate::base::escape;
 use crate::base::exit::Exit;
 use crate::base::files;
 use crate::base::io_error::plain;
+use crate::base::lock::lock;
 use crate::base::plural::counted;
 use crate::base::say;
 use crate::base::stdio;
-use crate::modes::answers::{ServerAnswers, hear};
+use crate::modes::answers::ServerAnswers;
 use crate::modes::login::Method;
 use crate::modes::plan::{self, NO_TLS, Plan};
 use crate::net::engine::{
@@ -394,7 +395,7 @@ impl ScriptRun<'_> {
 
     fn send_password(&mut self, number: usize) -> Result<(), Exit> {
         self.keep_secret(&format!("line {number}, \":pass\""))?;
-        let user = hear(&self.heard).session.user.clone().unwrap_or_default();
+        let user = lock(&self.heard).session.user.clone().unwrap_or_default();
         let host = &self.connection.target().host;
         let line = plan::pass_line(self.plan, host, &user, None).map_err(|error| {
             let hint = error.hint();

@@ -23,6 +23,7 @@ use super::tls::{TlsError, TlsFacts, TlsSettings};
 use super::wrong_service::Mistake;
 use crate::base::figures;
 use crate::base::io_error::plain;
+use crate::base::lock::lock;
 use crate::net::target::Target;
 use crate::pop3::command::Shape;
 use crate::pop3::tracker::{Awaited, CutAt, State, Status};
@@ -355,7 +356,7 @@ impl Connection {
     }
 
     pub(crate) fn order(&self, order: Request) {
-        *self.asked.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        *lock(&self.asked) += 1;
         // The thread may have ended; then no one receives this, and `standing` says so.
         let _ = self.orders.send(order);
         let _ = self.waker.wake();
@@ -369,7 +370,7 @@ impl Connection {
     /// Returns the state once all requests so far are carried out; waits until `is_enough` or for
     /// `wait` at most.
     pub(crate) fn wait(&self, wait: Duration, is_enough: impl Fn(&Snapshot) -> bool) -> Snapshot {
-        let asked = *self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let asked = *lock(&self.asked);
         let guard = self.shared.lock();
         let not_yet =
             |now: &mut Snapshot| now.ending.is_none() && (now.taken < asked || !is_enough(now));
@@ -439,7 +440,7 @@ impl Drop for EndGuard {
 
 impl EngineShared {
     fn lock(&self) -> MutexGuard<'_, Snapshot> {
-        self.standing.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.standing)
     }
 }
 

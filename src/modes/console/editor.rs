@@ -1,10 +1,10 @@
 //! The line editor: what Tab offers, what is hinted, and F1.
 
-use super::knowledge::{Knowledge, SharedKnowledge, know};
+use super::knowledge::{Knowledge, SharedKnowledge};
 use std::borrow::Cow;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use rustyline::completion::Completer;
 use rustyline::config::Configurer;
@@ -25,6 +25,7 @@ use super::terminal;
 use crate::analysis::console_input::{self, OWN, Typed};
 use crate::analysis::help;
 use crate::base::files;
+use crate::base::lock::lock;
 use crate::base::say;
 use crate::base::style::{Paint, Style};
 use crate::pop3::command::{ArgumentKind, Command, Words};
@@ -144,13 +145,7 @@ impl Editor {
             // Where a signal ends the program, there is nothing more to do here.
             #[cfg(unix)]
             drop(super::terminal::changing());
-            let help = {
-                let mut help = self
-                    .long_help
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner);
-                help.take()
-            };
+            let help = lock(&self.long_help).take();
             if let (Ok(line), Some(text)) = (&result, help) {
                 let line = line.clone();
                 return Err(LongHelp { text, line });
@@ -163,7 +158,7 @@ impl Editor {
                 // with what was drawn.
                 Err(ReadlineError::Io(error)) if error.kind() == ErrorKind::InvalidData => {
                     is_damaged = true;
-                    given.clone_from(&self.drawn.lock().unwrap_or_else(PoisonError::into_inner));
+                    given.clone_from(&lock(&self.drawn));
                     continue;
                 }
                 Err(_) => Input::End,
@@ -225,7 +220,7 @@ impl Completer for Assistant {
         _: &Context<'_>,
     ) -> rustyline::Result<(usize, Vec<String>)> {
         let typed = line.get(..pos).unwrap_or(line);
-        Ok(candidates(typed, &know(&self.knowledge)))
+        Ok(candidates(typed, &lock(&self.knowledge)))
     }
 }
 
@@ -318,7 +313,7 @@ impl Hinter for Assistant {
     type Hint = Syntax;
 
     fn hint(&self, line: &str, pos: usize, _: &Context<'_>) -> Option<Syntax> {
-        let knowledge = know(&self.knowledge);
+        let knowledge = lock(&self.knowledge);
         if has_controls(line) {
             let is_open = line
                 .split('\n')
@@ -368,9 +363,8 @@ fn syntax_hint(line: &str) -> Option<String> {
 
 impl Highlighter for Assistant {
     fn highlight<'l>(&self, line: &'l str, _: usize) -> Cow<'l, str> {
-        let mut drawn = self.drawn.lock().unwrap_or_else(PoisonError::into_inner);
-        line.clone_into(&mut drawn);
-        let knowledge = know(&self.knowledge);
+        line.clone_into(&mut lock(&self.drawn));
+        let knowledge = lock(&self.knowledge);
         // A terminal that brackets what is pasted can put several lines into one.
         let mut pen = Pen::new(self.mode);
         let lines: Vec<Cow<'_, str>> = line
@@ -413,7 +407,7 @@ impl HelpKey {
                 help::topic(&String::from_utf8_lossy(topic), width)
             }
             (None, Typed::Own(own, _)) => help::topic(&format!(":{}", own.word), width),
-            (None, _) => help::overview(Some(know(&self.knowledge).states())),
+            (None, _) => help::overview(Some(lock(&self.knowledge).states())),
         }
     }
 }
@@ -431,11 +425,7 @@ impl ConditionalEventHandler for HelpKey {
             self.screen.print(&text);
             return Some(Cmd::Noop);
         }
-        let mut long_help = self
-            .long_help
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        *long_help = Some(text);
+        *lock(&self.long_help) = Some(text);
         Some(Cmd::AcceptLine)
     }
 }

@@ -3,7 +3,6 @@
 
 use super::prompt::prompt;
 use super::terminal;
-use super::view::shown;
 use super::{AfterLine, Console};
 use crate::analysis::console_input::Action;
 use crate::analysis::goal::Goal;
@@ -12,6 +11,7 @@ use crate::analysis::lint;
 use crate::base::edit_distance;
 use crate::base::error::Error;
 use crate::base::exit::Exit;
+use crate::base::lock::lock;
 use crate::base::style::Paint;
 use crate::modes::learn::course::Course;
 use crate::modes::learn::lesson::WIDEST;
@@ -48,7 +48,7 @@ impl Console {
         })?;
         let secrets = std::mem::take(&mut self.plan.secrets);
         self.plan = Plan { secrets, ..plan };
-        let mut view = shown(&self.shown);
+        let mut view = lock(&self.shown);
         // Findings of the rules would give away the diagnosis.
         view.is_lenient = !course.lesson().diagnosis().is_empty();
         // Left on, `:hex` of the previous lesson would push this one's task off the screen.
@@ -104,7 +104,7 @@ impl Console {
         for (goal, is_reached) in goals.all() {
             let mark = if is_reached { "[done]" } else { "[ ]" };
             for line in hanging(mark, says(goal, is_reached), room()) {
-                self.screen.note(Paint::Note, &line);
+                self.screen.note(&line);
             }
         }
         drop(goals);
@@ -114,7 +114,7 @@ impl Console {
     /// A line of the course's, wrapped.
     fn tell_own(&self, text: &str) {
         for line in wrap(text, room()).lines() {
-            self.screen.note(Paint::Note, line);
+            self.screen.note(line);
         }
     }
 
@@ -164,7 +164,7 @@ impl Console {
         }
         if let Some(Err(error)) = trouble {
             let what = format!("the progress can't be saved: {error}");
-            self.screen.note(Paint::Warning, &what);
+            self.screen.warn(&what);
         }
         is_solved.then_some(number)
     }
@@ -179,9 +179,7 @@ impl Console {
 
     /// Whether Enter alone continues to the next lesson.
     pub(super) fn is_lesson_solved(&self) -> bool {
-        self.course
-            .as_ref()
-            .is_some_and(|course| course.is_solved())
+        self.course.as_ref().is_some_and(Course::is_solved)
     }
 
     /// The session is over, and the lesson is not.
@@ -253,7 +251,7 @@ impl Console {
     pub(super) fn course_word(&mut self, action: Action, text: &str) -> AfterLine {
         if self.course.is_none() {
             let what = "this is not a lesson; `poptalk learn` starts one";
-            self.screen.note(Paint::Warning, what);
+            self.screen.warn(what);
             return AfterLine::Go;
         }
         match action {

@@ -220,12 +220,10 @@ impl Pager<'_> {
             KeyAction::Previous => self.search(Direction::Up, alternate)?,
             KeyAction::Unmark => (self.search, self.found) = (None, None),
             KeyAction::Help => self.mode = PagerMode::Help,
-            KeyAction::Redraw => {
-                self.resize()?;
-                alternate.forget()?;
-            }
-            KeyAction::Suspend => {
-                terminal::suspend();
+            KeyAction::Redraw | KeyAction::Suspend => {
+                if action == KeyAction::Suspend {
+                    terminal::suspend();
+                }
                 self.resize()?;
                 alternate.forget()?;
             }
@@ -304,13 +302,9 @@ impl Pager<'_> {
     }
 
     fn find(&mut self, needle: &SearchTerm, way: Direction, from: u64) -> io::Result<SearchResult> {
-        let Self {
-            spool,
-            is_over,
-            events,
-            ..
-        } = self;
-        spool.find(needle, way, from, &mut || is_over() || is_stopped(events))
+        self.spool.find(needle, way, from, &mut || {
+            (self.is_over)() || is_stopped(&mut self.events)
+        })
     }
 
     /// Shows the row of a match; `shown` is what is on the screen.

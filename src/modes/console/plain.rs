@@ -18,7 +18,9 @@ impl PlainEditor {
             return Input::End;
         }
         let mut line = Vec::new();
-        let result = terminal::with_echo(|| std::io::stdin().lock().read_until(b'\n', &mut line));
+        let result = terminal::echoing(true, || {
+            std::io::stdin().lock().read_until(b'\n', &mut line)
+        });
         match result {
             Ok(0) | Err(_) => Input::End,
             Ok(_) => {

@@ -8,6 +8,8 @@ use rustyline::ExternalPrinter;
 use unicode_width::UnicodeWidthChar;
 
 use super::terminal;
+use crate::base::error::Explain;
+use crate::base::lock::lock;
 use crate::base::say;
 use crate::base::stdio;
 use crate::base::style::{Paint, Style};
@@ -94,7 +96,7 @@ impl Screen {
     }
 
     /// Prints a line of poptalk's own, made safe, on as many rows as it needs; words are not cut.
-    pub(crate) fn note(&self, paint: Paint, text: &str) {
+    pub(crate) fn line(&self, paint: Paint, text: &str) {
         let rows = in_margin(text, terminal::size().0);
         // A server line without an end yet is not one of ours.
         let mut text = match self.lock().is_inside_line {
@@ -106,6 +108,22 @@ impl Screen {
             text.push('\n');
         }
         self.print(&text);
+    }
+
+    pub(crate) fn note(&self, text: &str) {
+        self.line(Paint::Note, text);
+    }
+
+    pub(crate) fn warn(&self, text: &str) {
+        self.line(Paint::Warning, text);
+    }
+
+    /// Shows an error, and what to do where that is known.
+    pub(crate) fn error(&self, paint: Paint, error: &impl Explain) {
+        self.line(paint, &error.to_string());
+        if let Some(hint) = error.hint() {
+            self.note(&format!("hint: {hint}"));
+        }
     }
 
     /// Says whether a line is being typed. What waited to be shown above it is shown now when it is
@@ -163,7 +181,7 @@ impl Screen {
     }
 
     fn lock(&self) -> MutexGuard<'_, ScreenState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

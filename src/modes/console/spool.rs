@@ -7,6 +7,7 @@
 mod lines;
 mod search;
 
+use crate::base::lock::lock;
 use std::fs::File;
 use std::io;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -41,6 +42,17 @@ pub struct SpoolProgress {
     /// Lines as the server sent them, however long.
     pub(crate) whole: u64,
     pub(crate) is_finished: bool,
+}
+
+impl SpoolProgress {
+    /// Returns how many lines stay as they are: one that has not ended may still become a different
+    /// one.
+    pub(super) fn settled(&self) -> u64 {
+        match self.is_finished {
+            true => self.lines,
+            false => self.ended,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -78,7 +90,7 @@ impl Spool {
     /// remembered as [`Spool::failure`]. What was written can be read; what comes later is passed
     /// over.
     pub fn append(&self, octets: &[u8]) -> Option<io::Error> {
-        let mut cutter = self.cutter.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut cutter = lock(&self.cutter);
         let mut rest = octets;
         let (mut at, has_failed) = {
             let state = self.state();
@@ -155,7 +167,10 @@ impl Spool {
     pub fn lines(&self, line: u64) -> io::Result<Lines<'_>> {
         let (near, end) = {
             let state = self.state();
-            (state.index.before_line(line), state.progress.octets)
+            (
+                state.index.last(|start| start.line <= line),
+                state.progress.octets,
+            )
         };
         let mut lines = Lines::new(self, near, end);
         while lines.next_start().line < line && lines.skip()? {}
@@ -168,7 +183,10 @@ impl Spool {
     pub fn line_of(&self, offset: u64) -> io::Result<LineStart> {
         let (near, end) = {
             let state = self.state();
-            (state.index.before_offset(offset), state.progress.octets)
+            (
+                state.index.last(|start| start.offset <= offset),
+                state.progress.octets,
+            )
         };
         let mut lines = Lines::new(self, near, end);
         let mut start = near;
@@ -215,7 +233,7 @@ impl Spool {
     }
 
     fn state(&self) -> MutexGuard<'_, SpoolState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

@@ -10,12 +10,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::hex;
-use super::knowledge::{SharedKnowledge, know};
+use super::knowledge::SharedKnowledge;
 use super::live_lint::LiveLint;
 use super::screen::Screen;
 use super::spool::Spool;
 use super::terminal;
 use crate::base::escape;
+use crate::base::lock::lock;
 use crate::base::style::Paint;
 use crate::modes::learn::Watched;
 use crate::modes::report;
@@ -25,7 +26,7 @@ use crate::transcript::Piece;
 use crate::transcript::event::Event;
 use crate::transcript::recorder::RecordedStep;
 use crate::transcript::secret;
-pub(crate) use reply::{LastReply, Mode, SharedShown, Shown, shown, summary};
+pub(crate) use reply::{LastReply, Mode, SharedShown, Shown, summary};
 
 /// Data lines wait so long for the rest of a reply: if all fits on the screen it is shown at once,
 /// else the pager opens.
@@ -76,7 +77,7 @@ impl ReplyView {
     fn line(&mut self, role: Role, pieces: &[Piece], first: bool, end: LineEnd) {
         let unrequested = role == Role::Unrequested;
         if unrequested && !self.was_unrequested && first {
-            self.screen.note(Paint::Note, "unrequested:");
+            self.screen.note("unrequested:");
         }
         self.was_unrequested = unrequested;
         let mut text = String::new();
@@ -106,7 +107,7 @@ impl ReplyView {
         if role == Role::Continuation && first && end != LineEnd::None {
             self.challenge(pieces);
         }
-        if shown(&self.shared).is_hex {
+        if lock(&self.shared).is_hex {
             let octets = pieces.iter().flat_map(|piece| match piece {
                 Piece::Octets(octets) => octets.as_slice(),
                 Piece::Hole(_) => b"",
@@ -123,16 +124,14 @@ impl ReplyView {
         if let Ok(decoded) = STANDARD.decode(octets)
             && !decoded.is_empty()
         {
-            self.screen.note(
-                Paint::Note,
-                &format!("says: {}", String::from_utf8_lossy(&decoded)),
-            );
+            self.screen
+                .note(&format!("says: {}", String::from_utf8_lossy(&decoded)));
         }
     }
 
     fn hex(&self, octets: &[u8]) {
         for row in hex::rows(octets).take(hex::ROWS_MAX) {
-            self.screen.note(Paint::Note, &row);
+            self.screen.note(&row);
         }
     }
 
@@ -141,8 +140,8 @@ impl ReplyView {
         if role == Role::Continuation {
             return;
         }
-        let state = know(&self.knowledge).session.state;
-        let mut shared = shown(&self.shared);
+        let state = lock(&self.knowledge).session.state;
+        let mut shared = lock(&self.shared);
         if first {
             shared.last = Some(LastReply {
                 line: String::new(),
@@ -169,16 +168,16 @@ impl ReplyView {
     fn note_sent(&mut self, role: Role, pieces: &[Piece], first: bool) {
         if first {
             let line = secret::flat(pieces);
-            know(&self.knowledge).guess.note_sent(&line, role);
+            lock(&self.knowledge).guess.note_sent(&line, role);
         }
         let has_hole = pieces.iter().any(|piece| matches!(piece, Piece::Hole(_)));
-        shown(&self.shared).was_secret = has_hole;
+        lock(&self.shared).was_secret = has_hole;
         self.since = Instant::now();
     }
 
     fn note_status(&mut self, pieces: &[Piece], first: bool) {
         let line = secret::flat(pieces);
-        know(&self.knowledge).guess.note_status(&line, first);
+        lock(&self.knowledge).guess.note_status(&line, first);
         if !first {
             return;
         }
@@ -191,7 +190,7 @@ impl ReplyView {
     }
 
     fn keep_verb(&self, sent: &Sent) {
-        if let Some(last) = &mut shown(&self.shared).last {
+        if let Some(last) = &mut lock(&self.shared).last {
             last.verb = Some(sent.verb()).filter(|verb| !verb.is_empty());
         }
     }
@@ -203,12 +202,12 @@ impl ReplyView {
             escape::escape(sent.arguments(), &mut title);
         }
         self.held.clear();
-        let mut shared = shown(&self.shared);
+        let mut shared = lock(&self.shared);
         shared.spool = match Spool::new() {
             Ok(spool) => Some(Arc::new(spool)),
             Err(error) => {
                 self.screen
-                    .note(Paint::Warning, &format!("no pager for this reply: {error}"));
+                    .warn(&format!("no pager for this reply: {error}"));
                 None
             }
         };
@@ -227,7 +226,7 @@ impl ReplyView {
     }
 
     fn data(&mut self, octets: &[u8]) {
-        let mut shared = shown(&self.shared);
+        let mut shared = lock(&self.shared);
         if shared.took.is_some() {
             return;
         }
@@ -236,10 +235,8 @@ impl ReplyView {
         // It says so once, and the pager says where the text ends.
         let error = shared.spool.as_ref().and_then(|spool| spool.append(octets));
         if let Some(error) = error {
-            self.screen.note(
-                Paint::Warning,
-                &format!("the pager can't keep the rest: {error}"),
-            );
+            self.screen
+                .warn(&format!("the pager can't keep the rest: {error}"));
         }
         if shared.mode != Mode::Screen {
             return;
@@ -256,7 +253,7 @@ impl ReplyView {
         let (columns, rows) = terminal::size();
         if can_page && self.rows + rows_of(&self.held, columns, is_hex) + below > rows {
             self.held.clear();
-            shown(&self.shared).mode = Mode::WantsPager;
+            lock(&self.shared).mode = Mode::WantsPager;
         } else if !can_page {
             self.show_held(false);
         }
@@ -264,7 +261,7 @@ impl ReplyView {
 
     fn end_data(&mut self, pieces: &[Piece], first: bool, end: LineEnd) {
         let is_shown = {
-            let mut shared = shown(&self.shared);
+            let mut shared = lock(&self.shared);
             if let Some(spool) = shared.spool.as_ref().filter(|_| shared.took.is_none()) {
                 spool.append(b".\r\n");
             }
@@ -278,12 +275,6 @@ impl ReplyView {
         }
     }
 
-    fn injected(&self, octets: &[u8]) {
-        let text = escape::escaped(octets);
-        let text = format!("received before the TLS handshake: {text}");
-        self.screen.note(Paint::Warning, &text);
-    }
-
     /// Shows data that was held; a line whose end has not come only when `is_all`.
     fn show_held(&mut self, is_all: bool) {
         let upto = match memchr::memrchr(b'\n', &self.held) {
@@ -293,7 +284,7 @@ impl ReplyView {
         };
         let rest = self.held.split_off(upto);
         let held = std::mem::replace(&mut self.held, rest);
-        let is_hex = shown(&self.shared).is_hex;
+        let is_hex = lock(&self.shared).is_hex;
         self.rows += rows_of(&held, terminal::size().0, is_hex);
         let mut text = String::new();
         for line in held.split_inclusive(|octet| *octet == b'\n') {
@@ -315,12 +306,9 @@ impl ReplyView {
 
     fn end_reply(&mut self, sent: Option<&Sent>) {
         let took = self.since.elapsed();
-        let mut shared = shown(&self.shared);
+        let mut shared = lock(&self.shared);
         if shared.mode != Mode::Screen || (shared.spool.is_some() && shared.took.is_none()) {
-            shared.took.get_or_insert(took);
-            if let Some(spool) = &shared.spool {
-                spool.finish();
-            }
+            shared.finish(took);
         }
         let is_timed = shared.is_timed;
         let muted = (shared.mode == Mode::Muted).then(|| summary(&shared));
@@ -329,25 +317,23 @@ impl ReplyView {
         }
         drop(shared);
         if let Some(summary) = muted {
-            self.screen.note(Paint::Note, &summary);
+            self.screen.note(&summary);
         } else if is_timed && sent.is_some() {
-            self.screen
-                .note(Paint::Note, &format!("{} ms", took.as_millis()));
+            self.screen.note(&format!("{} ms", took.as_millis()));
         }
         self.tell_findings();
     }
 
     /// Mentions `:why`, after the first refusal of a console session.
     fn mention_why(&self) {
-        if !std::mem::replace(&mut shown(&self.shared).is_why_known, true) {
-            self.screen
-                .note(Paint::Note, "`:why` explains what went wrong");
+        if !std::mem::replace(&mut lock(&self.shared).is_why_known, true) {
+            self.screen.note("`:why` explains what went wrong");
         }
     }
 
     /// Says which rules were broken, unless the pager has the screen.
     fn tell_findings(&mut self) {
-        let shared = shown(&self.shared);
+        let shared = lock(&self.shared);
         if matches!(shared.mode, Mode::WantsPager | Mode::Paged) {
             return;
         }
@@ -355,7 +341,7 @@ impl ReplyView {
         drop(shared);
         for line in self.judge.take() {
             if !is_lenient {
-                self.screen.note(Paint::Note, &line);
+                self.screen.note(&line);
             }
         }
     }
@@ -384,7 +370,7 @@ impl Observer for ReplyView {
 
     fn on_step(&mut self, seen: RecordedStep) {
         if let Some(step) = seen.as_step() {
-            know(&self.knowledge).session.apply(&step);
+            lock(&self.knowledge).session.apply(&step);
         }
         self.judge.see(&seen);
         match seen {
@@ -394,9 +380,7 @@ impl Observer for ReplyView {
                 pieces,
                 first,
                 ..
-            } => {
-                self.note_sent(role, &pieces, first);
-            }
+            } => self.note_sent(role, &pieces, first),
             RecordedStep::Line {
                 role: Role::Terminator,
                 pieces,
@@ -427,7 +411,11 @@ impl Observer for ReplyView {
             RecordedStep::Data { .. }
             | RecordedStep::CommandSent(_)
             | RecordedStep::StateChanged(_) => {}
-            RecordedStep::Injected { octets, .. } => self.injected(&octets),
+            RecordedStep::Injected { octets, .. } => {
+                let text = escape::escaped(&octets);
+                let text = format!("received before the TLS handshake: {text}");
+                self.screen.warn(&text);
+            }
             RecordedStep::DataStarted(sent) => {
                 self.keep_verb(&sent);
                 self.start_data(&sent);
@@ -447,29 +435,26 @@ impl Observer for ReplyView {
 
     fn on_notice(&mut self, news: Notice) {
         if let Notice::Tls(facts) = &news {
-            shown(&self.shared).tls = Some(facts.clone());
-            know(&self.knowledge).session.tls_started();
+            lock(&self.shared).tls = Some(facts.clone());
+            lock(&self.knowledge).session.tls_started();
         }
         if matches!(news, Notice::Ended(_)) {
             self.show_held(true);
-            let mut shared = shown(&self.shared);
+            let mut shared = lock(&self.shared);
             if shared.spool.is_some() && shared.took.is_none() {
-                shared.took = Some(self.since.elapsed());
-                if let Some(spool) = &shared.spool {
-                    spool.finish();
-                }
+                shared.finish(self.since.elapsed());
             }
         }
         if matches!(news, Notice::Ended(CloseReason::ByClient)) {
             return;
         }
         for (paint, text) in report::lines(&news) {
-            self.screen.note(paint, &text);
+            self.screen.line(paint, &text);
         }
         match &news {
             Notice::Tls(facts) => self.judge.event(&facts.event()),
             Notice::TlsFailed(error) => {
-                shown(&self.shared).tls_failure = Some(error.clone());
+                lock(&self.shared).tls_failure = Some(error.clone());
                 self.judge.event(&Event::TlsFailed(error.what.clone()));
             }
             Notice::TimedOut(limit, ..) | Notice::KeptOpen(limit) => {
@@ -494,7 +479,7 @@ impl Observer for ReplyView {
             self.show_held(true);
         }
         self.tell_findings();
-        let mut knowledge = know(&self.knowledge);
+        let mut knowledge = lock(&self.knowledge);
         knowledge.is_open = standing.ending.is_none();
         knowledge.expects_response = standing.expects_response;
         if standing.state == State::Greeting {

@@ -3,7 +3,7 @@
 use zeroize::Zeroizing;
 
 use super::{Replay, ReplayError};
-use crate::modes::answers::hear;
+use crate::base::lock::lock;
 use crate::modes::login;
 use crate::net::engine::{Request, Risk};
 use crate::net::password;
@@ -87,7 +87,7 @@ impl Replay<'_> {
             "password" | "secret" => self.password(row),
             "digest" => {
                 let secret = self.password(row)?;
-                let stamp = hear(&self.heard).session.timestamp.clone();
+                let stamp = lock(&self.heard).session.timestamp.clone();
                 let stamp = stamp.ok_or(ReplayError::Lacks(
                     row,
                     "the server's greeting has no timestamp, so there is no APOP (RFC 1939 §7)",
@@ -146,7 +146,7 @@ impl Replay<'_> {
                 host: target.host.clone(),
                 port: target.port,
                 nonce: login::nonce().map_err(|_| broken(SaslError::Forbidden))?,
-                binding: hear(&self.heard).binding.clone(),
+                binding: lock(&self.heard).binding.clone(),
                 is_plus_missing: false,
             };
             let mut exchange = SaslExchange::new(mechanism, credentials);
@@ -157,7 +157,7 @@ impl Replay<'_> {
         let turn = match (turn, exchange) {
             (Some(turn), _) => turn,
             (None, Some(exchange)) => {
-                let challenge = std::mem::take(&mut hear(&self.heard).session.challenge);
+                let challenge = std::mem::take(&mut lock(&self.heard).session.challenge);
                 exchange.answer(&challenge).map_err(broken)?
             }
             (None, None) => return Ok(Zeroizing::default()),

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::unsent;
 use super::{Departure, Limit, Options, Replay, ReplayError, cue};
 use crate::base::exit::Exit;
-use crate::modes::answers::hear;
+use crate::base::lock::lock;
 use crate::net::engine::{CLOSE_WAIT, CloseReason, Greeting, Request, Snapshot};
 use crate::pop3::tracker::{LineEnd, State};
 use crate::servers::player::{Answer, Cue, CueAction};
@@ -248,7 +248,7 @@ impl Replay<'_> {
             self.unsent.extend(label);
             return true;
         }
-        unsent::would_only_fail(pieces, &hear(&self.heard))
+        unsent::would_only_fail(pieces, &lock(&self.heard))
     }
 
     /// Reads on inside TLS for a while: a reply to what was injected must not be taken for the
@@ -289,7 +289,7 @@ impl Replay<'_> {
     }
 
     fn compare(&mut self) {
-        let mut heard = hear(&self.heard);
+        let mut heard = lock(&self.heard);
         while self.departure.is_none()
             && let Some(live) = heard.answers.front().copied()
             && let Some((row, recorded)) = self.player.answer()

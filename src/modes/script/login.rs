@@ -5,8 +5,8 @@ use zeroize::Zeroizing;
 use super::{ScriptRun, is_settled};
 use crate::base::error::Explain;
 use crate::base::exit::Exit;
+use crate::base::lock::lock;
 use crate::base::say;
-use crate::modes::answers::hear;
 use crate::modes::login::{self, LoginError, LoginHost, Method, NextAttempt, TRIES_MAX};
 use crate::net::engine::{Request, Risk, Snapshot};
 use crate::net::password::{self, PasswordError};
@@ -71,15 +71,15 @@ impl LoginHost for ScriptRun<'_> {
     }
 
     fn session(&self) -> SessionState {
-        hear(&self.heard).session.clone()
+        lock(&self.heard).session.clone()
     }
 
     fn binding(&self) -> Option<Vec<u8>> {
-        hear(&self.heard).binding.clone()
+        lock(&self.heard).binding.clone()
     }
 
     fn challenge(&mut self) -> Vec<u8> {
-        std::mem::take(&mut hear(&self.heard).session.challenge)
+        std::mem::take(&mut lock(&self.heard).session.challenge)
     }
 
     fn ask_user(&mut self) -> Option<String> {

@@ -1,7 +1,8 @@
 //! Reads a handshake in passing, since the library reports neither version nor cipher suite.
 
+use crate::base::lock::lock;
 use std::io::{self, Read, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
@@ -47,15 +48,12 @@ pub(super) struct Tapped(Arc<Mutex<Vec<u8>>>);
 
 impl Tapped {
     pub(super) fn octets(&self) -> Vec<u8> {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        lock(&self.0).clone()
     }
 
     /// The octets so far; they are forgotten here.
     pub(super) fn take(&self) -> Vec<u8> {
-        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut lock(&self.0))
     }
 }
 
@@ -96,7 +94,7 @@ impl Tap {
         let count = self.socket.read(octets)?;
         self.has_ended |= count == 0 && !octets.is_empty();
         if let Some(tapped) = &self.tapped {
-            let mut kept = tapped.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut kept = lock(&tapped.0);
             let room = TAPPED_MAX.saturating_sub(kept.len());
             kept.extend_from_slice(octets.get(..count.min(room)).unwrap_or_default());
         }

@@ -181,17 +181,8 @@ impl LineIndex {
         self.starts.len()
     }
 
-    /// The last start remembered that is not after line `line`.
-    pub(super) fn before_line(&self, line: u64) -> LineStart {
-        self.last(|start| start.line <= line)
-    }
-
-    /// The last start remembered that is not after `offset`.
-    pub(super) fn before_offset(&self, offset: u64) -> LineStart {
-        self.last(|start| start.offset <= offset)
-    }
-
-    fn last(&self, is_before: impl Fn(&LineStart) -> bool) -> LineStart {
+    /// The last start remembered for which `is_before` holds, as it does for all before it.
+    pub(super) fn last(&self, is_before: impl Fn(&LineStart) -> bool) -> LineStart {
         let behind = self.starts.partition_point(is_before);
         let last = behind.checked_sub(1).and_then(|last| self.starts.get(last));
         last.copied().unwrap_or_default()
