@@ -45,7 +45,6 @@ pub(crate) const IDLE: Duration = Duration::from_secs(1800);
 /// How long an address of the server is tried.
 const CONNECT: Duration = Duration::from_secs(15);
 
-/// How long a handshake may take, and the talk before one.
 const HANDSHAKE: Duration = Duration::from_secs(30);
 
 const CLIENT: Token = Token(0);
@@ -222,25 +221,10 @@ impl fmt::Display for ConnectionReport {
     }
 }
 
-#[derive(Debug, Clone, Copy)]
-struct RelayTimeouts {
-    connect: Duration,
-    handshake: Duration,
-    idle: Duration,
-}
-
 struct ProxyShared {
-    target: Target,
-    is_stls: bool,
-    server_tls: TlsSettings,
+    options: ProxyOptions,
     acceptor: Option<Acceptor>,
-    log: Destination,
-    is_keeping: bool,
     secrets: Secrets,
-    bodies: Bodies,
-    is_verbose: bool,
-    waits: RelayTimeouts,
-    max_size: u64,
     is_stopping: Arc<AtomicBool>,
     logs: Arc<LogHealth>,
     on_event: Box<dyn Fn(ProxyEvent) + Send + Sync>,
@@ -249,6 +233,11 @@ struct ProxyShared {
 impl ProxyShared {
     fn is_stopping(&self) -> bool {
         self.is_stopping.load(Ordering::SeqCst)
+    }
+
+    /// How long a handshake may take, and the talk before one.
+    fn handshake_wait(&self) -> Duration {
+        HANDSHAKE.min(self.options.idle)
     }
 
     fn emit(&self, event: ProxyEvent) {
@@ -274,21 +263,9 @@ pub fn start(
     let (acceptor, certificate_pem) =
         listener::acceptor(&options.certificate, None, ports.tls.is_some())?;
     let shared = Arc::new(ProxyShared {
-        target: options.target,
-        is_stls: options.is_stls,
-        server_tls: options.server_tls,
+        options,
         acceptor,
-        log: options.log,
-        is_keeping: options.is_keeping,
         secrets: Secrets::by_user(),
-        bodies: options.bodies,
-        is_verbose: options.is_verbose,
-        max_size: options.max_size,
-        waits: RelayTimeouts {
-            connect: CONNECT.min(options.idle),
-            handshake: HANDSHAKE.min(options.idle),
-            idle: options.idle,
-        },
         is_stopping: Arc::default(),
         logs: Arc::default(),
         on_event: Box::new(on_event),
@@ -296,11 +273,12 @@ pub fn start(
     let holder = Arc::clone(&shared);
     let hold = move |client, has_room| hold(&holder, client, has_room);
     let listener = Listener::start(ports, Arc::clone(&shared.is_stopping), hold)?;
-    Ok(Server::new(
+    let logs = Arc::clone(&shared.logs);
+    Ok(Server {
         listener,
         certificate_pem,
-        Arc::clone(&shared.logs),
-    ))
+        logs,
+    })
 }
 
 /// Holds a connection in a thread of its own.
@@ -326,10 +304,10 @@ fn hold(shared: &Arc<ProxyShared>, client: Client, has_room: bool) -> Option<Hel
     };
     // While it dials it waits for the system, and can't be woken.
     let dialling = Arc::new(AtomicBool::new(false));
-    let (shared, told) = (Arc::clone(shared), Arc::clone(&dialling));
+    let (shared, flag) = (Arc::clone(shared), Arc::clone(&dialling));
     let thread = thread::Builder::new()
         .name(format!("proxy {peer}"))
-        .spawn(move || run(&shared, socket, peer, is_tls, poll, told));
+        .spawn(move || run(&shared, socket, peer, is_tls, poll, flag));
     // Without a thread the socket is closed with what was to be run there. A thread that dials ends
     // by itself; its transcript says that much.
     let end = move || waker.wake().is_ok() && !dialling.load(Ordering::SeqCst);

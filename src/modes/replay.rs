@@ -69,16 +69,6 @@ pub(crate) struct Options {
     pub(crate) sends_names: bool,
 }
 
-impl std::fmt::Debug for Options {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // Values and password may be secret.
-        f.debug_struct("Options")
-            .field("keep_going", &self.keep_going)
-            .field("pace", &self.pace)
-            .finish_non_exhaustive()
-    }
-}
-
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ReplayPace {
     /// How many times faster than recorded.

@@ -16,24 +16,12 @@ use crate::net::tls::TlsSettings;
 /// A running server. Dropped, it closes its ports and connections and waits until all of its
 /// threads are done; what was marked in an open session is not deleted.
 pub struct Server {
-    listener: Listener,
-    certificate_pem: Option<String>,
-    logs: Arc<LogHealth>,
+    pub(crate) listener: Listener,
+    pub(crate) certificate_pem: Option<String>,
+    pub(crate) logs: Arc<LogHealth>,
 }
 
 impl Server {
-    pub(crate) fn new(
-        listener: Listener,
-        certificate_pem: Option<String>,
-        logs: Arc<LogHealth>,
-    ) -> Self {
-        Self {
-            listener,
-            certificate_pem,
-            logs,
-        }
-    }
-
     /// The address for cleartext and STLS, with the port that was taken.
     #[must_use]
     pub fn address(&self) -> SocketAddr {

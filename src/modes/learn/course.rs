@@ -29,14 +29,6 @@ pub(crate) struct Course {
     target: Option<Target>,
 }
 
-impl std::fmt::Debug for Course {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Course")
-            .field("at", &self.at)
-            .finish_non_exhaustive()
-    }
-}
-
 /// Starts a server with a fresh maildrop for a lesson. Returns both, and a plan to connect to it.
 ///
 /// Errors: the server cannot listen.

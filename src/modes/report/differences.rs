@@ -25,12 +25,6 @@ pub(crate) struct DifferencePrinter<'a> {
     alike: u64,
 }
 
-impl std::fmt::Debug for DifferencePrinter<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Printer").finish_non_exhaustive()
-    }
-}
-
 impl<'a> DifferencePrinter<'a> {
     /// A printer; with a `width` in columns it prints side by side.
     pub(crate) fn new(out: &'a mut dyn Write, style: Style, width: Option<usize>) -> Self {
