@@ -271,7 +271,7 @@ impl Console {
         let (mut path, mut why) = (None, None);
         let screen = Arc::clone(&self.screen);
         let is_keeping = self.plan.args.secrets.keep_secrets;
-        let opened = self.plan.open(false, Box::new(view), &mut |told| match told {
+        let opened = self.plan.open(false, Box::new(view), &mut |place| match place {
             Ok(found) => {
                 let place = found.as_ref().map_or("no transcript".to_owned(), |path| format!("transcript {}", say::shown(&files::shorten(path))));
                 let help = "? help   :quit leave";

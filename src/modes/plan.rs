@@ -270,6 +270,21 @@ pub(crate) fn sends_secret(line: &[u8]) -> bool {
         || secret::is_response(line)
 }
 
+/// Returns the password of `user` on the server of `connection`, which hides it from now on.
+///
+/// Errors: there is no password to be had.
+pub(crate) fn password(
+    plan: &Plan,
+    connection: &Connection,
+    user: &str,
+    ask: Option<&mut dyn FnMut() -> io::Result<Zeroizing<Vec<u8>>>>,
+) -> Result<Zeroizing<Vec<u8>>, PasswordError> {
+    let sources = plan.args.credentials.sources();
+    let secret = password::find(sources, &connection.target().host, user, ask)?;
+    connection.order(Request::Remember("password", secret.clone()));
+    Ok(secret)
+}
+
 /// The line `PASS` with the password of `user` on `host`, from where the options say, or by `ask`.
 ///
 /// Errors: there is no password to be had.

@@ -132,9 +132,10 @@ pub(crate) fn play(
         ReplayStart::Connected(connection, log) => (connection, log),
         ReplayStart::NoTls(failure, log) => {
             return Ok(Played {
+                log,
                 failure: Some(Exit::Tls),
                 no_tls: Some(failure),
-                ..Played::at(log)
+                ..Played::default()
             });
         }
     };
@@ -184,7 +185,7 @@ fn open(
     let observer = Box::new(ReplayListener(Arc::clone(heard)));
     let mut log = None;
     let mut trouble = None;
-    let opened = plan.open(true, observer, &mut |told| match told {
+    let opened = plan.open(true, observer, &mut |log_place| match log_place {
         Ok(path) => log = path,
         Err(why) => trouble = Some(why),
     });
@@ -259,6 +260,7 @@ impl Replay<'_> {
             result => (result?, None),
         };
         Ok(Played {
+            log,
             departure: self.departure,
             failure,
             limit: self.limit,
@@ -267,7 +269,7 @@ impl Replay<'_> {
             last_sent: self.last_sent,
             is_out_of_step: matches!(end.ending, Some(CloseReason::OutOfStep)),
             not_pop3,
-            ..Played::at(log)
+            ..Played::default()
         })
     }
 }

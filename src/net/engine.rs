@@ -40,6 +40,9 @@ const ORDERS: Token = Token(1);
 /// How long the server may take to close after its reply to QUIT.
 pub(crate) const CLOSE_WAIT: Duration = Duration::from_secs(3);
 
+/// Longer than any wait; the reply's own time-out comes first.
+pub(crate) const NEVER: Duration = Duration::from_secs(1 << 32);
+
 pub(crate) enum Request {
     /// Send these octets, line end included; after STLS, once TLS is on.
     Send(Zeroizing<Vec<u8>>),

@@ -15,7 +15,7 @@ use crate::transcript::text::Reader;
 pub(crate) const WIDEST: usize = 72;
 
 /// A lesson, as read from its file.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Lesson {
     /// The name of its file, without `.pop3`.
     pub(crate) name: String,
@@ -103,7 +103,12 @@ impl Lesson {
     pub fn parse(name: &str, text: &str) -> Result<Self, LessonError> {
         let error = |row, what| LessonError::new(name, row, what);
         let marked = |row, wrong| LessonError::marked(name, text, row, wrong);
-        let mut lesson = Self::blank(name, text);
+        let mut lesson = Self {
+            name: name.to_owned(),
+            key: name.to_owned(),
+            text: text.to_owned(),
+            ..Self::default()
+        };
         // The row of each goal, for errors that need the whole head.
         let mut goals = Vec::new();
         let mut has_rows = false;
@@ -126,21 +131,6 @@ impl Lesson {
             lesson.fits(goal).map_err(|wrong| marked(row, wrong))?;
         }
         Ok(lesson)
-    }
-
-    fn blank(name: &str, text: &str) -> Self {
-        Self {
-            name: name.to_owned(),
-            key: name.to_owned(),
-            title: String::new(),
-            prose: Vec::new(),
-            goals: Vec::new(),
-            hints: Vec::new(),
-            ready: Vec::new(),
-            faults: Vec::new(),
-            is_tls: false,
-            text: text.to_owned(),
-        }
     }
 
     /// Takes an item. Prose after the first row belongs to the solution, so it is not shown.
@@ -272,10 +262,10 @@ impl Lesson {
                 Item::Event(event) if EventKind::of(&event) == EventKind::Connected => {
                     way.push(Vec::new());
                 }
-                item @ (Item::Row(_) | Item::Event(_)) => {
-                    way.last_mut()
-                        .into_iter()
-                        .for_each(|session| session.push(item.clone()));
+                Item::Row(_) | Item::Event(_) => {
+                    if let Some(session) = way.last_mut() {
+                        session.push(item);
+                    }
                 }
                 _ => {}
             }

@@ -5,8 +5,8 @@ use zeroize::Zeroizing;
 use super::{Replay, ReplayError};
 use crate::base::lock::lock;
 use crate::modes::login;
-use crate::net::engine::{Request, Risk};
-use crate::net::password;
+use crate::modes::plan;
+use crate::net::engine::Risk;
 use crate::pop3::command::{Command, Words};
 use crate::pop3::sasl::{self, Credentials, Mechanism, SaslError, SaslExchange};
 use crate::pop3::tracker::LineEnd;
@@ -107,12 +107,8 @@ impl Replay<'_> {
             return Ok(Zeroizing::new(password.clone().into_bytes()));
         }
         let user = self.user.as_deref().unwrap_or_default();
-        let host = &self.connection.target().host;
-        let secret = password::find(self.plan.args.credentials.sources(), host, user, None)
-            .map_err(|error| ReplayError::Password(row, error))?;
-        let order = Request::Remember("password", secret.clone());
-        self.connection.order(order);
-        Ok(secret)
+        plan::password(self.plan, &self.connection, user, None)
+            .map_err(|error| ReplayError::Password(row, error))
     }
 
     /// A SASL response, computed for the challenge of this session.

@@ -9,7 +9,7 @@ use super::unsent;
 use super::{Departure, Limit, Options, Replay, ReplayError, cue};
 use crate::base::exit::Exit;
 use crate::base::lock::lock;
-use crate::net::engine::{CLOSE_WAIT, CloseReason, Greeting, Request, Snapshot};
+use crate::net::engine::{CLOSE_WAIT, CloseReason, Greeting, NEVER, Request, Snapshot};
 use crate::pop3::tracker::{LineEnd, State};
 use crate::servers::player::{Answer, Cue, CueAction};
 use crate::transcript::Piece;
@@ -23,9 +23,6 @@ const REST_OF_INJECTED: Duration = Duration::from_millis(300);
 /// How many octets of rows that wait for nothing go out together: their replies must fit into the
 /// buffers between us.
 const JOINED_MAX: usize = 512;
-
-/// Longer than any wait; the reply's own time-out comes first.
-const NEVER: Duration = Duration::from_secs(1 << 32);
 
 /// Whether the end of the session was reached, and then the exit code of a session that failed.
 type SessionFlow = ControlFlow<Option<Exit>>;

@@ -54,8 +54,8 @@ impl<'a> DifferencePrinter<'a> {
     /// Prints what a comparison reports.
     ///
     /// Errors: `out` can't be written.
-    pub(crate) fn emit(&mut self, told: &Compared) -> io::Result<()> {
-        match told {
+    pub(crate) fn emit(&mut self, compared: &Compared) -> io::Result<()> {
+        match compared {
             Compared::Alike => {
                 self.alike += 1;
                 Ok(())

@@ -209,13 +209,11 @@ pub(crate) fn grouped(judged: &[Judged]) -> Vec<Judged> {
                 octets: finding.octets,
                 ..Occurrence::default()
             };
-            first.more.push(here);
-            first
-                .more
-                .extend(finding.more.into_iter().map(|sight| Occurrence {
-                    probe: one.probe,
-                    ..sight
-                }));
+            let more = finding.more.into_iter().map(|sight| Occurrence {
+                probe: one.probe,
+                ..sight
+            });
+            first.more.extend(std::iter::once(here).chain(more));
         }
         grouped.push(one);
     }
@@ -269,10 +267,11 @@ pub(crate) fn junit(out: &mut dyn Write, judged: &[Judged]) -> io::Result<()> {
     xml.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
     let total: usize = judged.iter().map(|one| one.findings.len().max(1)).sum();
     let failures: usize = judged.iter().map(failures).sum();
-    let mut suites = BytesStart::new("testsuites");
-    suites.push_attribute(("name", "poptalk"));
-    suites.push_attribute(("tests", total.to_string().as_str()));
-    suites.push_attribute(("failures", failures.to_string().as_str()));
+    let suites = BytesStart::new("testsuites").with_attributes([
+        ("name", "poptalk"),
+        ("tests", total.to_string().as_str()),
+        ("failures", failures.to_string().as_str()),
+    ]);
     xml.write_event(Event::Start(suites))?;
     for one in judged {
         suite(&mut xml, one)?;
@@ -291,18 +290,18 @@ fn failures(one: &Judged) -> usize {
 fn suite(xml: &mut Xml<'_>, one: &Judged) -> io::Result<()> {
     let name = shown(&one.name());
     let is_skipped = one.verdict() == Verdict::Skipped;
-    let mut suite = BytesStart::new("testsuite");
-    suite.push_attribute(("name", name.as_str()));
     let count = one.findings.len().max(1);
-    suite.push_attribute(("tests", count.to_string().as_str()));
-    suite.push_attribute(("failures", failures(one).to_string().as_str()));
-    suite.push_attribute(("errors", "0"));
-    suite.push_attribute(("skipped", if is_skipped { "1" } else { "0" }));
+    let suite = BytesStart::new("testsuite").with_attributes([
+        ("name", name.as_str()),
+        ("tests", count.to_string().as_str()),
+        ("failures", failures(one).to_string().as_str()),
+        ("errors", "0"),
+        ("skipped", if is_skipped { "1" } else { "0" }),
+    ]);
     xml.write_event(Event::Start(suite))?;
     if is_skipped {
         let why = shown(one.skipped.as_deref().unwrap_or_default());
-        let mut skipped = BytesStart::new("skipped");
-        skipped.push_attribute(("message", why.as_str()));
+        let skipped = BytesStart::new("skipped").with_attributes([("message", why.as_str())]);
         xml.write_event(Event::Start(case(&name, "not played")))?;
         xml.write_event(Event::Empty(skipped))?;
         xml.write_event(Event::End(BytesEnd::new("testcase")))?;
@@ -328,9 +327,10 @@ fn test(xml: &mut Xml<'_>, suite: &str, finding: &Finding) -> io::Result<()> {
     }
     xml.write_event(Event::Start(test))?;
     let message = shown(&finding.message);
-    let mut failure = BytesStart::new("failure");
-    failure.push_attribute(("type", finding.level.name()));
-    failure.push_attribute(("message", message.as_str()));
+    let failure = BytesStart::new("failure").with_attributes([
+        ("type", finding.level.name()),
+        ("message", message.as_str()),
+    ]);
     xml.write_event(Event::Start(failure))?;
     let more = shown(&details(finding));
     if !more.is_empty() {
@@ -376,10 +376,7 @@ pub(crate) fn html(out: &mut dyn Write, judged: &[Judged]) -> io::Result<()> {
 }
 
 fn case<'a>(class: &str, name: &str) -> BytesStart<'a> {
-    let mut case = BytesStart::new("testcase");
-    case.push_attribute(("classname", class));
-    case.push_attribute(("name", name));
-    case
+    BytesStart::new("testcase").with_attributes([("classname", class), ("name", name)])
 }
 
 /// The rows of a finding, for people: `12`, or `12|14` of a difference.

@@ -109,10 +109,10 @@ impl ScriptLines {
         }
         match self.events.recv().unwrap_or(ScriptEvent::End) {
             ScriptEvent::Octets(more) => {
-                if self.at == self.octets.len() {
+                let rest = self.octets.get(self.at..).unwrap_or_default();
+                if rest.is_empty() {
                     self.octets = more;
                 } else {
-                    let rest = self.octets.get(self.at..).unwrap_or_default();
                     self.octets = Zeroizing::new([rest, &more].concat());
                 }
                 self.at = 0;

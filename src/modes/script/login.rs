@@ -8,8 +8,9 @@ use crate::base::exit::Exit;
 use crate::base::lock::lock;
 use crate::base::say;
 use crate::modes::login::{self, LoginError, LoginHost, Method, NextAttempt, TRIES_MAX};
-use crate::net::engine::{Request, Risk, Snapshot};
-use crate::net::password::{self, PasswordError};
+use crate::modes::plan;
+use crate::net::engine::{Risk, Snapshot};
+use crate::net::password::PasswordError;
 use crate::net::target::Target;
 use crate::pop3::session::SessionState;
 
@@ -87,15 +88,7 @@ impl LoginHost for ScriptRun<'_> {
     }
 
     fn secret(&mut self, user: &str) -> Result<Zeroizing<Vec<u8>>, PasswordError> {
-        let secret = password::find(
-            self.plan.args.credentials.sources(),
-            &self.connection.target().host,
-            user,
-            None,
-        )?;
-        let order = Request::Remember("password", secret.clone());
-        self.connection.order(order);
-        Ok(secret)
+        plan::password(self.plan, &self.connection, user, None)
     }
 
     fn may_send_in_clear(&mut self) -> bool {
