@@ -71,14 +71,8 @@ pub(crate) fn run(args: &DiffArgs) -> Result<Exit, Error> {
             };
             Ok(say::written(&flushed, exit))
         }
-        Err(unreadable) => {
-            let path = if unreadable.is_new {
-                &args.new
-            } else {
-                &args.old
-            };
-            Err(broken(path, &unreadable.error))
-        }
+        Err(unreadable) if unreadable.is_new => Err(broken(&args.new, &unreadable.error)),
+        Err(unreadable) => Err(broken(&args.old, &unreadable.error)),
     }
 }
 
@@ -93,7 +87,9 @@ fn people(
 ) -> Comparison {
     let mut printer = DifferencePrinter::for_stdout(out, args.side_by_side);
     // When no one reads any longer, the exit code is still to be found.
-    let summary = diff::compare(old, new, options, &mut |told| _ = printer.emit(&told))?;
+    let summary = diff::compare(old, new, options, &mut |compared| {
+        _ = printer.emit(&compared)
+    })?;
     let _ = printer.fold();
     Ok(summary)
 }
@@ -105,14 +101,9 @@ fn program(
     options: &Options,
     out: &mut dyn Write,
 ) -> Comparison {
-    let mut judged = Judged {
-        files: [&args.old, &args.new]
-            .map(|path| path.display().to_string())
-            .to_vec(),
-        ..Judged::default()
-    };
-    let summary = diff::compare(old, new, options, &mut |told| {
-        if let Compared::Differs(change) = told {
+    let mut judged = Judged::of_two(&args.old, &args.new);
+    let summary = diff::compare(old, new, options, &mut |compared| {
+        if let Compared::Differs(change) = compared {
             judged.add(change.findings);
         }
     })?;

@@ -138,7 +138,7 @@ pub(crate) fn run(args: ProxyArgs) -> Result<Exit, Error> {
         {
             met.store(true, Ordering::SeqCst);
             let what = format!("{host}: this is {}", service.name);
-            Error::usage(what).with_hint(service.hint).say();
+            say::error(&what, Some(service.hint));
         }
         if let Err(error) = listen_args::print(&event.to_string()) {
             *lock(&outcome) = Err(error);

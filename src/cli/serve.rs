@@ -193,7 +193,8 @@ pub(crate) fn run(args: ServeArgs) -> Result<Exit, Error> {
     // The receiver goes when no more is printed.
     let server = Server::start(options, move |event| drop(sender.send(event)))?;
     args.ports.write_certificate(&server)?;
-    let is_interrupted = listen_args::interrupt()?;
+    let is_interrupted = Arc::default();
+    listen_args::catch(&is_interrupted)?;
     let what = match &args.file {
         Some(path) => format!("playing {}", path.display()),
         None => format!("user {user} password {password}, {messages}"),

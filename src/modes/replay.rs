@@ -30,7 +30,7 @@ use crate::servers::player::{Cue, Player};
 use crate::transcript::recorder::RecordedStep;
 use crate::transcript::text::{self, Reader};
 
-pub(crate) use error::ReplayError;
+pub(crate) use error::{NAME_A_TRANSCRIPT, ReplayError};
 pub(crate) use played::{Departure, Limit, Played};
 pub use scan::Preview;
 

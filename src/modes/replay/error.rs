@@ -14,6 +14,9 @@ use crate::net::wrong_service::Mistake;
 use crate::pop3::sasl::SaslError;
 use crate::transcript::text::ParseError;
 
+/// What to do about a file that can't be read.
+pub(crate) const NAME_A_TRANSCRIPT: &str = "name a transcript, a file that ends in .pop3";
+
 /// Why nothing could be played, or not to the end.
 #[derive(Debug, thiserror::Error)]
 pub enum ReplayError {
@@ -69,7 +72,7 @@ impl Explain for ReplayError {
             Self::Risk(_, risk) => risk.hint(),
             Self::Sasl(_, error) => error.hint(),
             Self::Lacks(_, _, hint) => hint,
-            Self::Read(..) => "name a transcript, a file that ends in .pop3",
+            Self::Read(..) => NAME_A_TRANSCRIPT,
             Self::Parse(..) => return None,
         };
         Some(hint.into())

@@ -1,6 +1,7 @@
 //! Findings for people and for programs.
 
 use std::io::{self, Write};
+use std::path::Path;
 
 use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
 use serde::Serialize;
@@ -113,6 +114,14 @@ impl Verdict {
 }
 
 impl Judged {
+    /// A comparison of two files, in which nothing was found yet.
+    pub(crate) fn of_two(old: &Path, new: &Path) -> Self {
+        Self {
+            files: [old, new].map(|path| path.display().to_string()).into(),
+            ..Self::default()
+        }
+    }
+
     /// The verdict: what the worst finding makes it.
     #[must_use]
     pub(crate) fn verdict(&self) -> Verdict {
