@@ -51,7 +51,7 @@
         clippy::unwrap_used,
         clippy::expect_used,
         clippy::panic,
-        reason = "a test that meets the unexpected is to end there"
+        reason = "a test should stop at anything unexpected"
     )
 )]
 

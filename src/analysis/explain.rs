@@ -111,11 +111,14 @@ pub fn explain(text: &str, context: &ExplainContext) -> Explained {
 
 /// Explains why there is no TLS: `what` happened in the handshake, and `next` is what to do.
 pub(crate) fn why_no_tls(what: &str, next: Option<&str>) -> Explained {
-    let closed = "Without a finished handshake there is no TLS, so poptalk closed the connection and sent nothing more. \
-                  A `+OK` to STLS only says that the server is ready to begin.";
+    let closed = "TLS is on only after a complete handshake, so poptalk sent nothing more and \
+                  closed the connection. A `+OK` to STLS says only that the server is ready for \
+                  the handshake.";
     let (cause, source) = if what.contains("certificate") {
-        let proof = "Encryption alone does not show who is at the other end: an attacker on the network path can encrypt, too. \
-                     The proof is a certificate for the name of the server, valid today, and signed by an authority that this machine trusts.";
+        let proof = "Encryption alone does not prove which server is at the other end: an attacker \
+                     on the network path can encrypt too. The proof is a certificate that names \
+                     the server, is valid today, and is signed by an authority that this machine \
+                     trusts.";
         (format!("{proof} {closed}"), "RFC 7817 §3, RFC 8314 §5")
     } else {
         (closed.to_owned(), "RFC 2595 §4")
@@ -126,7 +129,7 @@ pub(crate) fn why_no_tls(what: &str, next: Option<&str>) -> Explained {
     if !to_do.is_empty() {
         to_do.push_str("; ");
     }
-    to_do.push_str("`:tls` shows what is known of the handshake");
+    to_do.push_str("`:tls` shows what is known about the handshake");
     Explained {
         parts: vec![said(format!("TLS failed: {safe}"), &cause, &to_do, source)],
         is_known: true,

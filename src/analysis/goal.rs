@@ -327,7 +327,7 @@ fn named(words: &[&str]) -> Result<Vec<String>, String> {
     }
     match words.len() == (2 * ids.len()).wrapping_sub(1) {
         true => Ok(ids),
-        false => Err("an id is missing: `diagnosed ID or ID`".to_owned()),
+        false => Err("an id is missing: expected `diagnosed ID or ID`".to_owned()),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::pop3::command::{Command, Provenance, States};
 /// Lists everything that can be typed; if `now` is given, marks the commands that the state does
 /// not allow.
 pub(crate) fn overview(now: Option<States>) -> String {
-    let mut text = String::from("POP3 commands; `?retr` explains one.\n");
+    let mut text = String::from("POP3 commands (`?retr` explains one):\n");
     let is_rare = |row: &Command| {
         matches!(
             row.standing,

@@ -46,10 +46,10 @@ pub(crate) use input::{ExchangeSeen, LineSeen};
 pub(crate) use site::{LineRole, List, Site};
 
 use crate::analysis::finding::{Finding, Level, Occurrence};
-use crate::pop3::tracker::{LineEnd, Side, Step};
+use crate::pop3::tracker::{Side, Step};
 use crate::reading::dialogue::{Dialogue, EventAt, Exchange, Line, Part, Passing, Place};
+use crate::transcript::Item;
 use crate::transcript::text::{ParseError, Reader};
-use crate::transcript::{Item, Piece, Row};
 
 pub(crate) const SHOWN: usize = 64;
 
@@ -126,7 +126,7 @@ pub fn rule(id: &str) -> Option<&'static Rule> {
 pub struct Lint {
     rules: Rules,
     dialogue: Dialogue,
-    ear: RuleRunner,
+    runner: RuleRunner,
 }
 
 /// The enabled rules, grouped by what they look at, and how often each was broken.
@@ -177,13 +177,13 @@ impl Lint {
         Self {
             rules: on,
             dialogue: Dialogue::without_digests(),
-            ear: RuleRunner::default(),
+            runner: RuleRunner::default(),
         }
     }
 
     /// Records that another session showed whether USER is answered `+OK` for an unknown name.
     pub(crate) fn assume_user_is_taken(&mut self, is_taken: bool) {
-        self.ear.known.login.takes_nobody |= is_taken;
+        self.runner.context.login.takes_nobody |= is_taken;
     }
 
     /// Takes the item at this place, and reports each rule that is broken for the first time in
@@ -192,10 +192,12 @@ impl Lint {
         let Self {
             rules,
             dialogue,
-            ear,
+            runner,
         } = self;
-        ear.start(place, item);
-        dialogue.watch(place, item, &mut |passing| ear.pass(passing, rules, emit));
+        runner.start(place, item);
+        dialogue.watch(place, item, &mut |passing| {
+            runner.pass(passing, rules, emit)
+        });
     }
 
     /// Takes the next plain rows of a message as one block, which is much faster than one by one.
@@ -205,27 +207,24 @@ impl Lint {
         octets: &mut Vec<u8>,
         emit: &mut dyn FnMut(Finding),
     ) {
-        while self.ear.data.is_some() {
+        while self.runner.data.is_some() {
             let (row, offset) = (reader.row() + 1, reader.offset());
             octets.clear();
             if reader.read_run(octets) == 0 {
                 return;
             }
-            let pieces = vec![Piece::Octets(std::mem::take(octets))];
-            let mut item = Item::Row(Row {
-                side: Side::Server,
-                after_ms: 0,
-                pieces,
-                end: LineEnd::None,
+            let place = Place { row, offset };
+            let Self {
+                rules,
+                dialogue,
+                runner,
+            } = self;
+            runner.context.start_run(place);
+            runner.is_run = true;
+            dialogue.watch_run(place, octets, &mut |passing| {
+                runner.pass(passing, rules, emit)
             });
-            self.ear.is_run = true;
-            self.feed(Place { row, offset }, &item, emit);
-            self.ear.is_run = false;
-            if let Item::Row(row) = &mut item
-                && let Some(Piece::Octets(spare)) = row.pieces.pop()
-            {
-                *octets = spare;
-            }
+            runner.is_run = false;
         }
     }
 
@@ -234,11 +233,11 @@ impl Lint {
         let Self {
             rules,
             dialogue,
-            ear,
+            runner,
         } = self;
-        ear.known.now.is_over = true;
-        dialogue.watch_end(&mut |passing| ear.pass(passing, rules, emit));
-        ear.release(emit);
+        runner.context.now.is_over = true;
+        dialogue.watch_end(&mut |passing| runner.pass(passing, rules, emit));
+        runner.release(emit);
     }
 
     /// Returns how often this rule has been broken so far.
@@ -298,9 +297,9 @@ impl Rules {
         }
     }
 
-    fn line(&mut self, heard: &LineSeen<'_>, known: &Context, emit: &mut dyn FnMut(Finding)) {
+    fn line(&mut self, seen: &LineSeen<'_>, context: &Context, emit: &mut dyn FnMut(Finding)) {
         for (index, check) in &self.lines {
-            if let Some(spot) = check(heard, known) {
+            if let Some(spot) = check(seen, context) {
                 Broken::find(&mut self.rows, *index, spot, emit);
             }
         }
@@ -309,19 +308,19 @@ impl Rules {
     fn exchange(
         &mut self,
         ended: &ExchangeSeen<'_>,
-        known: &Context,
+        context: &Context,
         emit: &mut dyn FnMut(Finding),
     ) {
         for (index, check) in &self.exchanges {
-            if let Some(spot) = check(ended, known) {
+            if let Some(spot) = check(ended, context) {
                 Broken::find(&mut self.rows, *index, spot, emit);
             }
         }
     }
 
-    fn event(&mut self, event: &EventAt, known: &Context, emit: &mut dyn FnMut(Finding)) {
+    fn event(&mut self, event: &EventAt, context: &Context, emit: &mut dyn FnMut(Finding)) {
         for (index, check) in &self.events {
-            if let Some(spot) = check(event, known) {
+            if let Some(spot) = check(event, context) {
                 Broken::find(&mut self.rows, *index, spot, emit);
             }
         }
@@ -330,7 +329,7 @@ impl Rules {
 
 #[derive(Debug, Default)]
 struct RuleRunner {
-    known: Context,
+    context: Context,
     data: Option<DataSeen>,
     /// The transcript begins with a command, and earlier ones may still wait for replies: findings
     /// are held until the client continues after one reply.
@@ -348,30 +347,30 @@ enum DataSeen {
 
 impl RuleRunner {
     fn start(&mut self, place: Place, item: &Item) {
-        let is_piece = self.known.recording.is_piece();
-        self.known.start(place, item);
+        let is_piece = self.context.recording.is_piece();
+        self.context.start(place, item);
         self.is_start |=
-            self.known.recording.is_piece() && !is_piece && self.known.commands.sent == 0;
+            self.context.recording.is_piece() && !is_piece && self.context.commands.sent == 0;
     }
 
     fn pass(&mut self, passing: Passing<'_>, rules: &mut Rules, emit: &mut dyn FnMut(Finding)) {
         match &passing {
-            Passing::Command(..) if self.known.commands.sent > 0 => self.release(emit),
+            Passing::Command(..) if self.context.commands.sent > 0 => self.release(emit),
             Passing::Part(Part::Event(_)) => self.release(emit),
             Passing::Part(Part::Unrequested(_)) if self.is_start => {
                 // More replies than commands: the first belonged to an earlier command.
                 self.held.clear();
                 rules.forget();
-                return self.known.any_rows();
+                return self.context.any_rows();
             }
             _ => {}
         }
         if self.is_start {
             let mut held = std::mem::take(&mut self.held);
-            self.hear(passing, rules, &mut |finding| held.push(finding));
+            self.take(passing, rules, &mut |finding| held.push(finding));
             self.held = held;
         } else {
-            self.hear(passing, rules, emit);
+            self.take(passing, rules, emit);
         }
     }
 
@@ -380,29 +379,29 @@ impl RuleRunner {
         self.held.drain(..).for_each(emit);
     }
 
-    fn hear(&mut self, passing: Passing<'_>, rules: &mut Rules, emit: &mut dyn FnMut(Finding)) {
+    fn take(&mut self, passing: Passing<'_>, rules: &mut Rules, emit: &mut dyn FnMut(Finding)) {
         match passing {
             Passing::Part(part) => self.part(&part, rules, emit),
             Passing::Command(sent, line) => {
-                let heard = LineSeen::of(LineRole::Command, line, Some(sent));
+                let seen = LineSeen::of(LineRole::Command, line, Some(sent));
                 // After a gap, a line may be a response or part of a message.
-                let is_odd = self.known.recording.is_lost || self.known.recording.is_explained;
+                let is_odd = self.context.recording.is_lost || self.context.recording.is_explained;
                 let is_command = !is_odd || sent.command().is_some();
                 if is_command && !sent.is_torn() {
-                    rules.line(&heard, &self.known, emit);
+                    rules.line(&seen, &self.context, emit);
                 }
-                self.known.command_sent(&heard);
+                self.context.command_sent(&seen);
             }
             Passing::Step(Step::DataStarted(sent)) => {
                 let list = List::of(sent);
-                self.known.start_data();
-                if self.known.recording.is_lost {
+                self.context.start_data();
+                if self.context.recording.is_lost {
                     return;
                 }
                 self.data = Some(match list {
                     None => {
                         let wanted = input::top_lines(sent);
-                        DataSeen::Message(Box::new(Body::new(self.known.now.ms, wanted)))
+                        DataSeen::Message(Box::new(Body::new(self.context.now.ms, wanted)))
                     }
                     Some(list) => DataSeen::Listing(input::ListingLines::new(list, sent.clone())),
                 });
@@ -415,10 +414,10 @@ impl RuleRunner {
             } => match &mut self.data {
                 Some(DataSeen::Message(body)) => body.feed(octets, place, self.is_run, time_ms),
                 Some(DataSeen::Listing(lines)) => {
-                    let known = &mut self.known;
-                    lines.feed(octets, place, self.is_run, &mut |heard| {
-                        rules.line(heard, known, emit);
-                        known.listed(heard);
+                    let context = &mut self.context;
+                    lines.feed(octets, place, self.is_run, &mut |seen| {
+                        rules.line(seen, context, emit);
+                        context.listed(seen);
                     });
                 }
                 None => {}
@@ -427,21 +426,21 @@ impl RuleRunner {
                 Some(DataSeen::Message(body)) => body.has_holes = true,
                 Some(DataSeen::Listing(lines)) => {
                     lines.hole();
-                    self.known.listing.has_holes = true;
+                    self.context.listing.has_holes = true;
                 }
                 None => {}
             },
             Passing::AnyRows => {
-                self.known.listing.has_holes = true;
+                self.context.listing.has_holes = true;
                 match &mut self.data {
                     Some(DataSeen::Message(body)) => body.tear(),
                     Some(DataSeen::Listing(lines)) => lines.tear(),
                     None => {}
                 }
             }
-            Passing::Step(Step::OutOfStep) => self.known.lose(self.data.is_some()),
-            Passing::Step(Step::InStep) => self.known.recording.is_lost = false,
-            Passing::Step(Step::StateChanged(state)) => self.known.enter(state),
+            Passing::Step(Step::OutOfStep) => self.context.lose(self.data.is_some()),
+            Passing::Step(Step::InStep) => self.context.recording.is_lost = false,
+            Passing::Step(Step::StateChanged(state)) => self.context.enter(state),
             Passing::Step(_) | Passing::Data { .. } | Passing::Hole(_) => {}
         }
     }
@@ -449,23 +448,23 @@ impl RuleRunner {
     fn part(&mut self, part: &Part, rules: &mut Rules, emit: &mut dyn FnMut(Finding)) {
         match part {
             Part::Exchange(exchange) => self.exchange(exchange, rules, emit),
-            Part::Injected(_) if self.known.recording.is_lost => {}
+            Part::Injected(_) if self.context.recording.is_lost => {}
             Part::Unrequested(line) => {
-                let heard = LineSeen::of(LineRole::Unrequested, line, None);
-                if !self.known.recording.is_lost && !self.known.recording.is_explained {
-                    rules.line(&heard, &self.known, emit);
+                let seen = LineSeen::of(LineRole::Unrequested, line, None);
+                if !self.context.recording.is_lost && !self.context.recording.is_explained {
+                    rules.line(&seen, &self.context, emit);
                 }
-                self.known.unrequested(&heard);
+                self.context.unrequested(&seen);
             }
             Part::Injected(data) => {
-                let heard = LineSeen::injected(data);
-                rules.line(&heard, &self.known, emit);
+                let seen = LineSeen::injected(data);
+                rules.line(&seen, &self.context, emit);
             }
             Part::Event(event) => {
-                rules.event(event, &self.known, emit);
-                self.known.event(event);
+                rules.event(event, &self.context, emit);
+                self.context.event(event);
             }
-            Part::AnyRows(_) => self.known.any_rows(),
+            Part::AnyRows(_) => self.context.any_rows(),
         }
     }
 
@@ -473,22 +472,22 @@ impl RuleRunner {
         let sent = exchange.sent.as_ref();
         if exchange.is_torn && !predicates::is_foreign_greeting(exchange) {
             self.data = None;
-            return self.known.torn(&ExchangeSeen::new(exchange, None));
+            return self.context.torn(&ExchangeSeen::new(exchange, None));
         }
-        if self.known.recording.is_explained {
+        if self.context.recording.is_explained {
             let ended = ExchangeSeen::new(exchange, None);
             let is_command = sent.is_some_and(|sent| sent.command().is_some());
             if is_command && ended.has_status_indicator() {
-                self.known.recording.is_explained = false;
+                self.context.recording.is_explained = false;
             } else {
                 self.data = None;
-                return self.known.exchange(&ended);
+                return self.context.exchange(&ended);
             }
         }
-        if self.known.is_after_garbled() {
+        if self.context.is_after_garbled() {
             // The server takes both lines for one.
             self.data = None;
-            return self.known.exchange(&ExchangeSeen::new(exchange, None));
+            return self.context.exchange(&ExchangeSeen::new(exchange, None));
         }
         let is_reply = exchange
             .data
@@ -499,10 +498,10 @@ impl RuleRunner {
         match data {
             Some(DataSeen::Message(message)) => body = Some(message),
             Some(DataSeen::Listing(mut lines)) => {
-                let known = &mut self.known;
-                lines.finish(&mut |heard| {
-                    rules.line(heard, known, emit);
-                    known.listed(heard);
+                let context = &mut self.context;
+                lines.finish(&mut |seen| {
+                    rules.line(seen, context, emit);
+                    context.listed(seen);
                 });
             }
             None => {}
@@ -511,7 +510,7 @@ impl RuleRunner {
             body.finish();
         }
         let mut line = |role, line: &Line| {
-            rules.line(&LineSeen::of(role, line, sent), &self.known, emit);
+            rules.line(&LineSeen::of(role, line, sent), &self.context, emit);
         };
         if exchange.command.is_some() && sent.is_none() {
             // A command that was cut off was not checked before.
@@ -537,8 +536,8 @@ impl RuleRunner {
             .iter()
             .for_each(|status| line(role, status));
         let ended = ExchangeSeen::new(exchange, body.as_deref());
-        rules.exchange(&ended, &self.known, emit);
-        self.known.exchange(&ended);
+        rules.exchange(&ended, &self.context, emit);
+        self.context.exchange(&ended);
     }
 }
 

@@ -62,11 +62,11 @@ fn start(message: &[u8]) -> MessageStart<'_> {
     });
     let hyphens = memchr::memmem::find_iter(within, "--").nth(HYPHENS_MAX);
     let cuts = [
-        (multipart, "it has too many multiparts"),
-        (hyphens, "it has too many parts"),
+        (multipart, "the message has too many multiparts"),
+        (hyphens, "the message has too many parts"),
         (
             (within.len() < message.len()).then_some(within.len()),
-            "it is too long",
+            "the message is too long",
         ),
     ];
     let cut = cuts.into_iter().filter_map(|(at, why)| Some((at?, why)));

@@ -36,7 +36,7 @@ impl Exit {
         match self {
             Self::Well => "success",
             Self::Refused => {
-                "refused by the server, or not POP3; when judging: findings, differences, or a lesson that fails"
+                "refused by the server, or not POP3; when judging: findings, differences, a failing lesson"
             }
             Self::Usage => "wrong usage, an unusable file, or output that can't be written",
             Self::NoConnection => "no connection, or the connection was lost",

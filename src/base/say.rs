@@ -51,7 +51,10 @@ pub(crate) fn written(result: &std::io::Result<()>, exit: Exit) -> Exit {
     match result.as_ref().err().or(flushed.as_ref().err()) {
         Some(failure) if failure.kind() != std::io::ErrorKind::BrokenPipe => {
             let what = format!("standard output: {}", io_error::plain(failure));
-            error(&what, Some("print to a place that can be written to"));
+            error(
+                &what,
+                Some("redirect the output to a place that can be written to"),
+            );
             Exit::Usage
         }
         _ => exit,

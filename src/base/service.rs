@@ -72,7 +72,7 @@ const SERVICES: &[Service] = &[
         ],
     ),
     Service {
-        hint: "POP3 is on port 110; a database that anyone can reach should be closed",
+        hint: "POP3 is on port 110; a database should not be open to the network",
         ..service(
             "a Redis database, not POP3",
             &[
@@ -91,7 +91,7 @@ const SERVICES: &[Service] = &[
 ];
 
 /// Other greetings of three digits.
-const REPLY_CODES: Service = service("a server of SMTP, FTP, NNTP or the like, not POP3", &[]);
+const REPLY_CODES: Service = service("an SMTP, FTP, NNTP or similar server, not POP3", &[]);
 
 impl Service {
     /// Returns the service that greets like this; None when it may be POP3, or is not known.

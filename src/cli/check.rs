@@ -42,12 +42,12 @@ const SAMPLES_MAX: u8 = 50;
 const REPLY: Duration = Duration::from_secs(15);
 
 /// What `--max-size` limits here.
-const MAX_SIZE_HELP: &str = "Limit what a session receives, and four times that in all: octets, or with K, M or G [default: 64M]";
+const MAX_SIZE_HELP: &str = "Limit a session's data, and the total to four times that: octets, or with K, M or G [default: 64M]";
 
 /// The arguments of `check`.
 #[derive(Debug, clap::Args)]
 #[command(
-    mut_arg("user", |arg| arg.help("Log in as USER for the probes that need it (they read, and delete nothing)")),
+    mut_arg("user", |arg| arg.help("Log in as USER for the probes that need it (they delete nothing)")),
     mut_arg("timeout", |arg| arg.help("Seconds to wait for a connection and for each reply [default: 15]")),
     mut_arg("max_size", |arg| arg.help(MAX_SIZE_HELP)),
 )]
@@ -134,7 +134,7 @@ pub(crate) fn run(mut args: CheckArgs) -> Result<Exit, Error> {
         .and_then(|()| temporary::TemporaryFolder::new())
         .map_err(|error| {
             Error::about(log.display(), &error)
-                .with_hint("name a folder that can be written to with --log")
+                .with_hint("with --log, name a folder that can be written to")
         })?;
     let plan = Plan {
         tls: args.tls_args.clone().settings(),
@@ -262,7 +262,7 @@ impl CheckRun {
         ));
         if has_user {
             say::note(
-                "this fetches up to 10 messages and deletes none; if the server keeps flags, it marks these messages as read",
+                "this fetches up to 10 messages and deletes none; a server that keeps flags marks these messages as read",
             );
         }
         let timed = args.samples.map(timed).unwrap_or_default();

@@ -23,7 +23,7 @@ use crate::net::upstream_proxy::{self, Proxy, ProxyError};
 /// The text after the options in the help.
 pub(crate) const EXAMPLES: &str = "\
 Examples:
-  poptalk mail.example.org                  type at port 110
+  poptalk mail.example.org                  console, port 110
   poptalk --tls mail.example.org            TLS from the first octet, port 995
   poptalk --stls -u alice --login mail.example.org
   poptalk -c capa -c quit mail.example.org  two commands, then leave

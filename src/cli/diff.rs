@@ -22,7 +22,7 @@ Examples:
 /// The arguments of `diff`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct DiffArgs {
-    /// Transcript with what is expected; its holes match anything
+    /// The expected transcript; its holes match anything
     #[arg(value_name = "A")]
     old: PathBuf,
 
@@ -36,7 +36,7 @@ pub(crate) struct DiffArgs {
     #[command(flatten)]
     report: FormatArgs,
 
-    /// Print both side by side, as on terminals of 160 columns and more
+    /// Print both side by side, as on terminals of 160 or more columns
     #[arg(long)]
     side_by_side: bool,
 }

@@ -143,7 +143,7 @@ fn choose(
     names.dedup();
     let shown: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
     say::note(&format!(
-        "DNS was asked without DNSSEC, so the certificate must be for {}",
+        "DNS was queried without DNSSEC, so the certificate must be for {}",
         shown.join(" or ")
     ));
     Some(DomainServers {
@@ -164,7 +164,7 @@ fn choose(
 /// RFC 6186 §6: a server outside the domain is to be confirmed.
 fn may_leave(outside: &Target, domain: &str) -> bool {
     say::warning(&format!(
-        "`{}` is outside `{domain}`, and an attacker may have put it into DNS, which is not signed",
+        "`{}` is outside `{domain}`: the DNS answer is not signed, so an attacker may have forged it",
         outside.host
     ));
     say::question(&format!("connect to `{}`? [y/N] ", outside.host));

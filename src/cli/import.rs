@@ -39,7 +39,7 @@ const OUTPUT_HELP: &str = "Write to OUT (a new file, or a folder OUT/ for severa
 #[derive(Debug, clap::Args)]
 #[command(mut_arg("output", |arg| arg.help(OUTPUT_HELP)))]
 pub(crate) struct ImportArgs {
-    /// What made the recording, or auto to find it out
+    /// What made the recording, or auto to detect it
     #[arg(value_name = "FORMAT", value_parser = format, help = format_help())]
     format: Chosen,
 
@@ -98,7 +98,7 @@ fn patterns(args: &ImportArgs) -> Result<Option<Patterns>, Error> {
             .map_err(|error| Error::usage(error.to_string()).with_hint(LINES_HINT)),
         (true, ..) => Err(Error::usage("lines needs --client and --server").with_hint(LINES_HINT)),
         (false, ..) => {
-            let what = "--client and --server go with the format lines";
+            let what = "--client and --server work only with the format lines";
             Err(Error::usage(what).with_hint(LINES_HINT))
         }
     }
@@ -194,7 +194,7 @@ fn read(path: &Path) -> Result<Vec<u8>, Error> {
         .map_err(failure)?;
     if octets.len() as u64 > FILE_MAX {
         let what = format!("{}: more than {} MiB", name(path), FILE_MAX >> 20);
-        let hint = "cut it, or filter a capture: tcpdump -r FILE -w LESS tcp port 110";
+        let hint = "shorten it, or filter a capture: tcpdump -r FILE -w LESS tcp port 110";
         return Err(Error::usage(what).with_hint(hint));
     }
     Ok(octets)
@@ -220,10 +220,7 @@ fn unpacked(name: &str, octets: Vec<u8>) -> Result<Vec<u8>, Error> {
 fn write(args: &ImportArgs, made: &[ImportedTranscript]) -> Result<Exit, Error> {
     let Some(output) = &args.place.output else {
         let [made] = made else {
-            let what = format!(
-                "{} connections do not fit into one standard output",
-                made.len()
-            );
+            let what = format!("{} connections can't all go to standard output", made.len());
             let hint = "give a folder for the transcripts: -o FOLDER/";
             return Err(Error::usage(what).with_hint(hint));
         };

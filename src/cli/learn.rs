@@ -38,7 +38,7 @@ pub(crate) struct LearnArgs {
     #[arg(long, conflicts_with_all = ["check", "reset"])]
     list: bool,
 
-    /// Prove that the solution of each lesson solves it, and nothing else
+    /// Prove that each lesson's solution, and nothing less, solves it
     #[arg(long, conflicts_with = "reset")]
     check: bool,
 
@@ -94,7 +94,7 @@ pub(crate) fn run(args: LearnArgs) -> Result<Exit, Error> {
     }
     if !io::stdin().is_terminal() {
         return Err(Error::usage("lessons need a terminal")
-            .with_hint("`poptalk practice` takes a script, on the same server"));
+            .with_hint("`poptalk practice` runs a script on the same kind of server"));
     }
     let first_open = lessons.iter().position(|lesson| !progress.has(&lesson.key));
     let at = at.or(first_open).unwrap_or(0);
@@ -261,8 +261,7 @@ fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
 }
 
 fn read(path: &Path) -> Result<Lesson, Error> {
-    let hint =
-        "the chapter `Lessons, and how to write one` of GUIDE.md explains how to write a lesson";
+    let hint = "transcripts/lessons/README.md explains how to write a lesson";
     let failed = |what: String| Error::usage(what).with_hint(hint);
     let text = std::fs::read_to_string(path)
         .map_err(|error| failed(format!("{}: {}", path.display(), plain(&error))))?;

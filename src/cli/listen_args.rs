@@ -70,7 +70,7 @@ impl ListenArgs {
             .and_then(|()| std::fs::write(path, server.certificate_pem().unwrap_or_default()))
             .map_err(|error| {
                 Error::about(format_args!("--cert-out {}", path.display()), &error)
-                    .with_hint("give a file that can be written")
+                    .with_hint("give a file that can be written to")
             })
     }
 }
@@ -100,7 +100,9 @@ pub(super) fn listen(text: &str) -> Result<SocketAddr, &'static str> {
     match port.parse() {
         Ok(port) if is_number => Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port))),
         _ if is_number => Err("a port is a number from 0 to 65535"),
-        _ if text.parse::<IpAddr>().is_ok() => Err("the port is missing; 127.0.0.1:1110 has one"),
+        _ if text.parse::<IpAddr>().is_ok() => {
+            Err("the port is missing; give one, as in 127.0.0.1:1110")
+        }
         _ => Err(
             "give a port, such as 1110, or an address of this machine and a port, such as 127.0.0.1:1110 or [::1]:1110",
         ),
@@ -177,7 +179,7 @@ pub(super) fn announce(server: &Server, what: &str) -> io::Result<()> {
     for address in std::iter::once(address).chain(tls_address) {
         if !address.ip().to_canonical().is_loopback() {
             say::warning(&format!(
-                "listening on {address}, not only for this machine: anyone who can reach that port can connect, and cleartext can be read on the network path"
+                "listening on {address}, which other machines may reach: anyone who can reach that port can connect, and anyone on the network path can read cleartext"
             ));
         }
     }

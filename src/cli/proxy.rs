@@ -87,7 +87,7 @@ pub(crate) struct ProxyArgs {
 pub(crate) fn run(args: ProxyArgs) -> Result<Exit, Error> {
     let named = target::parse(&args.host, None, args.start.tls)?;
     if named.user.is_some() {
-        let what = "a user in the URL: the clients of the proxy log in, not the proxy";
+        let what = "the URL names a user, but the proxy does not log in: its clients do";
         return Err(Error::usage(what).with_hint("omit USER@"));
     }
     let target = named.target;

@@ -71,7 +71,7 @@ pub(crate) fn run(args: &RedactArgs) -> Result<Exit, Error> {
     };
     let unread = |error: io::Error| {
         let hint = match error.kind() {
-            io::ErrorKind::FileTooLarge => "write it to a file, and give that",
+            io::ErrorKind::FileTooLarge => "write it to a file first, and name that file",
             _ => "give a transcript that can be read",
         };
         Error::about(args.file.display(), &error).with_hint(hint)

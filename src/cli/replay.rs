@@ -307,7 +307,7 @@ fn play(args: &ReplayArgs, job: &Job<'_>, progress: &mut dyn FnMut(u64)) -> Resu
         && !is_loopback(&target.host)
     {
         let what = format!(
-            "row {row} of {}: `{verb}` changes or may change the maildrop, and {} is not this machine",
+            "row {row} of {}: `{verb}` may change the maildrop, and {} is not this machine",
             file.display(),
             target.host
         );

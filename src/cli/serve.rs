@@ -63,7 +63,7 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "PATH", conflicts_with = "file")]
     mailbox: Option<PathBuf>,
 
-    /// With --mailbox: delete from it what clients delete
+    /// With --mailbox: also delete what clients delete
     #[arg(long, requires = "mailbox")]
     allow_delete: bool,
 
@@ -235,7 +235,7 @@ fn recording(path: &Path, is_timed: bool, is_loose: bool) -> Result<ServedRecord
             .is_some_and(|text| listen_args::listen(text).is_ok());
         let hint = match is_port {
             true => "--listen gives the port, such as --listen 1110",
-            false => "name a transcript, such as those in the state folder",
+            false => "name a transcript, such as one in the state folder",
         };
         Error::about(path.display(), &error).with_hint(hint)
     })?;

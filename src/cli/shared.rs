@@ -35,10 +35,10 @@ impl TlsStartArgs {
     /// Errors: `--stls` comes too late, as the server speaks TLS from the first octet.
     pub(super) fn check(&self, target: &Target) -> Result<(), Error> {
         match self.stls && target.is_tls {
-            true => Err(
-                Error::usage("--stls on a port where TLS is on from the first octet")
-                    .with_hint("omit --stls"),
-            ),
+            true => Err(Error::usage(
+                "--stls can't be used on a port where TLS is on from the first octet",
+            )
+            .with_hint("omit --stls")),
             false => Ok(()),
         }
     }

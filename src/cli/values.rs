@@ -50,7 +50,7 @@ impl ValueEnum for diff::Level {
             ),
             Self::Octets => value(
                 "octets",
-                "Every octet of both sides, line ends and dot-stuffing included; all but holes, times and the text of events",
+                "Every octet of both sides, including line ends and dot-stuffing, but not holes, times and the text of events",
             ),
         }
     }

@@ -312,10 +312,10 @@ impl CheckPlan<'_> {
             }
             Need::NoStls if !is_clear => "TLS is on from the first octet",
             Need::NoStls if announces(&self.capabilities, "STLS") => {
-                "the server announces STLS, which another probe tests"
+                "the server announces STLS, so a different probe covers this"
             }
             Need::User | Need::Login | Need::ClearLogin if !has_user => {
-                "it needs a user name: -u NAME"
+                "this probe needs a user name: -u NAME"
             }
             // One attempt is enough: more might lock the account.
             Need::Login | Need::ClearLogin if !may_log_in => {
@@ -331,12 +331,12 @@ impl CheckPlan<'_> {
             }
             // An address of this machine may be a tunnel to a different one.
             Need::ClearLogin if !self.allows_plaintext => {
-                "the password would be sent in cleartext, although the server has TLS; --allow-plaintext sends it anyway"
+                "the password would be sent in cleartext, although the server offers TLS; --allow-plaintext sends it anyway"
             }
             _ if probe.needs_timestamp() && !self.has_timestamp => "the greeting has no timestamp",
             // Cleartext from the server does not count inside TLS.
             _ if probe.needs_timestamp() && self.begins_tls() && !self.allows_plaintext => {
-                "the greeting came in cleartext, although the server has TLS; use port 995 with --tls, or --allow-plaintext"
+                "the greeting came in cleartext, although the server offers TLS; use port 995 with --tls, or --allow-plaintext"
             }
             _ => {
                 return probe

@@ -77,7 +77,7 @@ pub(crate) fn run(plan: Plan, course: Option<Course>) -> Exit {
         Err(error) => {
             say::error(
                 &format!("the terminal can't be used: {error}"),
-                Some("give lines with -c, or a script on standard input"),
+                Some("give commands with -c, or a script on standard input"),
             );
             return Exit::Usage;
         }
@@ -281,7 +281,7 @@ impl Console {
                     screen.print(&format!("{}\n", style.paint(Paint::Note, line)));
                 }
                 if is_keeping {
-                    screen.warn("secrets are kept in cleartext, on the screen and in the transcript (--keep-secrets)");
+                    screen.warn("secrets appear in cleartext on the screen and in the transcript (--keep-secrets)");
                 }
                 path = found;
             }

@@ -84,7 +84,7 @@ impl Wanted {
                 }
                 word if wanted.user.is_none() => wanted.user = Some(word.to_owned()),
                 // It may be a password, which is asked for and never typed here.
-                _ => return Err("unexpected word after the user".to_owned()),
+                _ => return Err("unexpected word after the user name".to_owned()),
             }
         }
         Ok(wanted)
@@ -423,7 +423,7 @@ impl<T: LoginHost> LoginRun<'_, T> {
         self.explain(&turn.parts);
         let lines = match is_one_line {
             true => format!("AUTH {name} {HIDDEN}"),
-            false => format!("AUTH {name}, and after `+ ` {HIDDEN}"),
+            false => format!("AUTH {name}, then {HIDDEN} after `+ `"),
         };
         self.talker.note(&format!(
             "would send: {lines}   (base64 of the parts above)"
@@ -434,7 +434,7 @@ impl<T: LoginHost> LoginRun<'_, T> {
         let stamp_text = String::from_utf8_lossy(stamp).into_owned();
         self.explain(&[
             ("parts", format!("{user} and a digest")),
-            ("digest", format!("MD5 of {stamp_text}{HIDDEN}, the greeting's timestamp and the password, 32 hexadecimal digits")),
+            ("digest", format!("MD5 of {stamp_text}{HIDDEN} (the greeting's timestamp, then the password), as 32 hexadecimal digits")),
         ]);
         let shown_as = format!("APOP {user} {HIDDEN}");
         if self.wanted.is_dry {
@@ -457,7 +457,7 @@ impl<T: LoginHost> LoginRun<'_, T> {
         let status = self.talker.standing().and_then(|now| now.last_status);
         if status == Some(Status::Malformed) {
             let what = format!(
-                "USER: {}, so PASS is not sent",
+                "USER: {}, so PASS was not sent",
                 TrustRefusal::Malformed.says()
             );
             self.talker.note(&what);

@@ -50,7 +50,7 @@ pub(crate) fn lines(news: &Notice) -> Vec<(Paint, String)> {
         Notice::TimedOut(limit, awaited, last) => timed_out(*limit, awaited, last),
         Notice::KeptOpen(limit) => vec![(
             Paint::Warning,
-            format!("the server has not closed {} s after QUIT (RFC 1939 §6)", limit.as_secs_f64()),
+            format!("the server has not closed the connection {} s after QUIT (RFC 1939 §6)", limit.as_secs_f64()),
         )],
         Notice::Unannounced => vec![(
             Paint::Note,
@@ -92,7 +92,7 @@ fn ended(ending: &CloseReason) -> Vec<(Paint, String)> {
         CloseReason::ByClient | CloseReason::OutOfStep | CloseReason::TlsFailed => Vec::new(),
         CloseReason::Injected => vec![(
             Paint::Negative,
-            "octets came between STLS and the TLS handshake, where an attacker may have put them; closed"
+            "octets arrived between STLS and the TLS handshake, perhaps injected by an attacker; closed"
                 .to_owned(),
         )],
         CloseReason::TooMuch(most) => {

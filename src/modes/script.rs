@@ -109,7 +109,7 @@ fn open(plan: &Plan, observer: Box<ScriptPrinter>) -> Result<(Connection, Option
     });
     if plan.args.secrets.keep_secrets {
         say::warning(
-            "secrets are kept in cleartext, on the screen and in the transcript (--keep-secrets)",
+            "secrets appear in cleartext on the screen and in the transcript (--keep-secrets)",
         );
     }
     match opened {
@@ -416,12 +416,12 @@ impl ScriptRun<'_> {
     fn has_no_tls(&mut self) -> Exit {
         let (what, hint) = match self.plan.found {
             Some(_) => (
-                "no TLS with a server that only DNS names",
+                "no TLS, and only DNS names this server",
                 "give HOST to continue in cleartext",
             ),
             None => (
                 NO_TLS,
-                "nothing more was sent; without STLS the session is in cleartexttext",
+                "nothing more was sent; without STLS the session is in cleartext",
             ),
         };
         self.stopped = None;

@@ -212,7 +212,7 @@ impl fmt::Display for ServeEvent {
             (VisitOutcome::Ended, Some(Ending::BrokenOff)) => {
                 write!(
                     f,
-                    ", a message could not be read to its end: closed, nothing deleted"
+                    ", a message could not be read to the end: closed, nothing deleted"
                 )
             }
             (VisitOutcome::Ended, Some(Ending::Played)) => write!(f, ", played to the end"),

@@ -91,7 +91,7 @@ impl DialError {
                 if are_all(io::ErrorKind::ConnectionRefused) {
                     "nothing listens there; POP3 is on port 110, over TLS on 995 (--tls)"
                 } else if are_all(io::ErrorKind::ConnectionReset) {
-                    "each connection is reset at once: the server may be too busy, or a filter on the way blocks it"
+                    "each connection is reset at once: the server may be too busy, or a filter on the network path may block it"
                 } else {
                     "a firewall may drop the packets; POP3 is on port 110, over TLS on 995 (--tls)"
                 }

@@ -47,7 +47,7 @@ pub(crate) enum TargetError {
     /// A user before something that is not a URL.
     #[error("a host name cannot contain `@`")]
     At,
-    #[error("the URL contains a password, where others may read it")]
+    #[error("the URL contains a password, which others may be able to read")]
     Password,
     #[error("user in the URL: {NO_NAME}")]
     User,
@@ -70,7 +70,7 @@ impl Explain for TargetError {
                 "write only USER@; poptalk asks for the password, or reads it as the options say"
             }
             Self::Path => "give pop3://[USER@]HOST; `-c 'retr 1'` fetches message 1",
-            Self::User => "write it as it is sent, without a line end",
+            Self::User => "write the user name as it is sent, without a line end",
             _ => "give HOST, HOST:PORT, [ADDRESS]:PORT or a URL: pop3://[USER@]HOST",
         };
         Some(hint.into())

@@ -183,7 +183,7 @@ fn login(
             if !(1..=255).contains(&user.len()) || !(1..=255).contains(&password.len()) =>
         {
             fail(
-                "in SOCKS, user name and password have 1 to 255 octets each",
+                "in SOCKS, the user name and the password have 1 to 255 octets each",
                 "ask the proxy's administrator (RFC 1929 §2)",
             )
         }

@@ -26,7 +26,7 @@ pub(crate) fn in_tls(first: &[u8], is_stls: bool) -> Option<Mistake> {
     if is_pop3 && is_stls {
         return Some(Mistake {
             what: "the server agreed to STLS and continued in cleartext".to_owned(),
-            hint: "report it to its administrator; port 995 with --tls may work",
+            hint: "report this to the server's administrator; port 995 with --tls may work",
         });
     }
     if first.starts_with(b"+OK") || first.starts_with(b"-ERR") {

@@ -203,7 +203,7 @@ impl SaslError {
         match self {
             Self::NotBase64 => "the octets are in the transcript; another mechanism may work",
             Self::TooLong(_) | Self::Scram(_) => {
-                "the server violates this mechanism; try a different one"
+                "the server breaks this mechanism's rules; try a different mechanism"
             }
             Self::Told(_) => "`:why` explains the refusal that follows",
             Self::Impostor => "do not send anything more until you know which server this is",
@@ -320,12 +320,15 @@ impl SaslExchange {
                 "",
                 &[(
                     "refused",
-                    "the challenge is the error; an empty line ends it",
+                    "the challenge describes the error; an empty line ends the exchange",
                 )],
             ),
             ("OAUTHBEARER", 1) => Turn::new(
                 "\x01",
-                &[("refused", "the challenge is the error; ^A ends it")],
+                &[(
+                    "refused",
+                    "the challenge describes the error; ^A ends the exchange",
+                )],
             ),
             ("EXTERNAL" | "ANONYMOUS", 0) => Turn::new(user.as_bytes(), &[("parts", user)]),
             _ => return over,

@@ -251,6 +251,17 @@ impl Dialogue {
         }
     }
 
+    /// Takes whole rows of the server's data, without times and holes, at once.
+    pub(crate) fn watch_run(
+        &mut self,
+        place: Place,
+        octets: &[u8],
+        emit: &mut dyn FnMut(Passing<'_>),
+    ) {
+        let Self { steps, talk } = self;
+        steps.run(place, octets, &mut |passed| talk.passed(passed, emit));
+    }
+
     /// The transcript has ended: reports what was not finished.
     pub(crate) fn finish(&mut self, emit: &mut dyn FnMut(Part)) {
         self.watch_end(&mut |passing| {

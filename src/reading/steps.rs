@@ -33,12 +33,12 @@ pub struct Place {
 }
 
 impl Place {
-    /// Continues with the next row after this one, which is `line` (octets, CRLF included) without
-    /// time and escapes.
-    pub(crate) fn next_row(&mut self, line: &[u8]) {
+    /// Continues with the next row after this one, which has this many octets, CRLF included, and
+    /// neither time nor escapes.
+    pub(crate) fn next_row(&mut self, octets: u64) {
         // `S: ` and LF are in the file, CRLF on the wire.
         self.row += 1;
-        self.offset += line.len() as u64 + 2;
+        self.offset += octets + 2;
     }
 }
 
@@ -185,8 +185,8 @@ impl Steps {
 
     /// Takes whole rows of the server, without times and holes.
     pub(crate) fn run(&mut self, place: Place, octets: &[u8], emit: &mut dyn FnMut(Passed<'_>)) {
-        self.server.start_row(place, self.now_ms);
-        self.server.feed(octets.len(), std::iter::empty());
+        self.since_row_ms = 0;
+        self.server.start_run(place, self.now_ms, octets.len());
         self.steps(emit, |tracker, step| {
             tracker.feed(Side::Server, octets, step);
         });
@@ -293,19 +293,19 @@ impl Steps {
     ) {
         let (client, server) = (&mut self.client, &mut self.server);
         go(&mut self.tracker, &mut |step| {
-            let (side, count) = match &step {
+            let (side, pieces) = match &step {
                 Step::Line {
                     side, octets, end, ..
-                } => (*side, octets.len() + end.octets().len()),
-                Step::Data { side, octets } => (*side, octets.len()),
-                Step::Injected(octets) => (Side::Server, octets.len()),
+                } => (*side, [octets, end.octets()]),
+                Step::Data { side, octets } => (*side, [*octets, b""]),
+                Step::Injected(octets) => (Side::Server, [*octets, b""]),
                 _ => return emit(Passed::Step(step, OctetOrigin::default())),
             };
             let stream = match side {
                 Side::Client => &mut *client,
                 Side::Server => &mut *server,
             };
-            let origin = stream.take(count);
+            let origin = stream.take(pieces);
             emit(Passed::Step(step, origin));
         });
     }

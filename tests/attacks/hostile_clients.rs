@@ -425,7 +425,7 @@ fn who_listens_for_others_than_this_machine_is_told_so() {
             }
             assert!(line.starts_with("ready "), "{line}{told}");
             assert_eq!(
-                told.contains("not only for this machine"),
+                told.contains("which other machines may reach"),
                 is_told,
                 "{told}"
             );

@@ -3,7 +3,7 @@
 
 #![expect(
     clippy::expect_used,
-    reason = "a benchmark that meets the unexpected is to end there"
+    reason = "a benchmark should stop at anything unexpected"
 )]
 
 use std::io::Cursor;

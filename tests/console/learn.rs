@@ -86,15 +86,8 @@ fn every_file_is_in_the_course() {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("transcripts/lessons");
     let mut names: Vec<String> = std::fs::read_dir(folder)
         .unwrap()
-        .map(|entry| {
-            entry
-                .unwrap()
-                .path()
-                .file_stem()
-                .unwrap()
-                .to_string_lossy()
-                .into_owned()
-        })
+        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+        .filter_map(|name| name.strip_suffix(".pop3").map(str::to_owned))
         .collect();
     names.sort();
     let known: Vec<&str> = LESSONS.iter().map(|(name, _)| *name).collect();
@@ -118,7 +111,7 @@ fn a_lesson_that_proves_nothing_is_told() {
     );
     // The solution says +OK, but the server refuses.
     let no = complaints("C: NOOP", "C: LIST 99");
-    assert!(no.contains("row 10, `C: LIST 99`: the server replies `-ERR no such message`, the solution says `+OK`"), "{no}");
+    assert!(no.contains("row 10, `C: LIST 99`: the server replies `-ERR no such message`, but the solution says `+OK`"), "{no}");
     // The server refuses a `ready` line.
     let no = complaints("ready: USER", "ready: NOPE\nready: USER");
     assert!(
@@ -165,7 +158,7 @@ fn files_and_folders_of_ones_own_are_taken() {
         "{said}"
     );
     assert!(
-        said.contains("hint: the chapter `Lessons, and how to write one` of GUIDE.md"),
+        said.contains("hint: transcripts/lessons/README.md explains"),
         "{said}"
     );
     assert_eq!(
@@ -225,7 +218,7 @@ fn a_learner_is_led_from_lesson_to_lesson() {
     terminal.press("pass wonderland\r");
     terminal.see("lesson 2 is solved");
     terminal.press(":diagnose bare-lf\r");
-    terminal.see("nothing is wrong with the server");
+    terminal.see("nothing is wrong with this lesson's server");
     terminal.press(":quit\r");
     terminal.see("2 of 24 lessons done; `poptalk learn` continues");
     terminal.end();
@@ -288,13 +281,13 @@ fn every_right_name_of_what_is_wrong_is_taken() {
     }
 }
 
-/// The example of GUIDE.md.
+/// The example of transcripts/lessons/README.md.
 #[test]
-fn the_lesson_of_the_guide_is_proved() {
-    let guide = include_str!("../../GUIDE.md");
-    let (_, behind) = guide.split_once("```text lesson\n").unwrap();
-    let (text, _) = behind.split_once("```").unwrap();
-    let lesson = Lesson::parse("guide", text).unwrap();
+fn the_example_of_a_lesson_is_proved() {
+    let document = include_str!("../../transcripts/lessons/README.md");
+    let (_, after) = document.split_once("```text lesson\n").unwrap();
+    let (text, _) = after.split_once("```").unwrap();
+    let lesson = Lesson::parse("example", text).unwrap();
     assert_eq!(proof::complaints(&lesson), Vec::<String>::new());
 }
 

@@ -177,7 +177,7 @@ fn cell(text: &str) -> String {
 }
 
 #[test]
-fn the_guide_lists_console_commands_exit_codes_and_formats() {
+fn the_documents_list_console_commands_exit_codes_and_formats() {
     let mut own = String::from("| command | does |\n|---|---|\n");
     for row in OWN {
         let call = format!(":{} {}", row.word, row.args);
@@ -195,7 +195,7 @@ fn the_guide_lists_console_commands_exit_codes_and_formats() {
         let (name, reads, lacks) = (format.name(), format.reads(), format.lacks());
         formats += &format!("| `{name}` | {reads} | {lacks} |\n");
     }
-    generated("GUIDE.md", "formats", &formats);
+    generated("transcripts/README.md", "formats", &formats);
 }
 
 /// Each command with what it looks like on the wire, from `transcripts/commands/`.
@@ -322,6 +322,7 @@ fn links_between_documents_lead_somewhere() {
         "transcripts/README.md",
         "transcripts/commands/README.md",
         "transcripts/faults/README.md",
+        "transcripts/lessons/README.md",
         "transcripts/lint/README.md",
     ];
     let mut count = 0;
@@ -352,31 +353,20 @@ fn links_between_documents_lead_somewhere() {
 }
 
 #[test]
-fn the_guide_says_what_each_crate_is_for() {
-    let manifest = read("Cargo.toml");
-    let mut used = Vec::new();
+fn the_manifest_says_what_each_crate_is_for() {
+    let mut count = 0;
     let mut is_used = false;
-    for line in manifest.lines() {
+    let mut last = String::new();
+    for line in read("Cargo.toml").lines() {
         if line.starts_with('[') {
             is_used = line.ends_with("dependencies]") && !line.contains("dev-dependencies");
-        } else if let Some((name, _)) = line.split_once(" = ").filter(|_| is_used) {
-            used.push(name.to_owned());
+        } else if is_used && line.contains(" = ") {
+            assert!(line.contains("   # ") || last.starts_with("# "), "{line}");
+            count += 1;
         }
+        line.clone_into(&mut last);
     }
-    used.sort();
-    let guide = read("GUIDE.md");
-    let (_, rest) = guide.split_once("<!-- crates -->\n").unwrap();
-    let (table, _) = rest.split_once("<!-- end of crates -->").unwrap();
-    let first_cells = table
-        .lines()
-        .skip(2)
-        .map(|line| line.split(" | ").next().unwrap());
-    let mut named: Vec<String> = first_cells
-        .flat_map(|cell| cell.split('`').skip(1).step_by(2))
-        .map(str::to_owned)
-        .collect();
-    named.sort();
-    assert_eq!(named, used);
+    assert!(count > 30, "{count} crates");
 }
 
 #[test]

@@ -197,7 +197,10 @@ fn a_capture_without_pop3_is_refused_with_what_is_there() {
     let (what, _) = refused(&capture(RAW, 80, &[b"", b"GET / HTTP/1.0\r\n"]), &[]);
     assert_eq!(what, "x: no POP3 on port 110, only port 80");
     let (what, _) = refused(&capture(RAW, 110, &[b"", b""]), &[]);
-    assert_eq!(what, "x: connections to port 110, but none of their octets");
+    assert_eq!(
+        what,
+        "x: connections to port 110, but no octets were captured"
+    );
     let (what, hint) = refused(&capture(189, 110, &[b"+OK\r\n"]), &[]);
     assert_eq!(
         what,

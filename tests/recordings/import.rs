@@ -213,7 +213,7 @@ fn errors_say_where_what_and_what_next() {
     for (args, want) in [
         (
             &["import", "rawlog", log][..],
-            "x.in: the file of the other side is missing\nhint: give both files",
+            "x.in: the other side's file is missing\nhint: give both files",
         ),
         (&["import", "rawlog", log, other], "error: line 2 of "),
         (

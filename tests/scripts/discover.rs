@@ -210,7 +210,7 @@ fn pop3_without_tls_ends_before_anything_is_sent() {
     let told = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{told}");
     assert!(
-        told.contains("error: no TLS with a server that only DNS names\nhint: give HOST"),
+        told.contains("error: no TLS, and only DNS names this server\nhint: give HOST"),
         "{told}"
     );
     assert_eq!(text(&got.join().unwrap()), "STLS\r\n");

@@ -144,7 +144,7 @@ fn without_a_user_what_needs_one_is_skipped() {
     );
     let said = text(&output.stdout);
     // One line a reason, not one a probe.
-    let reason = "it needs a user name: -u NAME";
+    let reason = "this probe needs a user name: -u NAME";
     let mut lines = said.lines().filter(|line| line.contains(reason));
     let line = lines.next().unwrap();
     assert!(
@@ -350,7 +350,7 @@ fn a_server_that_is_slow_is_found_by_who_waits() {
     );
     assert!(said.contains("  greeting-delayed: "), "{said}");
     assert!(
-        said.contains("the time limit is reached (--time-limit"),
+        said.contains("the time limit was reached (--time-limit"),
         "{said}"
     );
 }

@@ -282,7 +282,7 @@ fn a_server_that_answers_one_number_with_the_whole_listing_is_found_once() {
     let names = found(&said, SERIOUS);
     assert_eq!(names, ["single-answered-multi"], "{said}");
     assert!(
-        said.contains("the rest was done on a new connection"),
+        said.contains("the rest of the probe ran on a new connection"),
         "{said}"
     );
 }
@@ -309,8 +309,7 @@ fn what_comes_after_the_command_that_ends_a_session_is_tested_in_a_new_one() {
     for id in ["closed-before-reply", "number-out-of-range-accepted"] {
         assert!(names.iter().any(|name| name == id), "{said}");
     }
-    let note =
-        "the server closed the connection after `LIST 0`; the rest was done on a new connection";
+    let note = "the server closed the connection after `LIST 0`; the rest of the probe ran on a new connection";
     assert!(said.contains(&format!("numbers: {note}")), "{said}");
     assert!(!said.contains("not tested"), "{said}");
     // A server that ends each session is not asked without end, and what is left is named.

@@ -353,10 +353,10 @@ impl Differing<'_> {
     fn finish(self) {
         let Some((old, new)) = self.first else { return };
         let what = match self.counts {
-            (0, 1) => "1 more line in the second".to_owned(),
-            (0, count) => format!("{count} more lines in the second"),
-            (1, 0) => "1 fewer line in the second".to_owned(),
-            (count, 0) => format!("{count} fewer lines in the second"),
+            (0, 1) => "1 more line in the second recording".to_owned(),
+            (0, count) => format!("{count} more lines in the second recording"),
+            (1, 0) => "1 fewer line in the second recording".to_owned(),
+            (count, 0) => format!("{count} fewer lines in the second recording"),
             (1, 1) => "1 line differs".to_owned(),
             (count, same) if count == same => format!("{} differ", lines(count)),
             (count, other) => format!("{} became {other}", lines(count)),

@@ -94,7 +94,7 @@ impl<R: Read + Seek> Comparer<'_, R> {
         let rows = if is_new { (None, row) } else { (row, None) };
         let mut change = Change::new(name(part), rows.0, rows.1);
         let which = if is_new { "second" } else { "first" };
-        let what = format!("only the {which} recording has it");
+        let what = format!("only in the {which} recording");
         let id = match part {
             Part::Exchange(_) => "diff-command",
             Part::Unrequested(_) => "diff-unrequested",
@@ -266,7 +266,11 @@ impl<R: Read + Seek> Comparer<'_, R> {
             let what = format!("{} challenges became {}", challenges(old), challenges(new));
             change.find("diff-sasl", rows, &what);
         } else if level == Level::Octets && old.sasl.len() != new.sasl.len() {
-            change.find("diff-sasl", rows, "one SASL exchange is longer");
+            change.find(
+                "diff-sasl",
+                rows,
+                "one SASL exchange is longer than the other",
+            );
         }
         if level < Level::Octets {
             return;
@@ -310,8 +314,8 @@ impl<R: Read + Seek> Comparer<'_, R> {
                 new.terminator_row.or(Some(new.last_row)),
             );
             let what = match (old.terminator, new.terminator) {
-                (_, None) => "the second was cut off: it has no terminator",
-                (None, _) => "the first was cut off: it has no terminator",
+                (_, None) => "the second reply has no terminator",
+                (None, _) => "the first reply has no terminator",
                 _ => "the terminator has a different line end",
             };
             change.find("diff-end", rows, what);
@@ -437,7 +441,7 @@ fn differing(
         let (Some(old), Some(new)) = (old, new) else {
             let which = if old.is_some() { "first" } else { "second" };
             let is_alone = old.is_some() != new.is_some();
-            return is_alone.then(|| format!("only the {which} has `{field}`"));
+            return is_alone.then(|| format!("only the {which} reply has `{field}`"));
         };
         let has_hole = |word: &[Piece]| word.iter().any(|piece| matches!(piece, Piece::Hole(_)));
         let changed = || format!("`{field}` was `{}`, is `{}`", short(old), short(new));

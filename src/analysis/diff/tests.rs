@@ -344,7 +344,7 @@ fn a_message_that_does_not_end_is_found_where_its_end_should_be() {
     let old = "C: XTND XMIT\nS: +OK\nC: a\nC: .\nS: +OK\n";
     let new = "C: XTND XMIT\nS: +OK\nC: a\nC: ,\nS: +OK\n";
     let found = found(old, new, Level::Status);
-    let end = "diff-end message sent: the second was cut off: it has no terminator 4|4";
+    let end = "diff-end message sent: the second reply has no terminator 4|4";
     assert!(found.iter().any(|one| one == end), "{found:?}");
 }
 

@@ -42,47 +42,52 @@ const fn valued(row: Capability, values: &'static [(&'static str, &'static str)]
     Capability { values, ..row }
 }
 
-const PER_USER: &str = "The value may differ from user to user: send CAPA again after login.";
+const PER_USER: &str = "The value may differ from user to user. Send CAPA again after login to see \
+                        yours.";
 const VALUE_MAY_CHANGE: &str =
-    "Its value may change after login: then it is the value for this user.";
-const BOTH: &str = "It should be in both lists; many servers show it only where it is useful.";
-const SCAN: &str = "no RFC: seen in a scan of servers (EAST)";
+    "The value may change after login, when the server knows which user it applies to.";
+const BOTH: &str = "It should be listed both before and after login, but many servers list it only \
+                    where it can be used.";
+const SCAN: &str = "no RFC: seen in a scan of servers by the authors of EAST";
 const SCAN_MEANS: &str =
-    "A token that some server lists with or next to SASL; no document explains it.";
+    "A token that a scan found in or next to a SASL line. No document explains it.";
 
 pub(crate) const ROWS: &[Capability] = &[
     row(
         "TOP",
         "",
-        "The TOP command works: the header and the first lines of a message.",
+        "The TOP command works: it fetches the header and the first lines of a message.",
         "RFC 2449 §6.1",
     ),
     row(
         "UIDL",
         "",
-        "The UIDL command works: each message has an id that stays the same in every session.",
+        "The UIDL command works: each message has a unique-id that stays the same from session to \
+         session.",
         "RFC 2449 §6.8",
     ),
     changing(
         row(
             "USER",
             "",
-            "USER and PASS can log in, though perhaps not every user.",
+            "USER and PASS work, though perhaps not for every user.",
             "RFC 2449 §6.2",
         ),
-        "It is good, and usual, that it appears with TLS: without TLS the server does not want passwords.",
+        "Many servers list it only inside TLS, so that clients do not send passwords unencrypted.",
         "Many servers drop it after login, when it is no longer needed.",
     ),
     changing(
         row(
             "SASL",
             "mechanism ...",
-            "AUTH works with these mechanisms and accepts an initial response on its line; if no mechanism is listed, none is allowed now.",
+            "The AUTH command works with these mechanisms and accepts an initial response on the \
+             same line. If no mechanism is listed, none is allowed now.",
             "RFC 5034 §3",
         ),
-        "It is good, and usual, that mechanisms with a cleartext password appear with TLS. Fewer or weaker \
-         ones inside TLS than before would mean that an attacker changed the first list.",
-        "It should stay after login, but Dovecot, Gmail, WildDuck and Cyrus drop it.",
+        "Many servers list mechanisms that send the password in cleartext only inside TLS, as they \
+         should. If the list inside TLS is shorter or weaker, an attacker may have changed the \
+         earlier one.",
+        "It should stay in the list after login, but Dovecot, Gmail, WildDuck and Cyrus drop it.",
     ),
     changing(
         row(
@@ -91,13 +96,14 @@ pub(crate) const ROWS: &[Capability] = &[
             "The STLS command works now: it switches this connection to TLS.",
             "RFC 2595 §4",
         ),
-        "It must disappear once TLS is on. If it stays, the list is fixed text, or a proxy in front of the server ends TLS.",
-        "Correct: TLS cannot start after login.",
+        "It must disappear once TLS is on. If it stays, the server may send a fixed list, or a \
+         proxy in front of it may handle TLS.",
+        "Servers rightly drop it after login: TLS cannot start then.",
     ),
     row(
         "RESP-CODES",
         "",
-        "Text after the status indicator that starts with `[` is a response code, not prose.",
+        "If the text after the status indicator starts with `[`, it begins with a response code.",
         "RFC 2449 §6.4",
     ),
     row(
@@ -111,7 +117,8 @@ pub(crate) const ROWS: &[Capability] = &[
             row(
                 "LOGIN-DELAY",
                 "seconds [USER]",
-                "This many seconds must pass between two logins of one user; before login, it is the longest pause of all users.",
+                "This many seconds must pass between two logins of one user. Before login, the \
+                 value is the longest pause required of any user.",
                 "RFC 2449 §6.5",
             ),
             "",
@@ -143,9 +150,10 @@ pub(crate) const ROWS: &[Capability] = &[
         &[
             (
                 "0",
-                "0: mail may not be left on the server; fetched messages may be deleted at QUIT. Gmail says so but does not delete.",
+                "0: clients must not leave mail on the server. The server may delete fetched \
+                 messages at QUIT. Gmail lists 0 but does not delete them.",
             ),
-            ("NEVER", "NEVER: the server deletes nothing by itself."),
+            ("NEVER", "NEVER: the server never deletes mail on its own."),
             ("USER", PER_USER),
         ],
     ),
@@ -153,7 +161,7 @@ pub(crate) const ROWS: &[Capability] = &[
         row(
             "IMPLEMENTATION",
             "text ...",
-            "The name of the server program; clients must not rely on it.",
+            "The name of the server program. Clients must not rely on it.",
             "RFC 2449 §6.9",
         ),
         "",
@@ -164,43 +172,47 @@ pub(crate) const ROWS: &[Capability] = &[
             row(
                 "UTF8",
                 "[USER]",
-                "The UTF8 command works: it switches the session to UTF-8 mode, before login.",
+                "The UTF8 command works: sent before login, it switches the session to UTF-8 mode.",
                 "RFC 6856 §2.1",
             ),
             "",
             BOTH,
         ),
-        &[("USER", "USER: names and passwords may also be in UTF-8.")],
+        &[(
+            "USER",
+            "USER: user names and passwords may be in UTF-8, too.",
+        )],
     ),
     row(
         "LANG",
         "",
-        "The LANG command works: it lists the languages of the reply texts and chooses one.",
+        "The LANG command works: it lists the languages for reply texts, or chooses one of them.",
         "RFC 6856 §3",
     ),
     // Seen in the wild: private, needless or joking.
     row(
         "APOP",
         "",
-        "A needless tag: the RFCs define none for APOP, since the timestamp in the greeting announces it.",
+        "No RFC defines this tag, and none is needed: the timestamp in the greeting announces \
+         APOP.",
         "no RFC: seen in the wild",
     ),
     row(
         "CAPA",
         "",
-        "The command being answered; Dovecot lists it too.",
+        "The CAPA command itself, which Dovecot also lists.",
         "no RFC: Dovecot",
     ),
     row(
         "LAST",
         "",
-        "The LAST command of 1988 works.",
-        "no RFC of today: o2.pl, MailKit issue 174",
+        "The LAST command works. It dates from 1988.",
+        "no current RFC: o2.pl, MailKit issue 174",
     ),
     row(
         "X-GOOGLE-RICO",
         "",
-        "A private token of Gmail; its purpose is not published.",
+        "A private Gmail token. Its purpose is not published.",
         "no RFC: Gmail",
     ),
     row(
@@ -212,25 +224,25 @@ pub(crate) const ROWS: &[Capability] = &[
     row(
         "X-MANGLE",
         "",
-        "Qpopper can shorten messages to their readable text.",
+        "Qpopper can reduce a message to its readable text.",
         "no RFC: Qpopper",
     ),
     row(
         "CELERITY",
         "",
-        "A joke in Twisted's test list; it means nothing.",
+        "A joke in Twisted's capability list. It means nothing.",
         "no RFC: Twisted",
     ),
     row(
         "AUSPEX",
         "",
-        "A joke in Twisted's test list; it means nothing.",
+        "A joke in Twisted's capability list. It means nothing.",
         "no RFC: Twisted",
     ),
     row(
         "POTENCE",
         "",
-        "A joke in Twisted's test list; it means nothing.",
+        "A joke in Twisted's capability list. It means nothing.",
         "no RFC: Twisted",
     ),
     row("ONECOM", "", SCAN_MEANS, SCAN),
@@ -241,61 +253,62 @@ pub(crate) const ROWS: &[Capability] = &[
     row(
         "EXPIRENEVER",
         "",
-        "EXPIRE NEVER without the space: the server deletes nothing by itself, but clients do not recognise the line.",
+        "EXPIRE NEVER without its space, so clients do not recognise it. The server means that it \
+         never deletes mail on its own.",
         "seen with GNU Mailutils 3.15",
     ),
     row(
         "PIPELINE",
         "",
-        "A misspelling of PIPELINING; clients do not recognise it.",
+        "A misspelling of PIPELINING that clients do not recognise.",
         "seen with Twisted",
     ),
     row(
         "RESP_CODES",
         "",
-        "A misspelling of RESP-CODES, with an underscore; clients do not recognise it.",
+        "RESP-CODES misspelled with an underscore. Clients do not recognise it.",
         "seen with secure.plala.or.jp, Mew pull request 188",
     ),
     row(
         "STARTTLS",
         "",
-        "The command of SMTP and IMAP; POP3 uses STLS, and clients look for that.",
+        "The SMTP and IMAP name of the command. POP3 clients look for STLS instead.",
         "seen in the wild",
     ),
     row(
         "UTF-8",
         "",
-        "A misspelling of UTF8; clients do not recognise it.",
+        "A misspelling of UTF8 that clients do not recognise.",
         "seen in the wild",
     ),
     row(
         "SASL=PLAIN",
         "",
-        "SASL PLAIN with `=` instead of the space; clients do not recognise it.",
+        "SASL PLAIN with `=` instead of the space. Clients do not recognise it.",
         "seen in the wild",
     ),
     row(
         "AUTH=CRAM-MD5",
         "",
-        "IMAP's way to announce a mechanism; POP3 uses a SASL line.",
+        "The IMAP form for announcing a mechanism. POP3 uses a SASL line.",
         SCAN,
     ),
     row(
         "POP3AUTH=LOGIN",
         "",
-        "Meant as SASL LOGIN; clients do not recognise it.",
+        "Meant as SASL LOGIN, but clients do not recognise it.",
         SCAN,
     ),
     row(
         "CRAM_MD5",
         "",
-        "A misspelling of CRAM-MD5, with an underscore; clients do not recognise it.",
+        "CRAM-MD5 misspelled with an underscore. Clients do not recognise it.",
         SCAN,
     ),
     row(
         "LOPGIN",
         "",
-        "A misspelling of LOGIN; clients do not recognise it.",
+        "A misspelling of LOGIN that clients do not recognise.",
         SCAN,
     ),
 ];

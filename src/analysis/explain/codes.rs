@@ -28,11 +28,11 @@ pub(crate) const ROWS: &[ResponseCode] = &[
         levels: &["IN-USE"],
         sign: Status::Negative,
         on: &["PASS", "APOP", "AUTH"],
-        means: "the login was right, but the maildrop is locked",
-        cause: "another session has this maildrop open: a second mail program, or a lost session that the \
-                server still keeps open.",
-        next: "close the other session, or wait: a stale lock expires after some minutes, up to half an \
-               hour. The password is not the problem.",
+        means: "the credentials were right, but the maildrop is locked",
+        cause: "another session has this maildrop open. It may be a second mail program, or a lost \
+                session that the server has not closed yet.",
+        next: "close the other session, or wait. A stale lock can take up to half an hour to \
+               expire. The password is not the problem.",
         source: "RFC 2449 §8.1.2",
     },
     ResponseCode {
@@ -49,9 +49,10 @@ pub(crate) const ROWS: &[ResponseCode] = &[
         sign: Status::Negative,
         on: &["PASS", "APOP", "AUTH"],
         means: "the credentials were refused",
-        cause: "the name or password is wrong, or a rule forbids this login: without TLS, over POP3 at all, \
-                or with the main password where an app password is required. The server itself works.",
-        next: "check the name and password; then whether TLS is on, and whether the provider's settings allow POP3.",
+        cause: "the name or password is wrong, or a rule forbids this login. The rule may require \
+                TLS or an app password, or may not allow POP3 at all. The server itself works.",
+        next: "check the name and password. Then check that TLS is on and that the provider's \
+               settings allow POP3.",
         source: "RFC 3206 §5",
     },
     ResponseCode {
@@ -59,8 +60,10 @@ pub(crate) const ROWS: &[ResponseCode] = &[
         sign: Status::Negative,
         on: &[],
         means: "the server has an internal problem",
-        cause: "something in the server failed. The second level, TEMP or PERM, would say whether it passes by itself.",
-        next: "try again later; if it persists, contact the administrator. The password is not the problem.",
+        cause: "something in the server failed. A second level, TEMP or PERM, would say whether \
+                the problem is temporary.",
+        next: "try again later. If the problem persists, contact the administrator. The password \
+               is not the problem.",
         source: "RFC 3206 §4",
     },
     ResponseCode {
@@ -68,7 +71,8 @@ pub(crate) const ROWS: &[ResponseCode] = &[
         sign: Status::Negative,
         on: &[],
         means: "the server has a temporary problem",
-        cause: "something that the server needs, such as its user database or its disk, does not respond at the moment.",
+        cause: "something that the server needs, such as its user database or its disk, is not \
+                responding at the moment.",
         next: "try again later. The password is not the problem, so there is no need to type a different one.",
         source: "RFC 3206 §4",
     },
@@ -77,7 +81,7 @@ pub(crate) const ROWS: &[ResponseCode] = &[
         sign: Status::Negative,
         on: &[],
         means: "the server has a problem that needs repair",
-        cause: "something in the server is broken or misconfigured; trying again will not help.",
+        cause: "something in the server is broken or misconfigured. Trying again will not help.",
         next: "contact the administrator, preferably with the transcript.",
         source: "RFC 3206 §4",
     },
@@ -95,17 +99,19 @@ pub(crate) const ROWS: &[ResponseCode] = &[
         sign: Status::Negative,
         on: &["PASS", "APOP", "AUTH"],
         means: "the maildrop is on another host",
-        cause: "this server does not hold the maildrop; the URL after the slash names the server that does.",
-        next: "check the host before you connect to it: before TLS, anyone on the network path could have written it.",
+        cause: "this server does not hold the maildrop. The URL after the slash names the server \
+                that does.",
+        next: "check the host name before you connect to it. Without TLS, anyone on the network \
+               path could have inserted that name.",
         source: "private: Dovecot",
     },
     ResponseCode {
         levels: &["XCLIENT"],
         sign: Status::Positive,
         on: &[],
-        means: "the server trusts this address as a proxy",
+        means: "the server trusts your address as that of a proxy",
         cause: "the server lists your address among its own proxies, and accepts the XCLIENT command from it.",
-        next: "nothing to do, unless you are a proxy: see `? XCLIENT`.",
+        next: "nothing, unless you are a proxy. `? XCLIENT` explains the command.",
         source: "private: Dovecot",
     },
 ];

@@ -107,7 +107,7 @@ fn changed(line: &str, change: CapaChange) -> String {
         CapaChange::Login => row.login,
     });
     let why = match why {
-        "" => "poptalk does not know why it changes here.",
+        "" => "poptalk does not know why it changed.",
         why => why,
     };
     format!("{} {why}", means(line))

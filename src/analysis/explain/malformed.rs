@@ -6,7 +6,7 @@ use super::known_text::known_text;
 use super::{ExplainContext, Explained, ExplainedPart, quoted, said, texts};
 
 const ASK_AGAIN: &str =
-    "send QUIT and connect again; if it persists, show the transcript to the administrator.";
+    "send QUIT and connect again. If it happens again, show the transcript to the administrator.";
 
 /// Explains a line that has no status indicator; None if it may be a word of the protocol rather
 /// than a reply.
@@ -26,12 +26,14 @@ pub(super) fn explain(line: &str, context: &ExplainContext) -> Option<Explained>
             "Exchange Online sends an empty line now and then. A client may skip it, wait for more, or report an error."
         }
         Some(b'+') => {
-            "A client that checks only the first character takes it for success; others report an error or wait."
+            "A client that checks only the first character takes this for success. Others report \
+             an error or wait."
         }
         Some(b'-') => {
-            "A client that checks only the first character takes it for a refusal; others report an error or wait."
+            "A client that checks only the first character takes this for a refusal. Others report \
+             an error or wait."
         }
-        Some(_) => "A client reports an error, or waits for a reply that it can read.",
+        Some(_) => "A client may report an error, or wait for a valid reply.",
     };
     let (what, next) = match service {
         Some(service) => {
@@ -49,9 +51,10 @@ pub(super) fn explain(line: &str, context: &ExplainContext) -> Option<Explained>
         quoted(first)
     };
     let mut parts: Vec<ExplainedPart> = vec![said(
-        format!("{shown}: neither +OK nor -ERR, so it is not a POP3 status"),
+        format!("{shown}: neither +OK nor -ERR, so not a POP3 status indicator"),
         &format!(
-            "A reply begins with one of the two, in upper case, followed by a space or the line end.{what} {reading}"
+            "A POP3 reply begins with one of these two, in upper case, followed by a space or the \
+             line end.{what} {reading}"
         ),
         next,
         "RFC 1939 §3",

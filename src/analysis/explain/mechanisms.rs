@@ -24,28 +24,31 @@ const fn row(
     }
 }
 
-const ONLY_TLS: &str = "use it only inside TLS: anyone who reads the traffic gets the password.";
+const ONLY_TLS: &str = "use it only inside TLS. Otherwise anyone who reads the traffic gets the \
+                        password.";
 const TOKEN: &str = "use it only inside TLS. The token comes from the provider's OAuth service and lasts about an hour.";
-const OLD: &str = "use SCRAM-SHA-256, or PLAIN inside TLS, if the server offers it.";
-const SAFE: &str = "the best choice if the server offers it; use it inside TLS anyway.";
-const REALM: &str = "works only with an account and a ticket of the same network.";
+const OLD: &str = "prefer SCRAM-SHA-256 if the server offers it, or PLAIN inside TLS.";
+const SAFE: &str = "prefer it to other mechanisms if the server offers it, and still use TLS.";
+const REALM: &str = "it works only if you have an account and a ticket in the server's network.";
 
 pub(crate) const ROWS: &[MechanismHelp] = &[
     row(
         "PLAIN",
-        "Name and password in one line of base64, which hides nothing.",
+        "The client sends the name and the password together in base64, which hides nothing.",
         ONLY_TLS,
         "RFC 4616",
     ),
     row(
         "LOGIN",
-        "The server asks for name and password one after the other, in base64, which hides nothing.",
+        "The server asks for the name, then for the password. Both are sent in base64, which hides \
+         nothing.",
         ONLY_TLS,
         "draft-murchison-sasl-login",
     ),
     row(
         "CRAM-MD5",
-        "The server sends a challenge and the client answers with a digest of it and the password.",
+        "The server sends a challenge. The client answers with a digest of the challenge and the \
+         password.",
         OLD,
         "RFC 2195",
     ),
@@ -63,13 +66,13 @@ pub(crate) const ROWS: &[MechanismHelp] = &[
     ),
     row(
         "DIGEST-MD5",
-        "A challenge and a digest, as in HTTP; historic since 2011.",
+        "A challenge and a digest, as in HTTP. RFC 6331 declared it historic in 2011.",
         OLD,
         "RFC 2831, RFC 6331",
     ),
     row(
         "SCRAM-MD5",
-        "An early relative of the SCRAM mechanisms, with MD5.",
+        "An early relative of the SCRAM mechanisms, based on MD5.",
         OLD,
         "no RFC",
     ),
@@ -81,19 +84,22 @@ pub(crate) const ROWS: &[MechanismHelp] = &[
     ),
     row(
         "SCRAM-SHA-1-PLUS",
-        "SCRAM-SHA-1 bound to the TLS connection, so that an attacker in between is detected.",
+        "SCRAM-SHA-1 bound to the TLS connection, so that an attacker between client and server is \
+         detected.",
         SAFE,
         "RFC 5802",
     ),
     row(
         "SCRAM-SHA-256",
-        "Both sides prove in three steps that they know the password, without sending it; with SHA-256.",
+        "SCRAM with SHA-256: both sides prove in three steps that they know the password, without \
+         sending it.",
         SAFE,
         "RFC 7677",
     ),
     row(
         "SCRAM-SHA-256-PLUS",
-        "SCRAM-SHA-256 bound to the TLS connection, so that an attacker in between is detected.",
+        "SCRAM-SHA-256 bound to the TLS connection, so that an attacker between client and server \
+         is detected.",
         SAFE,
         "RFC 7677",
     ),
@@ -111,7 +117,7 @@ pub(crate) const ROWS: &[MechanismHelp] = &[
     ),
     row(
         "OAUTHBEARER",
-        "An OAuth token instead of the password, in the form of the RFC.",
+        "An OAuth token instead of the password, in the form that the RFC defines.",
         TOKEN,
         "RFC 7628",
     ),
@@ -123,8 +129,8 @@ pub(crate) const ROWS: &[MechanismHelp] = &[
     ),
     row(
         "ANONYMOUS",
-        "A login without an account, with an optional word about yourself.",
-        "rare in POP3; it gives access to public mail.",
+        "A login without an account. The client may say who is logging in, but need not.",
+        "rare in POP3, where it gives access to public mail.",
         "RFC 4505",
     ),
     row(
@@ -141,8 +147,8 @@ pub(crate) const ROWS: &[MechanismHelp] = &[
     ),
     row(
         "NTLM",
-        "Microsoft's older challenge and response, in three messages.",
-        "Exchange 2003 sends its challenge as `+OK`, which looks like a successful login but is not.",
+        "Microsoft's older challenge-response login, in three messages.",
+        "Exchange 2003 sends its challenge as `+OK`. Do not take that for a successful login.",
         "no RFC: Microsoft; MailKit issue 391",
     ),
     row(
@@ -160,21 +166,21 @@ pub(crate) const ROWS: &[MechanismHelp] = &[
     row("SKEY", "The predecessor of OTP.", OLD, "RFC 2222"),
     row(
         "KERBEROS_V4",
-        "A Kerberos version 4 ticket; long obsolete.",
+        "A ticket from Kerberos version 4, which is long obsolete.",
         OLD,
         "RFC 2222",
     ),
     row(
         "X-ZIMBRA",
-        "A private mechanism by which the parts of Zimbra log in to each other.",
-        "not for people.",
+        "A private mechanism that Zimbra's components use to log in to each other.",
+        "not meant for users.",
         "no RFC: Zimbra",
     ),
     row(
         "X-PLAIN-SUBMIT",
-        "A private token that some servers list with SASL; its purpose is not published.",
+        "A private token that some servers list with SASL. Its purpose is not published.",
         "ignore it.",
-        "no RFC: seen in a scan of servers",
+        "no RFC: seen in a scan of mail servers",
     ),
 ];
 

@@ -83,18 +83,18 @@ pub(super) fn explain_code(
     let doubt = match context.has_codes {
         _ if sign.is_none() => "",
         Some(true) => "",
-        Some(false) => " CAPA does not list RESP-CODES, so this only looks like a response code.",
-        None => {
-            " It looks like a response code, but is certainly one only if CAPA lists RESP-CODES."
-        }
+        Some(false) => " CAPA does not list RESP-CODES, so this may be ordinary text.",
+        None => " It is certain to be a response code only if CAPA lists RESP-CODES.",
     };
     let Some((row, levels)) = codes::find(code) else {
         let cause = if code.contains(' ') || code.is_empty() {
-            "A response code has no spaces, so this is ordinary text."
+            "A response code is never empty and has no spaces, so this is ordinary text."
         } else if is_certain {
-            "poptalk does not know this response code. A program may ignore it; a person can read the text."
+            "poptalk does not know this response code. A program may ignore it, and you can read \
+             the text after it."
         } else {
-            "poptalk does not know it as a response code, and it may not be one: any text may begin with a bracket."
+            "poptalk does not know this response code. It may not be one at all: any text may \
+             begin with a bracket."
         };
         let title = if is_certain && !code.contains(' ') {
             format!("{shown}: an unknown response code")
@@ -136,17 +136,19 @@ fn misplaced(row: &codes::ResponseCode, sign: Option<Status>, context: &ExplainC
         } else {
             "-ERR"
         };
-        return format!(" It belongs after {right}, so something is wrong here.");
+        return format!(" It belongs after {right}, not here.");
     }
     match context.verb.as_deref() {
         // RFC 3206 §5, RFC 2449 §8.1.1: a server with a code for USER reveals to strangers which
         // names exist.
         Some("USER") if row.on.contains(&"PASS") => {
-            " In reply to USER it reveals to strangers which names exist; it belongs in the reply to PASS.".to_owned()
+            " In reply to USER it reveals to strangers which names exist. It belongs in the reply \
+             to PASS."
+                .to_owned()
         }
         Some(verb) if !row.on.is_empty() && !row.on.contains(&verb) => {
             format!(
-                " It belongs in replies to {}, not in one to {}.",
+                " It belongs in replies to {}, not to {}.",
                 row.on.join(" or "),
                 quoted(verb)
             )
@@ -188,7 +190,7 @@ pub(super) fn alike(text: &str, row: &servers::Profile) -> ExplainedPart {
     said(
         format!("{}: worded like {}", quoted(text), row.name),
         &format!(
-            "Any server can use the same words. If it is {}, expect this: {}",
+            "Any server can use the same words. If the server is {}, expect this: {}",
             row.name, row.expect
         ),
         row.next,
@@ -214,9 +216,11 @@ fn numbers(text: &str, command: Option<&Command>) -> Option<ExplainedPart> {
     let Some(row) = command else {
         let next = words.get(1).is_some_and(is_number);
         let cause = if next {
-            "After STAT, two numbers are the messages and their octets; after LIST n, the message number and its octets."
+            "After STAT, two numbers are the count of messages and their octets in total. After \
+             LIST n, they are the message number and its octets."
         } else {
-            "After UIDL n, a first number is the message number; after RETR and others it is decoration."
+            "After UIDL n, the first number is the message number. After RETR and other commands, \
+             it is only text for people."
         };
         return Some(said(
             format!("{title}: numbers"),
@@ -227,10 +231,15 @@ fn numbers(text: &str, command: Option<&Command>) -> Option<ExplainedPart> {
     };
     if row.fields.is_empty() || words.len() < row.fields.len() {
         let cause = format!(
-            "After {}, a number is decoration: clients must not rely on it.",
+            "After {}, a number is only text for people: clients must not rely on it.",
             row.verb
         );
-        return Some(said(format!("{title}: a text"), &cause, "", row.source));
+        return Some(said(
+            format!("{title}: ordinary text"),
+            &cause,
+            "",
+            row.source,
+        ));
     }
     let fields: Vec<String> = row
         .fields
@@ -239,7 +248,7 @@ fn numbers(text: &str, command: Option<&Command>) -> Option<ExplainedPart> {
         .map(|(name, word)| format!("{name} {}", quoted(word)))
         .collect();
     let cause = format!(
-        "After {}: {}. Any text that follows is decoration.",
+        "After {}: {}. Any text that follows is for people.",
         row.verb,
         fields.join(", ")
     );
@@ -276,13 +285,14 @@ fn indicator(word: &str, sign: Status, rest: &str, context: &ExplainContext) -> 
     let is_exact = !word.bytes().any(|octet| octet.is_ascii_lowercase());
     let title = match (is_exact, sign) {
         (true, _) => title,
-        (false, Status::Positive) => "meant as +OK, in the wrong case",
-        (false, _) => "meant as -ERR, in the wrong case",
+        (false, Status::Positive) => "meant as +OK, but in the wrong case",
+        (false, _) => "meant as -ERR, but in the wrong case",
     };
     if !is_exact {
         cause.insert_str(
             0,
-            "A server must write it in upper case; a program that insists on that may report an error or wait. Read as intended: ",
+            "A server must send this in upper case. A strict client may report an error or wait. \
+             Read as intended: ",
         );
     }
     said(
@@ -300,28 +310,31 @@ fn positive(row: Option<&Command>, rest: &str, context: &ExplainContext) -> Stri
                 "The command was accepted.".to_owned()
             }
             Some(State::Greeting) => {
-                "The server is ready. Next comes the login, preferably after STLS.".to_owned()
+                "The server is ready. The next step is to log in, preferably after STLS.".to_owned()
             }
-            _ => "The command was accepted. Any text after it is for people.".to_owned(),
+            _ => "The command was accepted. Any text after the status indicator is for people."
+                .to_owned(),
         };
     };
     let effect = match row.effect {
         Effect::Login if context.is_tls == Some(false) && matches!(row.verb, "PASS" | "AUTH") => {
-            "The login succeeded. There is no TLS, so anyone on the network path could read it."
+            "The login succeeded. It was not encrypted, so anyone on the network path could have \
+             read it."
         }
         Effect::Login => "The login succeeded, and the maildrop is open.",
         Effect::Delete => {
-            "The message is marked. Nothing is deleted before QUIT, and RSET removes the mark."
+            "The message is marked as deleted. Nothing is deleted before QUIT, and RSET removes \
+             the mark."
         }
         Effect::Reset => "No message is marked as deleted any longer.",
         Effect::Quit if context.state == Some(State::Transaction) => {
             "The marked messages are deleted, and the session is over."
         }
-        Effect::Quit => "The session is over; nothing was deleted.",
+        Effect::Quit => "The session is over, and nothing was deleted.",
         Effect::Tls => "The TLS handshake comes next.",
         // RFC 1939 §7, §13: the reply to USER proves nothing.
         Effect::Nothing if row.verb == "USER" => {
-            "The server noted the name; that does not prove that the user exists."
+            "The server noted the name. That does not prove that the user exists."
         }
         Effect::Nothing => "The command was accepted.",
     };
@@ -339,7 +352,7 @@ fn negative(row: Option<&Command>, rest: &str, context: &ExplainContext) -> Stri
         (None, Some(State::Greeting)) if context.verb.is_none() => {
             return "The server refuses this connection, and may close it now.".to_owned();
         }
-        _ => "The command was refused or failed; this line is the whole reply.".to_owned(),
+        _ => "The command was refused or failed. This line is the whole reply.".to_owned(),
     };
     if let (Some(row), Some(state)) = (row, context.state) {
         let is_allowed = match state {
@@ -354,13 +367,13 @@ fn negative(row: Option<&Command>, rest: &str, context: &ExplainContext) -> Stri
                 "after login"
             };
             text.push_str(&format!(
-                " {} is allowed only {place}: that may be the reason.",
+                " {} is allowed only {place}. That may be the reason.",
                 row.verb
             ));
         }
     }
     if context.is_tls == Some(false) && row.is_some_and(|row| row.verb == "PASS") {
-        text.push_str(" There is no TLS: the password crossed the network unencrypted.");
+        text.push_str(" Without TLS, the password crossed the network unencrypted.");
     }
     if rest.is_empty() {
         text.push_str(" The server gives no reason.");
@@ -372,12 +385,12 @@ fn negative(row: Option<&Command>, rest: &str, context: &ExplainContext) -> Stri
 fn challenge(data: &str) -> Explained {
     let (what, next) = if data.is_empty() {
         (
-            "It is empty: the server has nothing to say first.",
+            "The challenge is empty: the client sends first.",
             "send the response in base64, or `*` to cancel.",
         )
     } else {
         (
-            "It is base64, and the mechanism defines the response.",
+            "The challenge should be base64. The mechanism defines the response.",
             "respond in base64, or send `*` to cancel.",
         )
     };
@@ -403,19 +416,24 @@ fn challenge(data: &str) -> Explained {
         // RFC 7628 §3.2.3: a failure arrives as JSON in a challenge.
         Some(text) if text.starts_with('{') => said(
             format!("{}: the token was refused", quoted(&text)),
-            "The server reports the failure of an OAuth login as JSON in a challenge; `-ERR` comes only after one more line from the client.",
-            "send an empty line for XOAUTH2, `AQ==` for OAUTHBEARER; then get a new token.",
+            "The server reports the failure of an OAuth login as JSON in a challenge. It sends \
+             `-ERR` only after one more line from the client.",
+            "send an empty line for XOAUTH2, or `AQ==` for OAUTHBEARER. Then get a new token.",
             "RFC 7628 §3.2.3",
         ),
         Some(text) => said(
-            format!("{}: the challenge, decoded", quoted(text.trim_end_matches('\0'))),
-            "With LOGIN it asks for the name, then for the password; with CRAM-MD5 and SCRAM it goes into the computation.",
+            format!(
+                "{}: the challenge, decoded",
+                quoted(text.trim_end_matches('\0'))
+            ),
+            "With LOGIN, it asks for the name or the password. With CRAM-MD5 and SCRAM, the client \
+             computes its response from it.",
             "",
             "RFC 5034 §4",
         ),
         None => said(
             format!("{}: a challenge that is not text", quoted(data)),
-            "Not base64, or octets that only the mechanism understands, as with NTLM and GSSAPI.",
+            "It is either not base64, or binary data for the mechanism, as with NTLM and GSSAPI.",
             "",
             "RFC 5034 §4",
         ),

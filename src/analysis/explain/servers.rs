@@ -19,12 +19,13 @@ pub(crate) const ROWS: &[Profile] = &[
         name: "Gmail",
         also: &["Google", "pop.gmail.com"],
         signs: &["Gpop ready for requests from {w} {w}"],
-        expect: "TLS on port 995 only, no STLS. A session shows about 250 conversations. Depending on the \
-                 account's settings, fetched messages may be missing from the next session, and DELE may \
-                 archive instead. CAPA lists EXPIRE 0, which is not true, LOGIN-DELAY 300, and PIPELINING \
-                 only after login.",
-        next: "log in as `recent:NAME` to see the last 30 days again. An ordinary password is refused: use \
-               an app password or XOAUTH2.",
+        expect: "TLS works only on port 995, and STLS is not supported. A session shows about 250 \
+                 conversations. Depending on the account's settings, fetched messages may be \
+                 missing from the next session, and DELE may archive messages instead of deleting \
+                 them. CAPA lists LOGIN-DELAY 300 and EXPIRE 0, although the latter is not true. \
+                 It lists PIPELINING only after login.",
+        next: "log in as `recent:NAME` to see the mail of the last 30 days again. An ordinary \
+               password is refused: use an app password or XOAUTH2.",
         source: "limilabs.com, Stack Overflow 4530781, MailKit test data, Horde pull request 36",
     },
     Profile {
@@ -38,7 +39,8 @@ pub(crate) const ROWS: &[Profile] = &[
         signs: &["The Microsoft Exchange POP3 service is ready. [{w}]"],
         expect: "the brackets in the greeting hold a host name in base64 (UTF-16), not a response code. The \
                  login uses XOAUTH2. Now and then a reply is an empty line.",
-        next: "send `AUTH XOAUTH2` alone and the token on a line of its own; on one line it is too long for this server.",
+        next: "send `AUTH XOAUTH2` alone, then the token on a line of its own. On one line, they \
+               are too long for this server.",
         source: "vmime issue 267, getmail6 issue 256, mpop issue 11, MailKit issue 1636",
     },
     Profile {
@@ -50,9 +52,10 @@ pub(crate) const ROWS: &[Profile] = &[
             "Exchange 2019",
         ],
         signs: &["The Microsoft Exchange POP3 service is ready."],
-        expect: "POP3 must be enabled, on the server and for the mailbox. USER and AUTH PLAIN are refused without TLS, \
-                 unless its LoginType allows them. LIST may estimate the sizes.",
-        next: "use TLS. For exact sizes the administrator sets EnableExactRFC822Size.",
+        expect: "POP3 must be enabled both on the server and for the mailbox. Without TLS, USER \
+                 and AUTH PLAIN are refused unless the LoginType setting allows them. The sizes in \
+                 LIST may be estimates.",
+        next: "use TLS. The administrator can set EnableExactRFC822Size for exact sizes.",
         source: "Microsoft Learn, Set-PopSettings",
     },
     Profile {
@@ -62,10 +65,11 @@ pub(crate) const ROWS: &[Profile] = &[
             "Microsoft Exchange Server 2003 POP3 server version {w} ({w}) ready.",
             "Microsoft Exchange 2000 POP3 server version {w} ({w}) ready.",
         ],
-        expect: "LIST gives the size in the database, not the octets of RETR. The NTLM challenge comes as `+OK`. \
-                 Exchange 2000 glues the final dot to the text. The headers of TOP and RETR differ.",
-        next: "do not rely on the sizes. The administrator can enable exact sizes, and more, in the registry value \
-               `Pop3 Compatibility` (bit 1).",
+        expect: "LIST gives the size in the database, not the octets that RETR sends. The server \
+                 sends the NTLM challenge as `+OK`. Exchange 2000 appends the final dot directly \
+                 to the text. TOP and RETR send different headers.",
+        next: "do not rely on the sizes. The administrator can enable exact sizes with bit 1 of \
+               the registry value `Pop3 Compatibility`.",
         source: "fetchmail FAQ S2, MailKit issue 391, angus-mail",
     },
     Profile {
@@ -86,7 +90,7 @@ pub(crate) const ROWS: &[Profile] = &[
             "Maillennium POP3/PROXY server #{n}",
             "Maillennium POP3/PROXY",
         ],
-        expect: "a proxy in front of the server cuts TOP after 64 to 82 kB.",
+        expect: "a proxy in front of the server cuts off the reply to TOP after 64 to 82 kB.",
         next: "fetch long messages with RETR.",
         source: "fetchmail",
     },
@@ -100,11 +104,12 @@ pub(crate) const ROWS: &[Profile] = &[
             "{?[XCLIENT] }Dovecot ({w}) ready. <{w}>",
             "IMPLEMENTATION Dovecot",
         ],
-        expect: "no lock by default: two sessions can be open at once. CAPA is shorter after login. Each \
-                 wrong password makes the next answer slower. The server closes after 3 bad commands before \
-                 login and 20 after it, and after login it echoes bad arguments unchanged. It sends a line \
-                 before it closes an idle session.",
-        next: "nothing; after a failed login, just wait.",
+        expect: "by default the maildrop is not locked, so two sessions can be open at once. CAPA \
+                 lists less after login. After each wrong password, the next reply is slower. The \
+                 server closes the connection after 3 bad commands before login, or 20 after it. \
+                 After login, it echoes bad arguments unchanged. It sends a line before it closes \
+                 an idle session.",
+        next: "nothing. After a failed login, just wait.",
         source: "seen with Dovecot 2.3.19, and its source",
     },
     Profile {
@@ -125,8 +130,8 @@ pub(crate) const ROWS: &[Profile] = &[
         name: "popa3d",
         also: &[],
         signs: &[],
-        expect: "replies are bare: only a failed login has text. There is no CAPA. LAST works. Messages with \
-                 hardly any header can share a unique-id.",
+        expect: "replies have no text, except for a failed login. CAPA is not supported, but LAST \
+                 is. Messages with almost no header can share a unique-id.",
         next: "try each command to see whether it works.",
         source: "seen with popa3d 1.0.3",
     },
@@ -138,10 +143,10 @@ pub(crate) const ROWS: &[Profile] = &[
             "IMPLEMENTATION GNU Mailutils {w}",
             "IMPLEMENTATION GNU Mailutils",
         ],
-        expect: "CAPA lists EXPIRENEVER, and is refused between USER and PASS. A second DELE of the same \
-                 message is accepted. A locked maildrop is reported with [IN-USE]. Lines of 512 octets and \
-                 more are echoed. An unknown name is \
-                 refused faster than a wrong password.",
+        expect: "CAPA lists EXPIRENEVER. The server refuses CAPA between USER and PASS. A second \
+                 DELE of the same message is accepted. A locked maildrop is reported with \
+                 [IN-USE]. Lines of 512 octets or more are echoed. An unknown name is refused \
+                 faster than a wrong password.",
         next: "send CAPA before USER.",
         source: "seen with GNU Mailutils 3.15",
     },
@@ -153,8 +158,9 @@ pub(crate) const ROWS: &[Profile] = &[
             "{w} Cyrus POP3 {w} server ready",
             "IMPLEMENTATION Cyrus POP3 {w}",
         ],
-        expect: "[LOGIN-DELAY] gives minutes. The form of unique-ids is configurable. A NUL cuts a line. \
-                 CAPA does not list STLS after login.",
+        expect: "the text after [LOGIN-DELAY] gives the pause in minutes. The form of unique-ids \
+                 is configurable. A NUL octet cuts off the rest of its line. CAPA does not list \
+                 STLS after login.",
         next: "nothing.",
         source: "Cyrus source",
     },
@@ -162,8 +168,8 @@ pub(crate) const ROWS: &[Profile] = &[
         name: "Qpopper",
         also: &[],
         signs: &[],
-        expect: "XTND XMIT and XTND XLST work, CAPA lists X-MANGLE, and refused logins have the code [AUTH]. A user name that \
-                 ends in `-no-mime` gets mail without attachments.",
+        expect: "XTND XMIT and XTND XLST work. CAPA lists X-MANGLE. Refused logins have the code \
+                 [AUTH]. If the user name ends in `-no-mime`, messages come without attachments.",
         next: "`? XTND XMIT` and `? XTND XLST` explain these commands.",
         source: "Qpopper manual, fetchmail",
     },
@@ -174,8 +180,9 @@ pub(crate) const ROWS: &[Profile] = &[
             "Stalwart POP3 at your service.",
             "IMPLEMENTATION Stalwart Server",
         ],
-        expect: "TOP also counts the lines of the header, and TOP n 0 sends everything. Message 0 is message 1. Deleted messages \
-                 are still listed. Its SASL challenge is `+` without the space. UTF8 works only after login.",
+        expect: "TOP counts header lines too, and TOP n 0 sends the whole message. Message number \
+                 0 means message 1. Messages marked as deleted are still listed. The SASL \
+                 challenge is `+` without the space. UTF8 works only after login.",
         next: "fetch with RETR, and do not rely on TOP.",
         source: "Stalwart source",
     },
@@ -187,28 +194,30 @@ pub(crate) const ROWS: &[Profile] = &[
             "Mailpit ({*}) POP3 server",
             "IMPLEMENTATION Mailpit",
         ],
-        expect: "a tool for testing: it shows the newest 100 messages. TOP sends the whole message, \
-                 unstuffed. Deleted messages are still listed. RETR adds an empty line. A PASS with spaces \
-                 closes the connection.",
-        next: "nothing; it is not meant for real mail.",
+        expect: "this is a testing tool that shows the newest 100 messages. TOP sends the whole \
+                 message, without dot-stuffing. Messages marked as deleted are still listed. RETR \
+                 adds an empty line. The server closes the connection if the password after PASS \
+                 has spaces.",
+        next: "nothing. Mailpit is not meant for real mail.",
         source: "Mailpit source",
     },
     Profile {
         name: "WildDuck",
         also: &[],
         signs: &[],
-        expect: "messages get new numbers after DELE. It closes after 60 idle seconds, after a bad command, and after a \
-                 failed SASL exchange.",
-        next: "LIST again after each DELE.",
+        expect: "messages get new numbers after DELE. The server closes the connection after 60 \
+                 idle seconds, after a bad command, and after a failed SASL exchange.",
+        next: "send LIST again after each DELE.",
         source: "WildDuck source",
     },
     Profile {
         name: "Twisted",
         also: &["twisted.mail"],
         signs: &[],
-        expect: "lines of mail stored with CR LF end in CR CR LF. CAPA lists PIPELINE, a misspelling, and \
-                 three jokes. UIDL n omits the number. `NOOP x` ends the connection.",
-        next: "send no arguments where none belong.",
+        expect: "mail that is stored with CR LF arrives with lines that end in CR CR LF. CAPA \
+                 lists the misspelling PIPELINE and three jokes. The reply to UIDL n omits the \
+                 message number. `NOOP x` ends the connection.",
+        next: "send arguments only to commands that take them.",
         source: "seen with Twisted 26.10",
     },
 ];

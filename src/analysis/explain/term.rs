@@ -42,7 +42,8 @@ pub(super) fn explain(text: &str, context: &ExplainContext) -> Explained {
         {
             parts.push(said(
                 format!("{}: Gmail's recent mode", quoted(word)),
-                "Before the user name, it makes every session show the mail of the last 30 days, fetched or not.",
+                "As a prefix to the user name, `recent:` makes every session show the mail of the \
+                 last 30 days, fetched or not.",
                 "use it when several programs fetch from one account.",
                 "Gmail help; Stack Overflow 4530781",
             ));
@@ -121,14 +122,16 @@ fn unknown(text: &str, words: &[&str]) -> ExplainedPart {
     let is_private =
         words.len() == 1 && text.len() > 1 && text.starts_with(['X', 'x']) && text.is_ascii();
     let cause = if is_private {
-        "Not a command, capability, response code or mechanism that poptalk knows. Names that start with X are private: only their author can explain them."
+        "poptalk knows no command, capability, response code or mechanism with this name. Names \
+         that start with X are private: only their author can explain them."
     } else {
-        "Not a command, capability, response code, mechanism or common text that poptalk knows, and poptalk does not guess."
+        "poptalk knows no command, capability, response code, mechanism or common text like this, \
+         and does not guess."
     };
     said(
         format!("{}: unknown", quoted(text)),
         cause,
-        "give the whole reply, including +OK or -ERR.",
+        "if this is part of a reply, give the whole reply, including +OK or -ERR.",
         "",
     )
 }

@@ -281,7 +281,7 @@ fn only_resp_codes_makes_a_bracket_a_code_for_certain() {
     let line = "-ERR [IN-USE] busy";
     assert!(!asked(line, &with(Some(true))).contains("looks like"));
     assert!(asked(line, &with(Some(false))).contains("CAPA does not list RESP-CODES"));
-    assert!(asked(line, &with(None)).contains("certainly one only if CAPA lists"));
+    assert!(asked(line, &with(None)).contains("certain to be a response code only if CAPA lists"));
     assert!(asked("-ERR [FOO] x", &with(Some(true))).contains("unknown response code"));
 }
 
@@ -292,7 +292,7 @@ fn a_code_where_it_does_not_belong_is_told() {
         ..ExplainContext::default()
     };
     assert!(asked("-ERR [AUTH] no", &to("USER")).contains("reveals to strangers"));
-    assert!(asked("-ERR [UTF8] no", &to("STAT")).contains("not in one to `STAT`"));
+    assert!(asked("-ERR [UTF8] no", &to("STAT")).contains("not to `STAT`"));
     assert!(asked("+OK [IN-USE] x", &to("PASS")).contains("belongs after -ERR"));
     assert!(!asked("-ERR [AUTH] no", &to("PASS")).contains("strangers"));
 }

@@ -138,15 +138,15 @@ impl Body {
             if self.length == 0 {
                 self.place = place;
             }
-            let (piece, behind) = match memchr(b'\n', rest) {
+            let (piece, after) = match memchr(b'\n', rest) {
                 Some(at) => rest.split_at(at + 1),
                 None => (rest, &b""[..]),
             };
             self.piece(piece);
             if is_run {
-                place.next_row(piece);
+                place.next_row(piece.len() as u64);
             }
-            rest = behind;
+            rest = after;
         }
     }
 
@@ -160,7 +160,7 @@ impl Body {
         while let Some(at) = memchr2(b'\r', 0, odd) {
             let rest = odd.get(at + 1..).unwrap_or_default();
             match odd.get(at) {
-                Some(0) => self.note(|body| &mut body.nul, "the message contains an octet 0"),
+                Some(0) => self.note(|body| &mut body.nul, "the message contains a NUL octet"),
                 // CR CR LF has its own rule.
                 _ if rest.is_empty() && piece.ends_with(b"\r\r\n") => {}
                 _ => self.note(
@@ -256,10 +256,13 @@ impl Body {
         let is_internal = starts("X-IMAP:") || starts("Subject: DON'T DELETE THIS MESSAGE");
         if is_added {
             self.added_octets += self.length;
-            self.note(|body| &mut body.added_at, "a header field that servers add");
+            self.note(
+                |body| &mut body.added_at,
+                "this is a header field that servers add",
+            );
         }
         if is_internal {
-            let what = "these are a mail program's notes, not a message";
+            let what = "this is a mail program's own data, not a message";
             self.note(|body| &mut body.internal, what);
         }
     }
@@ -272,7 +275,7 @@ impl Body {
             self.twice_stuffed += 1;
             self.note(
                 |body| &mut body.twice_stuffed_at,
-                "the line is stuffed twice",
+                "the line is dot-stuffed twice",
             );
         }
         if self.is_after_bare_lf {

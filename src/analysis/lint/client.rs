@@ -15,13 +15,13 @@ use crate::reading::dialogue::EventKind;
 use crate::transcript::event::{Flaw, SecretKind};
 
 /// The text of a command line, up to its first secret.
-fn command<'a>(heard: &LineSeen<'a>) -> Option<&'a [u8]> {
-    (heard.role == LineRole::Command).then_some(heard.text)
+fn command<'a>(seen: &LineSeen<'a>) -> Option<&'a [u8]> {
+    (seen.role == LineRole::Command).then_some(seen.text)
 }
 
 /// Whether CAPA lists `UTF8 USER` (RFC 6856 §2.1).
-fn allows_utf8_names(known: &Context) -> bool {
-    let words = known.parameters("UTF8");
+fn allows_utf8_names(context: &Context) -> bool {
+    let words = context.parameters("UTF8");
     words.is_some_and(|words| words.iter().any(|word| word == "USER"))
 }
 
@@ -36,16 +36,16 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-double-space",
         level: Should,
         source: "RFC 1939 §3, RFC 2449 §3",
-        says: "one space separates a command from its argument",
+        says: "one space should separate a command from its argument",
         hint: "strict servers read the second space as an empty argument: send one space",
-        check: &[Check::Line(|heard, _| {
+        check: &[Check::Line(|seen, _| {
             // Spaces in a password belong to it.
-            let text = command(heard).filter(|_| heard.verb() != "PASS")?;
+            let text = command(seen).filter(|_| seen.verb() != "PASS")?;
             let inside = text.trim_ascii_end();
             let is_double = memchr::memmem::find(inside, b"  ").is_some()
                 || inside.contains(&b'\t')
                 || text.starts_with(b" ");
-            heard.when(is_double, "the command has extra spaces or a TAB")
+            seen.when(is_double, "the command has extra spaces or a TAB")
         })],
     },
     // RFC 2449 §3: a command ends right after its last parameter.
@@ -53,13 +53,13 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-trailing-space",
         level: Should,
         source: "RFC 2449 §3",
-        says: "a command has no space at its end",
-        hint: "strict servers read it as an empty argument: leave it out",
-        check: &[Check::Line(|heard, _| {
-            let text = command(heard)
-                .filter(|text| heard.verb() != "PASS" && !heard.has_holes && !text.is_empty())?;
-            heard.when(
-                text.ends_with(b" ") && heard.plain().is_some(),
+        says: "a command should not end with a space",
+        hint: "strict servers read a final space as an empty argument: leave it out",
+        check: &[Check::Line(|seen, _| {
+            let text = command(seen)
+                .filter(|text| seen.verb() != "PASS" && !seen.has_holes && !text.is_empty())?;
+            seen.when(
+                text.ends_with(b" ") && seen.plain().is_some(),
                 "the command ends with a space",
             )
         })],
@@ -69,12 +69,12 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-line-too-long",
         level: Must,
         source: "RFC 2449 §4",
-        says: "a command has at most 255 octets, CRLF included",
-        hint: "the server may refuse it or close the connection: shorten the command",
-        check: &[Check::Line(|heard, _| {
-            command(heard)
-                .filter(|_| !heard.has_holes && heard.verb() != "AUTH" && heard.octets > 255)?;
-            Some(heard.spot(format!("the command has {} octets", heard.octets)))
+        says: "a command must have at most 255 octets, including CRLF",
+        hint: "the server may refuse a longer command or close the connection: shorten the command",
+        check: &[Check::Line(|seen, _| {
+            command(seen)
+                .filter(|_| !seen.has_holes && seen.verb() != "AUTH" && seen.octets > 255)?;
+            Some(seen.spot(format!("the command has {} octets", seen.octets)))
         })],
     },
     // RFC 5034 §4: an initial response that would make the line longer than 255 octets is not sent
@@ -83,17 +83,17 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-initial-response-too-long",
         level: Must,
         source: "RFC 5034 §4",
-        says: "AUTH with an initial response has at most 255 octets, CRLF included",
-        hint: "send AUTH without it, and the response when the server asks for it",
+        says: "AUTH with an initial response must have at most 255 octets, including CRLF",
+        hint: "send AUTH without the initial response, and send the response when the server asks for it",
         check: &[
-            Check::Line(|heard, _| {
-                command(heard)
-                    .filter(|_| !heard.has_holes && heard.verb() == "AUTH" && heard.octets > 255)?;
-                Some(heard.spot(format!("the line has {} octets", heard.octets)))
+            Check::Line(|seen, _| {
+                command(seen)
+                    .filter(|_| !seen.has_holes && seen.verb() == "AUTH" && seen.octets > 255)?;
+                Some(seen.spot(format!("the line has {} octets", seen.octets)))
             }),
-            Check::Event(|event, known| {
+            Check::Event(|event, context| {
                 let what = "the line has more than 255 octets";
-                known.malformed(event, SecretKind::InitialResponse, Flaw::LongLine, what)
+                context.malformed(event, SecretKind::InitialResponse, Flaw::LongLine, what)
             }),
         ],
     },
@@ -102,11 +102,11 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-bare-lf",
         level: Must,
         source: "RFC 1939 §3",
-        says: "a command ends with CRLF",
-        hint: "send CR and LF: strict servers wait for the CR",
-        check: &[Check::Line(|heard, _| {
-            heard.when(
-                !heard.role.is_servers() && heard.end == LineEnd::Lf,
+        says: "a command must end with CRLF",
+        hint: "strict servers wait for the CR: send CR and LF",
+        check: &[Check::Line(|seen, _| {
+            seen.when(
+                !seen.role.is_servers() && seen.end == LineEnd::Lf,
                 "the line ends with LF alone",
             )
         })],
@@ -116,12 +116,12 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-empty-line",
         level: Should,
         source: "RFC 1939 §3",
-        says: "a command line is not empty",
-        hint: "servers count empty lines as errors and may close the connection",
-        check: &[Check::Line(|heard, _| {
+        says: "a client should not send empty lines",
+        hint: "servers may count empty lines as errors and close the connection: send only commands",
+        check: &[Check::Line(|seen, _| {
             let text =
-                command(heard).filter(|_| heard.plain().is_some() && heard.end != LineEnd::None)?;
-            heard.when(text.is_empty(), "the client sent an empty line")
+                command(seen).filter(|_| seen.plain().is_some() && seen.end != LineEnd::None)?;
+            seen.when(text.is_empty(), "the client sent an empty line")
         })],
     },
     // RFC 2595 §4: the POP3 command is STLS.
@@ -131,9 +131,9 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 2595 §4",
         says: "the POP3 command that starts TLS is STLS",
         hint: "STARTTLS belongs to IMAP and SMTP: send STLS",
-        check: &[Check::Line(|heard, _| {
-            let text = command(heard)?;
-            heard.when(
+        check: &[Check::Line(|seen, _| {
+            let text = command(seen)?;
+            seen.when(
                 text.eq_ignore_ascii_case(b"STARTTLS"),
                 "STARTTLS is not a POP3 command",
             )
@@ -144,15 +144,15 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-before-greeting",
         level: Should,
         source: "RFC 1939 §4",
-        says: "the client waits for the greeting",
+        says: "the client should wait for the greeting",
         hint: "servers may treat a client that speaks first as an attacker: read the greeting first",
-        check: &[Check::Line(|heard, known| {
-            let is_early = heard.role == LineRole::Command
-                && !known.session.is_greeted
-                && !known.recording.is_piece()
-                && known.now.event.is_none();
-            heard.when(
-                is_early && !known.now.is_over,
+        check: &[Check::Line(|seen, context| {
+            let is_early = seen.role == LineRole::Command
+                && !context.session.is_greeted
+                && !context.recording.is_piece()
+                && context.now.event.is_none();
+            seen.when(
+                is_early && !context.now.is_over,
                 "the client sent a command before the greeting",
             )
         })],
@@ -162,13 +162,13 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-pipelined-behind-stls",
         level: Must,
         source: "RFC 2595 §4",
-        says: "the client sends nothing after STLS until the handshake is done",
+        says: "the client must not send anything after STLS until the handshake is done",
         hint: "the command is sent unencrypted, and the server may carry it out inside TLS: wait for the handshake",
-        check: &[Check::Line(|heard, known| {
-            let is_after = known.commands.waiting.has("STLS")
-                || (known.session.tls == Tls::Agreed && known.now.event.is_none());
-            heard.when(
-                heard.role == LineRole::Command && is_after,
+        check: &[Check::Line(|seen, context| {
+            let is_after = context.commands.waiting.has("STLS")
+                || (context.session.tls == Tls::Agreed && context.now.event.is_none());
+            seen.when(
+                seen.role == LineRole::Command && is_after,
                 "the client sent a command in cleartext after STLS",
             )
         })],
@@ -178,13 +178,13 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-pipelined-behind-quit",
         level: Should,
         source: "RFC 1939 §6, RFC 2449 §6.6",
-        says: "the client sends nothing after QUIT",
-        hint: "the server closes the connection, and a reset may discard the reply to QUIT",
-        check: &[Check::Line(|heard, known| {
-            let is_after = known.commands.waiting.has("QUIT")
-                || (known.has_quit() && !known.recording.is_piece());
-            heard.when(
-                heard.role == LineRole::Command && is_after && !known.now.is_over,
+        says: "the client should not send anything after QUIT",
+        hint: "a command after QUIT can cause a reset that discards the reply: stop sending after QUIT",
+        check: &[Check::Line(|seen, context| {
+            let is_after = context.commands.waiting.has("QUIT")
+                || (context.has_quit() && !context.recording.is_piece());
+            seen.when(
+                seen.role == LineRole::Command && is_after && !context.now.is_over,
                 "the client sent a command after QUIT",
             )
         })],
@@ -195,13 +195,14 @@ pub(super) const RULES: &[Rule] = &[
         id: "pipelining-undeclared",
         level: Info,
         source: "RFC 2449 §6.6",
-        says: "a client pipelines commands only if CAPA lists PIPELINING",
+        says: "a client should pipeline commands only if CAPA lists PIPELINING",
         hint: "a server that does not list PIPELINING may lose pipelined commands: wait for each reply",
-        check: &[Check::Exchange(|ended, known| {
-            let is_ahead = is_ahead(ended, known) && !known.last.as_ref()?.is(|row| !row.pipelines);
-            let announced = known.announces("PIPELINING");
+        check: &[Check::Exchange(|ended, context| {
+            let is_ahead =
+                is_ahead(ended, context) && !context.last.as_ref()?.is(|row| !row.pipelines);
+            let announced = context.announces("PIPELINING");
             let is_fine = ended.exchange.status.is_some() && announced == Some(false);
-            let is_gone = is_dropped(ended, known) && announced != Some(true);
+            let is_gone = is_dropped(ended, context) && announced != Some(true);
             let what = if is_gone {
                 "the command was sent before the previous reply arrived, and was never answered"
             } else {
@@ -215,13 +216,13 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-stls-in-tls",
         level: Must,
         source: "RFC 2595 §4",
-        says: "the client does not send STLS inside TLS",
+        says: "the client must not send STLS inside TLS",
         hint: "TLS is already on: leave STLS out",
-        check: &[Check::Line(|heard, known| {
-            heard.when(
-                heard.role == LineRole::Command
-                    && heard.verb() == "STLS"
-                    && known.session.tls.is_on(),
+        check: &[Check::Line(|seen, context| {
+            seen.when(
+                seen.role == LineRole::Command
+                    && seen.verb() == "STLS"
+                    && context.session.tls.is_on(),
                 "the client sent STLS inside TLS",
             )
         })],
@@ -231,11 +232,11 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-stls-after-utf8",
         level: Must,
         source: "RFC 6856 §2.1",
-        says: "STLS comes before UTF8",
+        says: "STLS must come before UTF8",
         hint: "send STLS first, then CAPA, then UTF8",
-        check: &[Check::Line(|heard, known| {
-            heard.when(
-                heard.role == LineRole::Command && heard.verb() == "STLS" && known.utf8 == Utf8::On,
+        check: &[Check::Line(|seen, context| {
+            seen.when(
+                seen.role == LineRole::Command && seen.verb() == "STLS" && context.utf8 == Utf8::On,
                 "the client sent STLS after UTF8",
             )
         })],
@@ -245,13 +246,13 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-lang-before-stls",
         level: Should,
         source: "RFC 6856 §7",
-        says: "the client sends LANG inside TLS",
+        says: "the client should send LANG inside TLS",
         hint: "an attacker on the network path can choose a language that the user cannot read: send LANG after STLS",
-        check: &[Check::Exchange(|ended, known| {
+        check: &[Check::Exchange(|ended, context| {
             let is_set = ended.verb == "LANG" && ended.has_arguments() && ended.is_ok();
-            let has_stls = known.announces("STLS") == Some(true);
+            let has_stls = context.announces("STLS") == Some(true);
             ended.command_when(
-                is_set && known.is_in_clear() && has_stls,
+                is_set && context.is_in_clear() && has_stls,
                 "the client sent LANG before STLS",
             )
         })],
@@ -261,21 +262,21 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-non-ascii-name",
         level: Must,
         source: "RFC 6856 §2.1",
-        says: "a name or password is ASCII unless CAPA lists UTF8 USER",
-        hint: "the server may take it for a different name or password: use ASCII",
+        says: "a name or password must be ASCII unless CAPA lists UTF8 USER",
+        hint: "the server may read other characters as a different name or password: use ASCII",
         check: &[
-            Check::Line(|heard, known| {
-                let is_name = heard.is_of(names_or_proves) && heard.role == LineRole::Command;
-                heard.when(
-                    is_name && !heard.text.is_ascii() && !allows_utf8_names(known),
+            Check::Line(|seen, context| {
+                let is_name = seen.is_of(names_or_proves) && seen.role == LineRole::Command;
+                seen.when(
+                    is_name && !seen.text.is_ascii() && !allows_utf8_names(context),
                     "the name or password has octets above 127",
                 )
             }),
-            Check::Event(|event, known| {
+            Check::Event(|event, context| {
                 let what = "the password has octets above 127";
-                known
+                context
                     .malformed(event, SecretKind::Password, Flaw::NotAscii, what)
-                    .filter(|_| !allows_utf8_names(known))
+                    .filter(|_| !allows_utf8_names(context))
             }),
         ],
     },
@@ -284,14 +285,14 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-non-ascii-command",
         level: Must,
         source: "RFC 1939 §3",
-        says: "a command is printable ASCII",
+        says: "a command must be printable ASCII",
         hint: "a keyboard layout or telnet's control octets can cause this: type the command again",
-        check: &[Check::Line(|heard, _| {
-            let text = command(heard).filter(|_| !heard.is_of(names_or_proves))?;
+        check: &[Check::Line(|seen, _| {
+            let text = command(seen).filter(|_| !seen.is_of(names_or_proves))?;
             let is_odd = text
                 .iter()
                 .any(|octet| !octet.is_ascii_graphic() && !matches!(octet, b' ' | b'\t'));
-            heard.when(
+            seen.when(
                 is_odd,
                 "the command has octets that are not printable ASCII",
             )
@@ -302,12 +303,15 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-pass-without-user",
         level: Must,
         source: "RFC 1939 §7",
-        says: "PASS follows a USER that was answered +OK",
-        hint: "send USER first, also after -ERR to PASS",
-        check: &[Check::Exchange(|ended, known| {
-            let is_after = known.is_after("USER") && !known.is_after_refusal();
-            let is_alone = ended.verb == "PASS" && !is_after && known.session.is_authorization();
-            ended.command_when(is_alone, "the client sent PASS without USER before it")
+        says: "PASS must come right after a USER command that the server accepted",
+        hint: "send USER before each PASS, even if the previous PASS got -ERR",
+        check: &[Check::Exchange(|ended, context| {
+            let is_after = context.is_after("USER") && !context.is_after_refusal();
+            let is_alone = ended.verb == "PASS" && !is_after && context.session.is_authorization();
+            ended.command_when(
+                is_alone,
+                "the client sent PASS without an accepted USER right before it",
+            )
         })],
     },
     // RFC 1939 §7: APOP needs the timestamp of the greeting.
@@ -315,12 +319,15 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-apop-without-timestamp",
         level: Should,
         source: "RFC 1939 §7",
-        says: "a client uses APOP only if the greeting has a timestamp",
+        says: "a client should use APOP only if the greeting has a timestamp",
         hint: "this server does not support APOP: use a different login",
-        check: &[Check::Line(|heard, known| {
-            let is_apop = heard.role == LineRole::Command && heard.verb() == "APOP";
-            let greeting = known.greeting.text.as_ref().filter(|_| is_apop)?;
-            heard.when(!greeting.contains(&b'<'), "the greeting has no timestamp")
+        check: &[Check::Line(|seen, context| {
+            let is_apop = seen.role == LineRole::Command && seen.verb() == "APOP";
+            let greeting = context.greeting.text.as_ref().filter(|_| is_apop)?;
+            seen.when(
+                !greeting.contains(&b'<'),
+                "the client sent APOP, but the greeting has no timestamp",
+            )
         })],
     },
     // RFC 1939 §7, CVE-2007-1558: an attacker may have chosen a timestamp that is not a message-id.
@@ -328,14 +335,14 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-apop-odd-timestamp",
         level: Security,
         source: "RFC 1939 §7, CVE-2007-1558",
-        says: "a client does not use APOP if the timestamp is not a message-id",
+        says: "a client should use APOP only if the timestamp is a message-id",
         hint: "an attacker can recover parts of the password from such digests: change the password, and use TLS",
-        check: &[Check::Line(|heard, known| {
-            let is_apop = heard.role == LineRole::Command && heard.verb() == "APOP";
-            let greeting = known.greeting.text.as_ref().filter(|_| is_apop)?;
-            heard.when(
-                greeting.contains(&b'<') && known.greeting.timestamp().is_none(),
-                "the digest was made with a timestamp that is not a message-id",
+        check: &[Check::Line(|seen, context| {
+            let is_apop = seen.role == LineRole::Command && seen.verb() == "APOP";
+            let greeting = context.greeting.text.as_ref().filter(|_| is_apop)?;
+            seen.when(
+                greeting.contains(&b'<') && context.greeting.timestamp().is_none(),
+                "the client used APOP with a timestamp that is not a message-id",
             )
         })],
     },
@@ -344,24 +351,23 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-apop-digest",
         level: Must,
         source: "RFC 1939 §7",
-        says: "the digest of APOP is 32 lower-case hexadecimal digits",
-        hint: "compute MD5 over the timestamp, angle brackets included, followed by the password",
+        says: "an APOP digest must be 32 lower-case hexadecimal digits",
+        hint: "compute MD5 over the timestamp, including its angle brackets, followed by the password",
         check: &[
-            Check::Line(|heard, _| {
-                heard
-                    .plain()
-                    .filter(|_| heard.role == LineRole::Command && heard.verb() == "APOP")?;
-                let digest = heard.arguments().nth(1).unwrap_or_default();
+            Check::Line(|seen, _| {
+                seen.plain()
+                    .filter(|_| seen.role == LineRole::Command && seen.verb() == "APOP")?;
+                let digest = seen.arguments().nth(1).unwrap_or_default();
                 let is_hex = digest
                     .iter()
                     .all(|octet| matches!(octet, b'0'..=b'9' | b'a'..=b'f'));
-                heard.when(
+                seen.when(
                     digest.len() != 32 || !is_hex,
                     "the digest is not 32 lower-case hexadecimal digits",
                 )
             }),
-            Check::Event(|event, known| {
-                let is = |flaw, what| known.malformed(event, SecretKind::Digest, flaw, what);
+            Check::Event(|event, context| {
+                let is = |flaw, what| context.malformed(event, SecretKind::Digest, flaw, what);
                 is(
                     Flaw::NotHexadecimal,
                     "the digest is not 32 lower-case hexadecimal digits",
@@ -375,18 +381,18 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-auth-unannounced",
         level: Should,
         source: "RFC 5034 §3",
-        says: "a client uses only the mechanisms that SASL lists",
+        says: "a client should use only mechanisms that CAPA lists after SASL",
         hint: "send CAPA, and choose one of the listed mechanisms",
-        check: &[Check::Exchange(|ended, known| {
+        check: &[Check::Exchange(|ended, context| {
             let mechanism = ended
                 .mechanism()
-                .filter(|_| known.session.is_authorization())?;
-            known.session.announced_now()?;
-            let is_listed = known
+                .filter(|_| context.session.is_authorization())?;
+            context.session.announced_now()?;
+            let is_listed = context
                 .parameters("SASL")
                 .is_some_and(|names| names.contains(&mechanism));
             // An initial response without SASL is worse, and has its own rule.
-            let is_worse = known.announces("SASL") == Some(false) && ended.has_initial_response();
+            let is_worse = context.announces("SASL") == Some(false) && ended.has_initial_response();
             ended.command_when(!is_listed && !is_worse, "CAPA does not list this mechanism")
         })],
     },
@@ -396,19 +402,19 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-command-unannounced",
         level: Should,
         source: "RFC 2449 §3, RFC 2595 §4, RFC 6856 §2, §3",
-        says: "a client sends STLS, UTF8 and LANG only if CAPA lists them",
-        hint: "leave the command out: the server does not offer it here, or TLS is already on outside this recording",
-        check: &[Check::Line(|heard, known| {
-            let row = heard
+        says: "a client should send STLS, UTF8 and LANG only if CAPA lists them",
+        hint: "leave the command out: the server does not offer it now, or TLS is on but not recorded",
+        check: &[Check::Line(|seen, context| {
+            let row = seen
                 .sent
-                .filter(|_| heard.role == LineRole::Command)?
+                .filter(|_| seen.role == LineRole::Command)?
                 .command()?;
             let tag = tag_for(row.verb).filter(|_| !row.source.starts_with("RFC 1939"))?;
             // The list may differ in each phase. STLS inside TLS is worse, and has its own rule.
-            let list = known.session.announced(known.session.phase())?;
+            let list = context.session.announced(context.session.phase())?;
             let is_listed = super::words::has_tag(list, tag);
-            let is_worse = row.verb == "STLS" && known.session.tls.is_on();
-            heard.when(!is_listed && !is_worse, "CAPA does not list this command")
+            let is_worse = row.verb == "STLS" && context.session.tls.is_on();
+            seen.when(!is_listed && !is_worse, "CAPA does not list this command")
         })],
     },
     // RFC 5034 §4: servers without the SASL capability do not know initial responses.
@@ -416,12 +422,12 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-initial-response-unannounced",
         level: Must,
         source: "RFC 5034 §3, §4",
-        says: "a client sends an initial response only if CAPA lists SASL",
-        hint: "old servers misread it: send AUTH with the mechanism only",
-        check: &[Check::Exchange(|ended, known| {
-            let is_sent = ended.has_initial_response() && known.announces("SASL") == Some(false);
+        says: "a client must send an initial response only if CAPA lists SASL",
+        hint: "old servers misread an initial response: send AUTH with only the mechanism",
+        check: &[Check::Exchange(|ended, context| {
+            let is_sent = ended.has_initial_response() && context.announces("SASL") == Some(false);
             ended.command_when(
-                is_sent && known.session.is_authorization(),
+                is_sent && context.session.is_authorization(),
                 "the client sent an initial response, but CAPA does not list SASL",
             )
         })],
@@ -431,28 +437,27 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-bad-base64",
         level: Must,
         source: "RFC 5034 §4",
-        says: "a response is base64",
-        hint: "encode it (`:auth` shows how); to cancel, send an asterisk",
+        says: "a response must be base64",
+        hint: "encode the response in base64 (`:auth` shows how), or send an asterisk to cancel",
         check: &[
-            Check::Line(|heard, _| {
-                let text = heard.plain().filter(|_| heard.role == LineRole::Response)?;
-                heard.when(
+            Check::Line(|seen, _| {
+                let text = seen.plain().filter(|_| seen.role == LineRole::Response)?;
+                seen.when(
                     text != b"*" && !is_base64(text),
                     "the response is not base64",
                 )
             }),
-            Check::Line(|heard, _| {
-                heard
-                    .plain()
-                    .filter(|_| heard.role == LineRole::Command && heard.verb() == "AUTH")?;
-                let initial = heard.arguments().nth(1)?;
-                heard.when(
+            Check::Line(|seen, _| {
+                seen.plain()
+                    .filter(|_| seen.role == LineRole::Command && seen.verb() == "AUTH")?;
+                let initial = seen.arguments().nth(1)?;
+                seen.when(
                     initial != b"=" && !is_base64(initial),
                     "the initial response is not base64",
                 )
             }),
-            Check::Event(|event, known| {
-                let is = |secret, what| known.malformed(event, secret, Flaw::NotBase64, what);
+            Check::Event(|event, context| {
+                let is = |secret, what| context.malformed(event, secret, Flaw::NotBase64, what);
                 is(SecretKind::Response, "the response is not base64").or_else(|| {
                     is(
                         SecretKind::InitialResponse,
@@ -467,16 +472,16 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-no-capa-after-stls",
         level: Info,
         source: "RFC 2595 §4",
-        says: "after STLS the client sends CAPA again",
-        hint: "an attacker may have changed the list that came before TLS: send CAPA again inside TLS",
-        check: &[Check::Exchange(|ended, known| {
+        says: "the client should send CAPA again after STLS",
+        hint: "an attacker may have changed the list sent before TLS: send CAPA again inside TLS",
+        check: &[Check::Exchange(|ended, context| {
             let is_login = (ended.verb == "AUTH" || ended.is(Command::names_user))
-                && known.session.tls == Tls::ByStls
-                && known.session.is_authorization();
-            let was_asked = known.session.announced(Phase::First).is_some();
-            let is_asked = known.session.announced(Phase::Tls).is_some();
+                && context.session.tls == Tls::ByStls
+                && context.session.is_authorization();
+            let was_asked = context.session.announced(Phase::First).is_some();
+            let is_asked = context.session.announced(Phase::Tls).is_some();
             ended.command_when(
-                is_login && was_asked && !is_asked && known.session.phase() == Phase::Tls,
+                is_login && was_asked && !is_asked && context.session.phase() == Phase::Tls,
                 "the client logged in without sending CAPA inside TLS",
             )
         })],
@@ -486,17 +491,17 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-quit-missing",
         level: Should,
         source: "RFC 1939 §6",
-        says: "a session that deletes messages ends with QUIT",
-        hint: "nothing was deleted: end with QUIT, or do not send DELE",
-        check: &[Check::Event(|event, known| {
+        says: "a session that deletes messages should end with QUIT",
+        hint: "the server deletes nothing without QUIT: end with QUIT, or do not send DELE",
+        check: &[Check::Event(|event, context| {
             let is_left = event.kind == EventKind::Closed
-                && known.now.is_closed_by_client()
-                && !known.has_quit();
-            let count = known.session.marked.len();
+                && context.now.is_closed_by_client()
+                && !context.has_quit();
+            let count = context.session.marked.len();
             let what = format!(
-                "the client closed without QUIT; messages marked as deleted and kept: {count}"
+                "the client closed the connection without QUIT; deletions not committed: {count}"
             );
-            (is_left && count > 0 && !known.commands.waiting.has("QUIT"))
+            (is_left && count > 0 && !context.commands.waiting.has("QUIT"))
                 .then(|| Site::at(event.place, what))
         })],
     },
@@ -505,17 +510,17 @@ pub(super) const RULES: &[Rule] = &[
         id: "client-missing-argument",
         level: Should,
         source: "RFC 1939 §5, §7",
-        says: "a command has all its arguments",
+        says: "a command should have all required arguments",
         hint: "type `?` and the verb to see the syntax",
-        check: &[Check::Line(|heard, _| {
-            heard.plain().filter(|_| heard.role == LineRole::Command)?;
-            let row = heard.sent?.command()?;
+        check: &[Check::Line(|seen, _| {
+            seen.plain().filter(|_| seen.role == LineRole::Command)?;
+            let row = seen.sent?.command()?;
             let wanted = row.args.iter().filter(|arg| !arg.optional).count();
             let is_own = row.takes_secret();
-            let is_short = heard.arguments().count() < wanted;
-            heard.when(
-                is_short && !is_own && heard.end != LineEnd::None,
-                "the command lacks an argument",
+            let is_short = seen.arguments().count() < wanted;
+            seen.when(
+                is_short && !is_own && seen.end != LineEnd::None,
+                "the command lacks a required argument",
             )
         })],
     },
@@ -524,13 +529,13 @@ pub(super) const RULES: &[Rule] = &[
         id: "password-in-clear",
         level: Security,
         source: "RFC 8314 §4.1",
-        says: "no password crosses the network in cleartext",
+        says: "no password should cross the network in cleartext",
         hint: "change this password, and connect with --tls or send STLS before login",
-        check: &[Check::Line(|heard, known| {
+        check: &[Check::Line(|seen, context| {
             let is_password =
-                heard.role == LineRole::Command && heard.verb() == "PASS" && heard.octets > 6;
-            heard.when(
-                is_password && known.is_in_clear(),
+                seen.role == LineRole::Command && seen.verb() == "PASS" && seen.octets > 6;
+            seen.when(
+                is_password && context.is_in_clear(),
                 "the client sent a password in cleartext",
             )
         })],
@@ -540,14 +545,14 @@ pub(super) const RULES: &[Rule] = &[
         id: "plain-mechanism-in-clear",
         level: Security,
         source: "RFC 5034 §4, RFC 4616 §6",
-        says: "PLAIN, LOGIN and token mechanisms are used only inside TLS",
+        says: "PLAIN, LOGIN and token mechanisms should be used only inside TLS",
         hint: "change this password, and connect with --tls or send STLS before login",
-        check: &[Check::Exchange(|ended, known| {
+        check: &[Check::Exchange(|ended, context| {
             let is_open =
                 ended.mechanism().is_some_and(|name| is_plain(&name)) && ended.has_credentials();
             ended.command_when(
-                is_open && known.is_in_clear(),
-                "the mechanism sent the secret itself in cleartext",
+                is_open && context.is_in_clear(),
+                "the client used a mechanism that sends the secret itself in cleartext",
             )
         })],
     },
@@ -556,13 +561,13 @@ pub(super) const RULES: &[Rule] = &[
         id: "login-without-the-tls-asked-for",
         level: Security,
         source: "RFC 2595 §2.4, RFC 8314 §5",
-        says: "a client that asks for TLS and does not get it does not log in",
-        hint: "an attacker may have refused STLS in the server's place: close, and use port 995",
-        check: &[Check::Line(|heard, known| {
+        says: "a client must not log in if it asked for TLS but did not get it",
+        hint: "the refusal may come from an attacker, not the server: close the connection, and use port 995",
+        check: &[Check::Line(|seen, context| {
             let is_login =
-                heard.role == LineRole::Command && heard.verb() == "PASS" && known.is_in_clear();
-            heard.when(
-                is_login && known.refusals.verbs.contains("STLS"),
+                seen.role == LineRole::Command && seen.verb() == "PASS" && context.is_in_clear();
+            seen.when(
+                is_login && context.refusals.verbs.contains("STLS"),
                 "the client logged in unencrypted after STLS was refused",
             )
         })],

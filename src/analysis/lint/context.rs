@@ -66,9 +66,9 @@ const NAMED_MAX: u64 = 1000;
 impl<'a> LineSeen<'a> {
     /// The name of a capability, as long as the list is one that people read: a list without end
     /// must not take unlimited time to judge.
-    pub(crate) fn named_capability(&self, known: &Context) -> Option<&'a str> {
+    pub(crate) fn named_capability(&self, context: &Context) -> Option<&'a str> {
         self.capability()
-            .filter(|_| known.listing.lines < NAMED_MAX)
+            .filter(|_| context.listing.lines < NAMED_MAX)
     }
 }
 
@@ -98,6 +98,12 @@ impl Context {
             }
             _ => {}
         }
+    }
+
+    /// Rows of the server begin, which have no times.
+    pub(super) fn start_run(&mut self, place: Place) {
+        let now = &mut self.now;
+        (now.place, now.event, now.closer, now.gap_ms) = (place, None, None, 0);
     }
 
     /// Whether a USER waits for its PASS.
@@ -147,8 +153,8 @@ impl Context {
     }
 
     /// Whether this line is the rest of a reply that began with the command.
-    pub(crate) fn is_echoed(&self, heard: &LineSeen<'_>) -> bool {
-        let is_rest = heard.role == LineRole::Unrequested && heard.after_status().is_none();
+    pub(crate) fn is_echoed(&self, seen: &LineSeen<'_>) -> bool {
+        let is_rest = seen.role == LineRole::Unrequested && seen.after_status().is_none();
         is_rest && self.last_if(|last| last.is_echo).is_some()
     }
 
@@ -211,11 +217,11 @@ impl Context {
     }
 
     /// What this line is, when it came although nothing was asked.
-    pub(crate) fn odd(&self, heard: &LineSeen<'_>) -> Option<Unsolicited> {
-        if heard.role != LineRole::Unrequested {
+    pub(crate) fn unsolicited(&self, seen: &LineSeen<'_>) -> Option<Unsolicited> {
+        if seen.role != LineRole::Unrequested {
             return None;
         }
-        let is_negative = heard.text.starts_with(b"-ERR");
+        let is_negative = seen.text.starts_with(b"-ERR");
         let Some(last) = &self.last else {
             return Some(match self.session.tls == Tls::ByStls {
                 true if self.connection.is_after_stls => Unsolicited::Smuggled,
@@ -224,45 +230,45 @@ impl Context {
             });
         };
         let is_ok = last.status == Some(Status::Positive);
-        let is_status = heard.after_status().is_some();
+        let is_status = seen.after_status().is_some();
         Some(match last.verb {
             _ if last.is_greeting => Unsolicited::WithGreeting,
             _ if is_negative && self.now.gap_ms >= IDLE_MS => Unsolicited::Autologout,
             _ if matches!(last.status, None | Some(Status::Malformed)) => Unsolicited::OutOfStep,
-            "QUIT" => Unsolicited::BehindQuit,
+            "QUIT" => Unsolicited::AfterQuit,
             _ if is_negative && is_status => Unsolicited::Parting,
             _ if last.is(Command::lists_messages) && last.has_arguments && is_ok => {
                 Unsolicited::ListingOfSingle
             }
             _ if is_status => Unsolicited::StatusTwice,
-            _ if !is_ok => Unsolicited::BehindError,
-            _ if last.is(Command::fetches_message) => Unsolicited::BehindMessage,
+            _ if !is_ok => Unsolicited::AfterError,
+            _ if last.is(Command::fetches_message) => Unsolicited::AfterMessage,
             _ => Unsolicited::Other,
         })
     }
 
     /// Whether this line, in the place of a status line, is rather one of a message that is out of
     /// step with its command.
-    pub(crate) fn is_data(&self, heard: &LineSeen<'_>) -> bool {
-        let is_stray = match heard.role {
+    pub(crate) fn is_data(&self, seen: &LineSeen<'_>) -> bool {
+        let is_stray = match seen.role {
             LineRole::Status => self.recording.is_out_of_step,
             LineRole::Unrequested => {
                 matches!(
-                    self.odd(heard),
-                    Some(Unsolicited::OutOfStep | Unsolicited::BehindMessage)
+                    self.unsolicited(seen),
+                    Some(Unsolicited::OutOfStep | Unsolicited::AfterMessage)
                 )
             }
             _ => false,
         };
-        is_stray && heard.after_status().is_none()
+        is_stray && seen.after_status().is_none()
     }
 
-    pub(super) fn command_sent(&mut self, heard: &LineSeen<'_>) {
+    pub(super) fn command_sent(&mut self, seen: &LineSeen<'_>) {
         self.farewell.parting = None;
-        self.commands.last_row = heard.place.row;
+        self.commands.last_row = seen.place.row;
         if self.recording.beginning == Beginning::Unsure {
             self.recording.beginning = Beginning::Whole;
-            let row = heard.sent.and_then(Sent::command);
+            let row = seen.sent.and_then(Sent::command);
             if row.is_some_and(|row| row.states == States::AUTHORIZATION && row.verb != "PASS") {
                 self.session.state = Some(State::Authorization);
             }
@@ -272,7 +278,7 @@ impl Context {
             self.connection.is_after_stls = true;
         }
         if self.commands.waiting.len() < MESSAGES_MAX {
-            let verb = heard.sent.map(Sent::verb).unwrap_or_default();
+            let verb = seen.sent.map(Sent::verb).unwrap_or_default();
             self.commands.waiting.push(verb);
         }
     }
@@ -281,14 +287,14 @@ impl Context {
         self.listing = Listing::default();
     }
 
-    pub(super) fn listed(&mut self, heard: &LineSeen<'_>) {
+    pub(super) fn listed(&mut self, seen: &LineSeen<'_>) {
         let listing = &mut self.listing;
         listing.lines += 1;
-        let Some(text) = heard.plain() else {
+        let Some(text) = seen.plain() else {
             listing.has_holes = true;
             return;
         };
-        match heard.role {
+        match seen.role {
             LineRole::Listed(List::Capabilities)
                 if listing.capabilities.len() < CAPABILITIES_MAX =>
             {
@@ -298,7 +304,7 @@ impl Context {
                 }
             }
             LineRole::Listed(List::Other)
-                if heard.verb() == "AUTH" && listing.capabilities.len() < CAPABILITIES_MAX =>
+                if seen.verb() == "AUTH" && listing.capabilities.len() < CAPABILITIES_MAX =>
             {
                 let name = String::from_utf8_lossy(text).trim().to_ascii_uppercase();
                 listing
@@ -346,7 +352,7 @@ impl Context {
         self.session.apply(&Step::StateChanged(state));
     }
 
-    pub(super) fn unrequested(&mut self, heard: &LineSeen<'_>) {
+    pub(super) fn unrequested(&mut self, seen: &LineSeen<'_>) {
         if self.recording.is_lost {
             // One reply more than commands: there was a greeting.
             self.recording.first_reply = None;
@@ -355,10 +361,10 @@ impl Context {
         if self.recording.is_explained {
             return;
         }
-        let odd = self.odd(heard);
-        self.farewell.has_given_up |= odd == Some(Unsolicited::Autologout);
-        let is_parting = odd == Some(Unsolicited::Parting);
-        self.farewell.parting = is_parting.then(|| (heard.place, heard.text.to_vec()));
+        let unsolicited = self.unsolicited(seen);
+        self.farewell.has_given_up |= unsolicited == Some(Unsolicited::Autologout);
+        let is_parting = unsolicited == Some(Unsolicited::Parting);
+        self.farewell.parting = is_parting.then(|| (seen.place, seen.text.to_vec()));
     }
 
     /// Rows are missing; `is_in_data` of a reply.

@@ -110,7 +110,7 @@ fn shifted(findings: &mut Vec<Finding>) {
             id: rule.id,
             level: rule.level,
             message: format!(
-                "the server sent more replies than commands: from row {first} on, they do not match"
+                "the server sent more replies than there were commands: they do not match from row {first} on"
             ),
             hint: Some(rule.hint.to_owned()),
             source: rule.source,

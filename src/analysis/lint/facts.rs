@@ -206,13 +206,13 @@ pub(crate) enum Unsolicited {
     SecondGreeting,
     /// The same, where the client had sent an unencrypted command after STLS.
     Smuggled,
-    BehindQuit,
+    AfterQuit,
     /// `-ERR` after half a minute and more without a command.
     Autologout,
     /// It came after a single-line reply to LIST or UIDL with a number.
     ListingOfSingle,
     /// A line that is not a status line, after `-ERR`.
-    BehindError,
+    AfterError,
     /// `-ERR` after a reply: the last words of a server that hangs up, or one more status line, as
     /// what follows shows.
     Parting,
@@ -220,7 +220,7 @@ pub(crate) enum Unsolicited {
     /// awaited: which reply it belongs to is not known.
     OutOfStep,
     StatusTwice,
-    BehindMessage,
+    AfterMessage,
     Other,
 }
 

@@ -350,7 +350,7 @@ impl ListingLines {
             if self.octets == 0 {
                 self.place = place;
             }
-            let (piece, behind) = match memchr::memchr(b'\n', rest) {
+            let (piece, after) = match memchr::memchr(b'\n', rest) {
                 Some(at) => rest.split_at(at + 1),
                 None => (rest, &b""[..]),
             };
@@ -366,9 +366,9 @@ impl ListingLines {
                 self.emit(emit);
             }
             if is_run {
-                place.next_row(piece);
+                place.next_row(piece.len() as u64);
             }
-            rest = behind;
+            rest = after;
         }
     }
 

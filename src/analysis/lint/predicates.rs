@@ -24,33 +24,33 @@ pub(super) enum StartFault {
 }
 
 /// What is wrong with the start of this line; None if nothing is.
-pub(super) fn fault(heard: &LineSeen<'_>, known: &Context) -> Option<StartFault> {
-    if !matches!(heard.role, LineRole::Greeting | LineRole::Status) {
+pub(super) fn fault(seen: &LineSeen<'_>, context: &Context) -> Option<StartFault> {
+    if !matches!(seen.role, LineRole::Greeting | LineRole::Status) {
         return None;
     }
-    let text = heard.text;
+    let text = seen.text;
     let has_indicator = after_status(text).is_some();
     Some(match text {
-        [] if heard.has_holes => return None,
-        [] if heard.end == LineEnd::None => return None,
-        _ if heard.is_tls_record() => StartFault::Tls,
+        [] if seen.has_holes => return None,
+        [] if seen.end == LineEnd::None => return None,
+        _ if seen.is_tls_record() => StartFault::Tls,
         [] => StartFault::Empty,
         _ if text.starts_with(b"+OK") && has_indicator => return None,
         _ if text.starts_with(b"-ERR") && has_indicator => return None,
         _ if has_indicator => StartFault::Lowercase,
         // It was cut off, or continues with a hole.
         _ if b"+OK".starts_with(text) || b"-ERR".starts_with(text) => {
-            if heard.end == LineEnd::None || heard.has_holes {
+            if seen.end == LineEnd::None || seen.has_holes {
                 return None;
             }
             StartFault::Malformed
         }
-        _ if heard.role == LineRole::Greeting && Service::of_start(text).is_some() => {
+        _ if seen.role == LineRole::Greeting && Service::of_start(text).is_some() => {
             StartFault::OtherProtocol
         }
-        _ if is_echo(heard.sent, heard.text) => StartFault::Echo,
-        _ if heard.verb() == "CAPA" => StartFault::CapaWithoutStatus,
-        _ if is_out_of_order(heard, known) => StartFault::OutOfOrder,
+        _ if is_echo(seen.sent, seen.text) => StartFault::Echo,
+        _ if seen.verb() == "CAPA" => StartFault::CapaWithoutStatus,
+        _ if is_out_of_order(seen, context) => StartFault::OutOfOrder,
         [b'+' | b'-', ..] => StartFault::Malformed,
         _ if starts_with_any(&text.to_ascii_uppercase(), &["OK", "ERR"]) => StartFault::Malformed,
         _ => StartFault::Missing,
@@ -70,12 +70,13 @@ pub(super) fn starts_with_any(text: &[u8], starts: &[&str]) -> bool {
 }
 
 /// Whether the reply to one command contains the numbers that a later command asked for.
-fn is_out_of_order(heard: &LineSeen<'_>, known: &Context) -> bool {
+fn is_out_of_order(seen: &LineSeen<'_>, context: &Context) -> bool {
     let is_list = |verb: &str| matches!(verb, "STAT" | "LIST");
-    !known.recording.is_out_of_step
-        && !is_list(heard.verb())
-        && (known.commands.waiting.has_later("STAT") || known.commands.waiting.has_later("LIST"))
-        && two_numbers(heard.text).is_some()
+    !context.recording.is_out_of_step
+        && !is_list(seen.verb())
+        && (context.commands.waiting.has_later("STAT")
+            || context.commands.waiting.has_later("LIST"))
+        && two_numbers(seen.text).is_some()
 }
 
 /// Whether a status line begins with the command that it answers.
@@ -126,12 +127,13 @@ pub(super) fn stop(ended: &ExchangeSeen<'_>) -> Option<DataEnd> {
 /// Whether a message without an end is followed by the reply to the next command. A message may
 /// contain such lines; but here the client sent its next command, this one line came, and then the
 /// connection closed.
-pub(super) fn is_answered_inside(ended: &ExchangeSeen<'_>, known: &Context) -> bool {
-    let is_end = matches!(known.now.event, Some(EventKind::Closed));
+pub(super) fn is_answered_inside(ended: &ExchangeSeen<'_>, context: &Context) -> bool {
+    let is_end = matches!(context.now.event, Some(EventKind::Closed));
     let Some(body) = message(ended).filter(|_| is_end && stop(ended) == Some(DataEnd::Open)) else {
         return false;
     };
-    let is_next = known.commands.waiting.len() == 2 && body.last.row == known.commands.last_row + 1;
+    let is_next =
+        context.commands.waiting.len() == 2 && body.last.row == context.commands.last_row + 1;
     let is_status = body.last_line.starts_with(b"+OK") || body.last_line.starts_with(b"-ERR");
     let line = body.last_line.trim_ascii_end();
     is_next && is_status && !body.is_cut && after_status(line).is_some()
@@ -141,18 +143,18 @@ pub(super) fn message<'a>(ended: &'a ExchangeSeen<'_>) -> Option<&'a Body> {
     ended.body.filter(|_| ended.is(Command::fetches_message))
 }
 
-pub(super) fn is_redis(heard: &LineSeen<'_>) -> bool {
+pub(super) fn is_redis(seen: &LineSeen<'_>) -> bool {
     let is_first = matches!(
-        heard.role,
+        seen.role,
         LineRole::Status | LineRole::Greeting | LineRole::Unrequested
     );
-    is_first && memchr::memmem::find(heard.text, b"with args beginning with:").is_some()
+    is_first && memchr::memmem::find(seen.text, b"with args beginning with:").is_some()
 }
 
 /// Whether a large message stopped after its first few octets.
-pub(super) fn is_stall(ended: &ExchangeSeen<'_>, known: &Context) -> bool {
+pub(super) fn is_stall(ended: &ExchangeSeen<'_>, context: &Context) -> bool {
     let data = ended.data().filter(|data| data.terminator.is_none());
-    let listed = known.message_of(ended).and_then(|message| message.size);
+    let listed = context.message_of(ended).and_then(|message| message.size);
     let is_message = ended.is(Command::fetches_message) && !ended.has_gap();
     is_message
         && data.zip(listed).is_some_and(|(data, size)| {
@@ -168,9 +170,9 @@ pub(super) fn is_end(event: &EventAt) -> bool {
 
 /// Whether the end of the connection ended the exchange, without the client's intent. What a client
 /// sends to a server that turned it away is the client's mistake.
-pub(super) fn is_cut(known: &Context) -> bool {
-    matches!(known.now.event, Some(EventKind::Closed | EventKind::Lost))
-        && !known.now.is_closed_by_client()
-        && !known.greeting.is_refusal
-        && (known.session.is_greeted || known.recording.is_piece())
+pub(super) fn is_cut(context: &Context) -> bool {
+    matches!(context.now.event, Some(EventKind::Closed | EventKind::Lost))
+        && !context.now.is_closed_by_client()
+        && !context.greeting.is_refusal
+        && (context.session.is_greeted || context.recording.is_piece())
 }

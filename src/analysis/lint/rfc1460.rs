@@ -20,7 +20,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Info,
         source: "RFC 1460 §5, RFC 1725",
         says: "LAST is an obsolete command",
-        hint: "harmless; clients use UIDL to find new messages",
+        hint: "harmless, but clients should use UIDL to find new messages",
         check: &[Check::Exchange(|ended, _| {
             ended.when(last(ended).is_some(), "the server accepted LAST")
         })],
@@ -31,13 +31,13 @@ pub(super) const RULES: &[Rule] = &[
         id: "last-disagrees",
         level: Info,
         source: "RFC 1460 §5",
-        says: "LAST is at least the highest number that RETR fetched",
-        hint: "a client that relies on LAST fetches everything again: use UIDL",
-        check: &[Check::Exchange(|ended, known| {
-            let told = last(ended)?;
-            let highest = known.maildrop.highest_retrieved;
-            let what = format!("LAST says {told} after RETR {highest}");
-            (told < highest).then(|| ended.spot(what))
+        says: "LAST should report at least the highest message number fetched with RETR",
+        hint: "a client that relies on LAST may fetch messages again: use UIDL",
+        check: &[Check::Exchange(|ended, context| {
+            let stated = last(ended)?;
+            let highest = context.maildrop.highest_retrieved;
+            let what = format!("LAST says {stated} after RETR {highest}");
+            (stated < highest).then(|| ended.spot(what))
         })],
     },
 ];

@@ -9,11 +9,11 @@ use crate::pop3::tracker::LineEnd;
 use crate::reading::dialogue::EventKind;
 
 /// Two replies to one command.
-const TWICE: &str = "the server sent one more status line than there were commands";
+const TWICE: &str = "the server sent one more status line than the client sent commands";
 
 /// The `-ERR` after a reply, once `is_known` that the server continued, or that it did not.
-fn parting(known: &Context, is_known: bool, what: &str) -> Option<Site> {
-    let (place, text) = known.farewell.parting.as_ref().filter(|_| is_known)?;
+fn parting(context: &Context, is_known: bool, what: &str) -> Option<Site> {
+    let (place, text) = context.farewell.parting.as_ref().filter(|_| is_known)?;
     Some(Site {
         place: *place,
         octets: text.clone(),
@@ -23,8 +23,8 @@ fn parting(known: &Context, is_known: bool, what: &str) -> Option<Site> {
 
 /// Whether a line is an echo of the client's: then the server did not choose its line end and
 /// length.
-fn is_of_echo(heard: &LineSeen<'_>, known: &Context) -> bool {
-    fault(heard, known) == Some(StartFault::Echo) || known.is_echoed(heard)
+fn is_of_echo(seen: &LineSeen<'_>, context: &Context) -> bool {
+    fault(seen, context) == Some(StartFault::Echo) || context.is_echoed(seen)
 }
 
 pub(super) const RULES: &[Rule] = &[
@@ -34,8 +34,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "no-greeting",
         level: Must,
         source: "RFC 1939 §4",
-        says: "the server speaks first, with one line of greeting",
-        hint: "check the port and the service: a TLS port waits for the client to speak (connect with --tls), and so does a web server",
+        says: "the server must speak first, with a one-line greeting",
+        hint: "check the port and the service: TLS ports (connect with --tls) and web servers wait for the client",
         check: &[
             Check::Exchange(|ended, _| {
                 let what =
@@ -43,21 +43,22 @@ pub(super) const RULES: &[Rule] = &[
                 ended.when(ended.exchange.has_no_greeting, what)
             }),
             // With a late greeting, there is one line more than there are commands.
-            Check::Event(|event, known| {
-                let is_end = event.kind == EventKind::Closed && known.commands.waiting.is_empty();
-                let place = known.recording.first_reply.filter(|_| is_end)?;
+            Check::Event(|event, context| {
+                let is_end = event.kind == EventKind::Closed && context.commands.waiting.is_empty();
+                let place = context.recording.first_reply.filter(|_| is_end)?;
                 Some(Site::at(
                     place,
-                    "there are as many replies as commands, so no greeting came",
+                    "the server sent as many replies as the client sent commands, so it sent no greeting",
                 ))
             }),
-            Check::Event(|event, known| {
+            Check::Event(|event, context| {
                 use crate::reading::dialogue::EventKind::{Closed, Lost, TimedOut};
                 let is_end = matches!(event.kind, Closed | Lost | TimedOut);
-                let is_silent = known.session.state == Some(crate::pop3::tracker::State::Greeting)
-                    && !known.session.is_greeted;
+                let is_silent = context.session.state
+                    == Some(crate::pop3::tracker::State::Greeting)
+                    && !context.session.is_greeted;
                 // A client that closes did not wait, or not long enough.
-                let is_ours = known.now.is_closed_by_client();
+                let is_ours = context.now.is_closed_by_client();
                 (is_end && is_silent && !is_ours)
                     .then(|| super::Site::at(event.place, "the server sent no greeting"))
             }),
@@ -69,15 +70,15 @@ pub(super) const RULES: &[Rule] = &[
         id: "greeting-err",
         level: Must,
         source: "RFC 1939 §4",
-        says: "the greeting is a positive response",
-        hint: "the server refuses this address or all clients: wait, try from a different address, or read the server's log",
-        check: &[Check::Line(|heard, known| {
+        says: "the greeting must be a positive response",
+        hint: "the server may refuse this address or all clients: wait, try a different address, or read its log",
+        check: &[Check::Line(|seen, context| {
             // If the client spoke first, this may be its reply.
-            let is_err = heard.role == LineRole::Greeting
-                && known.commands.waiting.is_empty()
-                && heard.text.to_ascii_uppercase().starts_with(b"-ERR");
-            let is_redis = super::predicates::is_redis(heard);
-            heard.when(is_err && !is_redis, "the greeting is -ERR")
+            let is_err = seen.role == LineRole::Greeting
+                && context.commands.waiting.is_empty()
+                && seen.text.to_ascii_uppercase().starts_with(b"-ERR");
+            let is_redis = super::predicates::is_redis(seen);
+            seen.when(is_err && !is_redis, "the greeting is -ERR")
         })],
     },
     // RFC 1939 §3, §4: a greeting begins with `+OK`; these first words belong to other protocols.
@@ -85,11 +86,11 @@ pub(super) const RULES: &[Rule] = &[
         id: "greeting-wrong-protocol",
         level: Must,
         source: "RFC 1939 §3",
-        says: "the greeting of a POP3 server begins with +OK",
+        says: "the greeting of a POP3 server must begin with +OK",
         hint: "POP3 uses port 110, or 995 with TLS: check the port and where it is forwarded",
-        check: &[Check::Line(|heard, known| {
-            heard.when(
-                fault(heard, known) == Some(StartFault::OtherProtocol),
+        check: &[Check::Line(|seen, context| {
+            seen.when(
+                fault(seen, context) == Some(StartFault::OtherProtocol),
                 "a different service answered",
             )
         })],
@@ -99,11 +100,11 @@ pub(super) const RULES: &[Rule] = &[
         id: "greeting-extra-data",
         level: Must,
         source: "RFC 1939 §4",
-        says: "the greeting is one line, and the client speaks next",
-        hint: "do not send a password: an attacker may have injected replies before they were requested",
-        check: &[Check::Line(|heard, known| {
-            heard.when(
-                known.odd(heard) == Some(Unsolicited::WithGreeting),
+        says: "the greeting must be one line, and the client speaks next",
+        hint: "do not send a password: an attacker may have injected replies to commands not yet sent",
+        check: &[Check::Line(|seen, context| {
+            seen.when(
+                context.unsolicited(seen) == Some(Unsolicited::WithGreeting),
                 "the greeting has more than one line",
             )
         })],
@@ -113,12 +114,12 @@ pub(super) const RULES: &[Rule] = &[
         id: "bare-lf",
         level: Must,
         source: "RFC 1939 §3",
-        says: "the server ends its lines with CRLF",
+        says: "the server must end its lines with CRLF",
         hint: "the server must send CRLF after every line, not LF alone",
-        check: &[Check::Line(|heard, _| {
+        check: &[Check::Line(|seen, _| {
             let is_bare =
-                heard.role.is_servers() && heard.end == LineEnd::Lf && !heard.is_tls_record();
-            heard.when(is_bare, "the line ends with LF alone")
+                seen.role.is_servers() && seen.end == LineEnd::Lf && !seen.is_tls_record();
+            seen.when(is_bare, "the line ends with LF alone")
         })],
     },
     // RFC 1939 §3: CR is sent as part of a CRLF pair only.
@@ -126,13 +127,12 @@ pub(super) const RULES: &[Rule] = &[
         id: "bare-cr",
         level: Should,
         source: "RFC 1939 §3",
-        says: "a CR appears only as part of CRLF",
-        hint: "the server uses CR as a line end, or cuts lines: it must send CRLF",
-        check: &[Check::Line(|heard, _| {
-            let line = heard.text.strip_suffix(b"\r").unwrap_or(heard.text);
-            let is_bare =
-                heard.role.is_servers() && heard.plain().is_some() && line.contains(&b'\r');
-            heard.when(is_bare, "the line contains a CR that is not part of CRLF")
+        says: "a CR should appear only as part of CRLF",
+        hint: "the server may use CR as a line end or split lines: it must end each line with CRLF",
+        check: &[Check::Line(|seen, _| {
+            let line = seen.text.strip_suffix(b"\r").unwrap_or(seen.text);
+            let is_bare = seen.role.is_servers() && seen.plain().is_some() && line.contains(&b'\r');
+            seen.when(is_bare, "the line contains a CR that is not part of CRLF")
         })],
     },
     // RFC 1939 §3: one CRLF ends a line. CR CR LF comes from adding CRLF to a line that has one.
@@ -140,15 +140,15 @@ pub(super) const RULES: &[Rule] = &[
         id: "crcrlf",
         level: Must,
         source: "RFC 1939 §3",
-        says: "a line ends with CRLF, not with CR CR LF",
-        hint: "the server adds CRLF to lines that already end with CRLF: it must convert line ends only once",
+        says: "a line must end with CRLF, not with CR CR LF",
+        hint: "the server probably converts line ends twice: it must convert them only once",
         check: &[
-            Check::Line(|heard, known| {
-                let is_double = heard.role.is_servers()
-                    && heard.end == LineEnd::Crlf
-                    && heard.text.ends_with(b"\r")
-                    && !is_of_echo(heard, known);
-                heard.when(is_double, "the line ends with CR CR LF")
+            Check::Line(|seen, context| {
+                let is_double = seen.role.is_servers()
+                    && seen.end == LineEnd::Crlf
+                    && seen.text.ends_with(b"\r")
+                    && !is_of_echo(seen, context);
+                seen.when(is_double, "the line ends with CR CR LF")
             }),
             Check::Exchange(|ended, _| ended.body?.cr_crlf.clone()),
         ],
@@ -158,16 +158,16 @@ pub(super) const RULES: &[Rule] = &[
         id: "status-over-512",
         level: Should,
         source: "RFC 1939 §3, RFC 2449 §4",
-        says: "the first line of a reply has at most 512 octets, CRLF included",
-        hint: "the server repeats what the client sent, or has a long banner: shorten the line",
-        check: &[Check::Line(|heard, known| {
+        says: "the first line of a reply should have at most 512 octets, including CRLF",
+        hint: "the server may repeat the client's input or have a long banner: shorten the line",
+        check: &[Check::Line(|seen, context| {
             let is_first = matches!(
-                heard.role,
+                seen.role,
                 LineRole::Greeting | LineRole::Status | LineRole::Unrequested
             );
-            let is_other = known.is_data(heard) || is_of_echo(heard, known);
-            let is_long = is_first && !heard.has_holes && heard.octets > 512 && !is_other;
-            is_long.then(|| heard.spot(format!("the line has {} octets", heard.octets)))
+            let is_other = context.is_data(seen) || is_of_echo(seen, context);
+            let is_long = is_first && !seen.has_holes && seen.octets > 512 && !is_other;
+            is_long.then(|| seen.spot(format!("the line has {} octets", seen.octets)))
         })],
     },
     // RFC 1939 §3: servers MUST send the status indicators in upper case.
@@ -175,11 +175,11 @@ pub(super) const RULES: &[Rule] = &[
         id: "status-lowercase",
         level: Must,
         source: "RFC 1939 §3",
-        says: "+OK and -ERR are in upper case",
-        hint: "clients that compare octets do not recognise this reply: the server must send upper case",
-        check: &[Check::Line(|heard, known| {
-            heard.when(
-                fault(heard, known) == Some(StartFault::Lowercase),
+        says: "+OK and -ERR must be in upper case",
+        hint: "some clients do not recognise a lower-case reply: the server must send upper case",
+        check: &[Check::Line(|seen, context| {
+            seen.when(
+                fault(seen, context) == Some(StartFault::Lowercase),
                 "the status indicator is not in upper case",
             )
         })],
@@ -190,11 +190,11 @@ pub(super) const RULES: &[Rule] = &[
         id: "status-malformed",
         level: Must,
         source: "RFC 1939 §3",
-        says: "a reply begins with +OK or -ERR, followed by a space or the line end",
+        says: "a reply must begin with +OK or -ERR, followed by a space or the line end",
         hint: "this is almost a status line: the server must send exactly +OK or -ERR",
-        check: &[Check::Line(|heard, known| {
-            heard.when(
-                fault(heard, known) == Some(StartFault::Malformed),
+        check: &[Check::Line(|seen, context| {
+            seen.when(
+                fault(seen, context) == Some(StartFault::Malformed),
                 "the reply begins with neither +OK nor -ERR",
             )
         })],
@@ -204,11 +204,11 @@ pub(super) const RULES: &[Rule] = &[
         id: "status-missing",
         level: Must,
         source: "RFC 1939 §3",
-        says: "every reply begins with a status indicator",
-        hint: "the session may be out of step: connect again, and look for a message that was not dot-stuffed",
-        check: &[Check::Line(|heard, known| {
-            heard.when(
-                fault(heard, known) == Some(StartFault::Missing),
+        says: "every reply must begin with a status indicator",
+        hint: "replies may no longer match commands: connect again, and look for a message without dot-stuffing",
+        check: &[Check::Line(|seen, context| {
+            seen.when(
+                fault(seen, context) == Some(StartFault::Missing),
                 "the reply has no status indicator",
             )
         })],
@@ -218,11 +218,11 @@ pub(super) const RULES: &[Rule] = &[
         id: "status-empty",
         level: Must,
         source: "RFC 1939 §3",
-        says: "a reply is not an empty line",
-        hint: "the server failed while answering: try again on a new connection, and examine the message requested",
-        check: &[Check::Line(|heard, known| {
-            heard.when(
-                fault(heard, known) == Some(StartFault::Empty),
+        says: "a reply must not be an empty line",
+        hint: "the server may have failed while answering: examine the requested message on a new connection",
+        check: &[Check::Line(|seen, context| {
+            seen.when(
+                fault(seen, context) == Some(StartFault::Empty),
                 "the server sent an empty line instead of a reply",
             )
         })],
@@ -232,20 +232,23 @@ pub(super) const RULES: &[Rule] = &[
         id: "status-twice",
         level: Must,
         source: "RFC 1939 §3",
-        says: "each command gets one status line",
-        hint: "the server answers twice, or server and proxy both answer: from here on, replies may not match the commands",
+        says: "each command must get exactly one status line",
+        hint: "the server may answer twice, or a proxy may also answer: later replies may not match the commands",
         check: &[
-            Check::Line(|heard, known| {
-                heard.when(known.odd(heard) == Some(Unsolicited::StatusTwice), TWICE)
+            Check::Line(|seen, context| {
+                seen.when(
+                    context.unsolicited(seen) == Some(Unsolicited::StatusTwice),
+                    TWICE,
+                )
             }),
             // What follows shows which of two consecutive lines is surplus.
-            Check::Line(|heard, known| {
-                let goes_on = matches!(heard.role, LineRole::Command | LineRole::Unrequested);
-                parting(known, goes_on, TWICE)
+            Check::Line(|seen, context| {
+                let goes_on = matches!(seen.role, LineRole::Command | LineRole::Unrequested);
+                parting(context, goes_on, TWICE)
             }),
-            Check::Event(|event, known| {
-                let is_left = event.kind == EventKind::Closed && known.now.is_closed_by_client();
-                parting(known, is_left, TWICE)
+            Check::Event(|event, context| {
+                let is_left = event.kind == EventKind::Closed && context.now.is_closed_by_client();
+                parting(context, is_left, TWICE)
             }),
             Check::Exchange(|ended, _| {
                 let body = ended.body.filter(|_| ended.is(Command::fetches_message))?;
@@ -263,11 +266,11 @@ pub(super) const RULES: &[Rule] = &[
         id: "single-answered-multi",
         level: Must,
         source: "RFC 1939 §5, §7",
-        says: "LIST and UIDL with a number get a reply of one line",
-        hint: "the server ignores this argument, or any argument, and sends the whole listing: it must answer with one line",
-        check: &[Check::Line(|heard, known| {
-            heard.when(
-                known.odd(heard) == Some(Unsolicited::ListingOfSingle),
+        says: "LIST or UIDL with a message number must get a one-line reply",
+        hint: "the server ignores the argument and sends the whole listing: it must answer with one line",
+        check: &[Check::Line(|seen, context| {
+            seen.when(
+                context.unsolicited(seen) == Some(Unsolicited::ListingOfSingle),
                 "the server sent a listing although the client asked for one message",
             )
         })],
@@ -277,11 +280,11 @@ pub(super) const RULES: &[Rule] = &[
         id: "err-multiline",
         level: Must,
         source: "RFC 1939 §3",
-        says: "an error reply is one line",
-        hint: "clients take the second line for the next reply: the server must send a single line",
-        check: &[Check::Line(|heard, known| {
-            heard.when(
-                known.odd(heard) == Some(Unsolicited::BehindError),
+        says: "an error reply must be one line",
+        hint: "clients read the second line as the next reply: the server must send a single line",
+        check: &[Check::Line(|seen, context| {
+            seen.when(
+                context.unsolicited(seen) == Some(Unsolicited::AfterError),
                 "another line follows -ERR",
             )
         })],
@@ -292,11 +295,11 @@ pub(super) const RULES: &[Rule] = &[
         id: "unsolicited-data",
         level: Must,
         source: "RFC 1939 §3",
-        says: "the server sends only what the client asked for",
-        hint: "the session is out of step: look at the previous reply",
-        check: &[Check::Line(|heard, known| {
-            heard.when(
-                known.odd(heard) == Some(Unsolicited::Other),
+        says: "the server must send only what the client asked for",
+        hint: "replies may no longer match commands: look at the previous reply",
+        check: &[Check::Line(|seen, context| {
+            seen.when(
+                context.unsolicited(seen) == Some(Unsolicited::Other),
                 "the server sent a line that no command asked for",
             )
         })],
@@ -306,11 +309,11 @@ pub(super) const RULES: &[Rule] = &[
         id: "data-after-quit",
         level: Should,
         source: "RFC 1939 §6",
-        says: "nothing follows the reply to QUIT",
-        hint: "usually harmless: the server answers commands sent after QUIT, or a proxy adds a line",
-        check: &[Check::Line(|heard, known| {
-            heard.when(
-                known.odd(heard) == Some(Unsolicited::BehindQuit),
+        says: "nothing should follow the reply to QUIT",
+        hint: "usually harmless: the server may answer commands sent after QUIT, or a proxy may add a line",
+        check: &[Check::Line(|seen, context| {
+            seen.when(
+                context.unsolicited(seen) == Some(Unsolicited::AfterQuit),
                 "the server sent another line after its reply to QUIT",
             )
         })],
@@ -321,19 +324,19 @@ pub(super) const RULES: &[Rule] = &[
         id: "autologout-talks",
         level: Info,
         source: "RFC 1939 §3",
-        says: "a server closes an idle session without sending a reply",
-        hint: "well meant, but a client may take the line for the reply to its next command",
+        says: "a server should close an idle session without sending a reply",
+        hint: "the line is well meant, but a client may read it as the reply to its next command",
         check: &[
-            Check::Line(|heard, known| {
-                heard.when(
-                    known.odd(heard) == Some(Unsolicited::Autologout),
+            Check::Line(|seen, context| {
+                seen.when(
+                    context.unsolicited(seen) == Some(Unsolicited::Autologout),
                     "the server sent a line before it closed the idle session",
                 )
             }),
-            Check::Event(|event, known| {
+            Check::Event(|event, context| {
                 let is_end = super::predicates::is_end(event);
                 parting(
-                    known,
+                    context,
                     is_end,
                     "the server sent a line before it closed the connection",
                 )
@@ -345,16 +348,16 @@ pub(super) const RULES: &[Rule] = &[
         id: "autologout-early",
         level: Must,
         source: "RFC 1939 §3",
-        says: "the server lets a session be idle for at least ten minutes",
-        hint: "raise the server's idle time-out; until then, send NOOP every half minute",
-        check: &[Check::Line(|heard, known| {
-            let is_early = known.odd(heard) == Some(Unsolicited::Autologout)
-                && known.session.is_transaction()
-                && known.now.gap_ms < 600_000;
+        says: "the server must let a session be idle for at least ten minutes",
+        hint: "raise the server's idle time-out, and send NOOP every 30 seconds until then",
+        check: &[Check::Line(|seen, context| {
+            let is_early = context.unsolicited(seen) == Some(Unsolicited::Autologout)
+                && context.session.is_transaction()
+                && context.now.gap_ms < 600_000;
             is_early.then(|| {
-                heard.spot(format!(
+                seen.spot(format!(
                     "the server ended the session after {} s without a command",
-                    known.now.gap_ms / 1000
+                    context.now.gap_ms / 1000
                 ))
             })
         })],
@@ -364,11 +367,11 @@ pub(super) const RULES: &[Rule] = &[
         id: "input-echoed",
         level: Must,
         source: "RFC 1939 §3",
-        says: "the server does not echo the command",
-        hint: "the server, or a terminal server in front of it, echoes what it reads, perhaps only long lines: an echo of PASS would reveal the password",
-        check: &[Check::Line(|heard, known| {
-            heard.when(
-                fault(heard, known) == Some(StartFault::Echo),
+        says: "the server must not echo the command",
+        hint: "the server, or a terminal server in front of it, echoes some or all input: an echo of PASS would reveal the password",
+        check: &[Check::Line(|seen, context| {
+            seen.when(
+                fault(seen, context) == Some(StartFault::Echo),
                 "the reply begins with the command",
             )
         })],

@@ -14,22 +14,22 @@ pub(super) const RULES: &[Rule] = &[
         id: "missing-terminator",
         level: Must,
         source: "RFC 1939 §3",
-        says: "a multi-line reply ends with a dot alone on a line",
-        hint: "the server stopped in the middle of the reply, or answered a multi-line command with one line: retry on a new connection",
-        check: &[Check::Exchange(|ended, known| {
-            let is_late = known.now.event == Some(EventKind::TimedOut) && ended.verb != "CAPA";
+        says: "a multi-line reply must end with a line that contains only a dot",
+        hint: "the server sent only part of the reply, or answered a multi-line command with one line: retry on a new connection",
+        check: &[Check::Exchange(|ended, context| {
+            let is_late = context.now.event == Some(EventKind::TimedOut) && ended.verb != "CAPA";
             let is_open =
-                stop(ended) == Some(DataEnd::Open) && !super::predicates::is_stall(ended, known);
-            if is_answered_inside(ended, known) {
+                stop(ended) == Some(DataEnd::Open) && !super::predicates::is_stall(ended, context);
+            if is_answered_inside(ended, context) {
                 let what = "the last line of the message is the reply to the next command";
                 return Some(ended.body?.last_spot(what));
             }
-            if is_late && stop(ended) == Some(DataEnd::Glued) && is_whole(ended, known) {
+            if is_late && stop(ended) == Some(DataEnd::Glued) && is_whole(ended, context) {
                 let what = "the message has as many octets as LIST says, but no terminator";
                 return Some(ended.body?.last_spot(what));
             }
             if ended.lacks_terminator() {
-                let what = "the listing contains a status line, which answers the next command";
+                let what = "the listing contains the status line of the next reply";
                 return Some(ended.spot(what));
             }
             ended.when(is_late && is_open, "the reply never ended")
@@ -40,12 +40,12 @@ pub(super) const RULES: &[Rule] = &[
         id: "terminator-glued",
         level: Must,
         source: "RFC 1939 §3",
-        says: "the dot that ends a reply is on a line of its own",
-        hint: "the message does not end with CRLF: the server must add it before the dot",
-        check: &[Check::Exchange(|ended, known| {
+        says: "the dot that ends a reply must be on a line of its own",
+        hint: "the message does not end with CRLF: the server must add CRLF before the dot",
+        check: &[Check::Exchange(|ended, context| {
             let is_glued = stop(ended) == Some(DataEnd::Glued)
-                && known.now.event == Some(EventKind::TimedOut)
-                && !is_whole(ended, known);
+                && context.now.event == Some(EventKind::TimedOut)
+                && !is_whole(ended, context);
             let body = ended.body.filter(|_| is_glued)?;
             Some(body.last_spot("the last line ends with a dot, and nothing follows"))
         })],
@@ -55,12 +55,12 @@ pub(super) const RULES: &[Rule] = &[
         id: "terminator-no-crlf",
         level: Must,
         source: "RFC 1939 §3",
-        says: "CRLF follows the dot that ends a reply",
+        says: "CRLF must follow the dot that ends a reply",
         hint: "the server must send CRLF after the dot",
-        check: &[Check::Exchange(|ended, known| {
+        check: &[Check::Exchange(|ended, context| {
             // More may have come after the end of the recording.
             let body = ended.body.filter(|_| {
-                stop(ended) == Some(DataEnd::DotWithoutEnd) && known.now.event.is_some()
+                stop(ended) == Some(DataEnd::DotWithoutEnd) && context.now.event.is_some()
             })?;
             Some(body.last_spot("no CRLF follows the dot"))
         })],
@@ -70,11 +70,11 @@ pub(super) const RULES: &[Rule] = &[
         id: "terminator-padded",
         level: Must,
         source: "RFC 1939 §3",
-        says: "nothing comes between the dot that ends a reply and its CRLF",
+        says: "CRLF must immediately follow the dot that ends a reply",
         hint: "strict clients wait indefinitely: the server must send the dot alone",
-        check: &[Check::Exchange(|ended, known| {
+        check: &[Check::Exchange(|ended, context| {
             let body = ended.body.filter(|body| {
-                let is_whole = !body.is_cut || known.now.event.is_some();
+                let is_whole = !body.is_cut || context.now.event.is_some();
                 stop(ended) == Some(DataEnd::Padded) && is_whole
             })?;
             Some(body.last_spot("spaces follow the dot"))
@@ -85,8 +85,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "unstuffed-dot-line",
         level: Must,
         source: "RFC 1939 §3",
-        says: "a data line that starts with a dot is sent with a second dot",
-        hint: "clients cut the message at such a line and misread the replies that follow: the server must double the dot",
+        says: "the server must double a dot at the start of a data line",
+        hint: "clients may drop the dot, or end the message here and misread later replies: the server must double the dot",
         check: &[
             Check::Exchange(|ended, _| {
                 let body = ended
@@ -94,11 +94,11 @@ pub(super) const RULES: &[Rule] = &[
                     .filter(|_| ended.verb != "TOP" && !is_padded(ended))?;
                 body.single_dot.clone()
             }),
-            Check::Line(|heard, known| {
-                let last = known.last_if(|last| last.verb == "RETR" && last.lines != Some(0))?;
-                let is_mail =
-                    known.odd(heard) == Some(Unsolicited::BehindMessage) && !last.is_greeting;
-                heard.when(is_mail, "the message continues after its terminator")
+            Check::Line(|seen, context| {
+                let last = context.last_if(|last| last.verb == "RETR" && last.lines != Some(0))?;
+                let is_mail = context.unsolicited(seen) == Some(Unsolicited::AfterMessage)
+                    && !last.is_greeting;
+                seen.when(is_mail, "the message continues after its terminator")
             }),
         ],
     },
@@ -107,20 +107,20 @@ pub(super) const RULES: &[Rule] = &[
         id: "unstuffed-first-octet",
         level: Must,
         source: "RFC 1939 §3",
-        says: "a dot at the very start of a message is also doubled",
-        hint: "the server checks for dots only after LF, so a sender can forge replies: update the server",
+        says: "the server must also double a dot at the very start of a message",
+        hint: "the server probably checks for dots only after LF, so a sender can forge replies: update the server",
         check: &[
             Check::Exchange(|ended, _| {
                 let body = ended.body.filter(|_| !is_padded(ended))?;
                 body.first_dot.clone()
             }),
-            Check::Line(|heard, known| {
-                let last = known.last.as_ref()?;
+            Check::Line(|seen, context| {
+                let last = context.last.as_ref()?;
                 let is_empty = last.is(Command::fetches_message) && last.lines == Some(0);
-                let is_mail = known.odd(heard) == Some(Unsolicited::BehindMessage);
-                heard.when(
+                let is_mail = context.unsolicited(seen) == Some(Unsolicited::AfterMessage);
+                seen.when(
                     is_empty && is_mail,
-                    "the message continues after a terminator in its first line",
+                    "the first line of the message is a terminator, but the message continues",
                 )
             }),
         ],
@@ -130,7 +130,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "top-unstuffed",
         level: Must,
         source: "RFC 1939 §3",
-        says: "TOP dot-stuffs its lines as RETR does",
+        says: "TOP must dot-stuff its lines as RETR does",
         hint: "the server dot-stuffs replies to RETR but not those to TOP: update the server",
         check: &[
             Check::Exchange(|ended, _| {
@@ -139,11 +139,11 @@ pub(super) const RULES: &[Rule] = &[
                     .filter(|_| ended.verb == "TOP" && !is_padded(ended))?;
                 body.single_dot.clone()
             }),
-            Check::Line(|heard, known| {
-                let last = known.last_if(|last| last.verb == "TOP" && last.lines != Some(0))?;
-                let is_mail =
-                    known.odd(heard) == Some(Unsolicited::BehindMessage) && !last.is_greeting;
-                heard.when(is_mail, "the data continues after its terminator")
+            Check::Line(|seen, context| {
+                let last = context.last_if(|last| last.verb == "TOP" && last.lines != Some(0))?;
+                let is_mail = context.unsolicited(seen) == Some(Unsolicited::AfterMessage)
+                    && !last.is_greeting;
+                seen.when(is_mail, "the data continues after its terminator")
             }),
         ],
     },
@@ -152,8 +152,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "unstuffed-after-bare-lf",
         level: Should,
         source: "RFC 1939 §3",
-        says: "a message has no line ends other than CRLF, so all clients agree where it ends",
-        hint: "the server should store CRLF, and double dots after every LF",
+        says: "all line ends in a message should be CRLF, so that clients agree on where it ends",
+        hint: "the server should store lines with CRLF, and double each dot that follows an LF",
         check: &[Check::Exchange(|ended, _| ended.body?.lf_dot.clone())],
     },
     // RFC 1939 §3, RFC 5322 §2.3: lines of a message end with CRLF.
@@ -161,8 +161,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "bare-lf-in-message",
         level: Should,
         source: "RFC 1939 §3",
-        says: "the lines of a message end with CRLF",
-        hint: "the server stores LF and sends it unchanged: it should send CRLF",
+        says: "the lines of a message should end with CRLF",
+        hint: "the server probably stores lines with LF and sends them unchanged: it should send CRLF",
         check: &[Check::Exchange(|ended, _| message(ended)?.bare_lf.clone())],
     },
     // RFC 1939 §3: an error is reported in the status line, before any data.
@@ -170,13 +170,13 @@ pub(super) const RULES: &[Rule] = &[
         id: "err-after-ok",
         level: Must,
         source: "RFC 1939 §3",
-        says: "the server reports an error before the data, not after it",
+        says: "the server must report an error before the data, not after it",
         hint: "the server failed in the middle of the message: do not use this copy, and do not delete the original",
-        check: &[Check::Exchange(|ended, known| {
+        check: &[Check::Exchange(|ended, context| {
             let body = message(ended)?;
             let is_error = body.last_line.starts_with(b"-ERR ")
-                && !is_answered_inside(ended, known)
-                && !is_whole(ended, known);
+                && !is_answered_inside(ended, context)
+                && !is_whole(ended, context);
             is_error.then(|| body.last_spot("the data ends with -ERR"))
         })],
     },
@@ -184,13 +184,13 @@ pub(super) const RULES: &[Rule] = &[
 
 /// Whether as many octets came as LIST counted, or STAT if there is only one message, so that the
 /// last line belongs to the message.
-fn is_whole(ended: &ExchangeSeen<'_>, known: &Context) -> bool {
+fn is_whole(ended: &ExchangeSeen<'_>, context: &Context) -> bool {
     let Some(data) = ended.data().filter(|_| ended.verb == "RETR") else {
         return false;
     };
-    let message = known.message_of(ended);
+    let message = context.message_of(ended);
     let listed = message.and_then(|message| message.size);
-    listed == Some(data.message_octets) || known.counts.stat == Some((1, data.message_octets))
+    listed == Some(data.message_octets) || context.counts.stat == Some((1, data.message_octets))
 }
 
 /// Whether the single dot belongs to a terminator with spaces.

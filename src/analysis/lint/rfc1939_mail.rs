@@ -20,12 +20,12 @@ enum Size {
 }
 
 /// Compares what RETR sent with the size in LIST; None if either is unknown.
-fn size(ended: &ExchangeSeen<'_>, known: &Context) -> Option<(Size, u64, u64)> {
+fn size(ended: &ExchangeSeen<'_>, context: &Context) -> Option<(Size, u64, u64)> {
     let body = ended
         .body
         .filter(|body| ended.verb == "RETR" && !body.has_holes)?;
     let data = ended.data().filter(|_| ended.is_complete())?;
-    let listed = known.message_of(ended)?.size?;
+    let listed = context.message_of(ended)?.size?;
     let came = data.message_octets;
     let more = came.saturating_sub(listed);
     let size = match more {
@@ -41,8 +41,8 @@ fn size(ended: &ExchangeSeen<'_>, known: &Context) -> Option<(Size, u64, u64)> {
     Some((size, listed, came))
 }
 
-fn sized(ended: &ExchangeSeen<'_>, known: &Context, kind: Size) -> Option<Site> {
-    let (size, listed, came) = size(ended, known)?;
+fn sized(ended: &ExchangeSeen<'_>, context: &Context, kind: Size) -> Option<Site> {
+    let (size, listed, came) = size(ended, context)?;
     let what = format!("LIST says {listed} octets, but RETR sent {came}");
     let wrong = ended.body.and_then(|body| match kind {
         Size::TwiceStuffed => body.twice_stuffed_at.clone(),
@@ -59,12 +59,12 @@ fn sized(ended: &ExchangeSeen<'_>, known: &Context, kind: Size) -> Option<Site> 
 }
 
 /// An empty line at the end of the reply to TOP that is not part of the message.
-fn blank_of_top(ended: &ExchangeSeen<'_>, known: &Context) -> Option<Site> {
+fn blank_of_top(ended: &ExchangeSeen<'_>, context: &Context) -> Option<Site> {
     let wanted = top_lines(ended).filter(|_| ended.is_complete())?;
     let body = ended
         .body
         .filter(|body| !body.has_holes && body.ends_blank)?;
-    let whole = known
+    let whole = context
         .message_of(ended)
         .and_then(|message| message.retrieved);
     let is_longer = whole.is_some_and(|whole| {
@@ -76,13 +76,13 @@ fn blank_of_top(ended: &ExchangeSeen<'_>, known: &Context) -> Option<Site> {
 
 /// Compares TOP of all lines with an earlier RETR: how many octets more RETR has in the same number
 /// of lines.
-fn more_than_top(ended: &ExchangeSeen<'_>, known: &Context) -> Option<(i128, Fetched)> {
+fn more_than_top(ended: &ExchangeSeen<'_>, context: &Context) -> Option<(i128, Fetched)> {
     let wanted = top_lines(ended).filter(|_| ended.is_complete())?;
     // If a dot is alone, stuffing is missing and the octets prove nothing.
     let body = ended
         .body
         .filter(|body| !body.has_holes && body.single_dot.is_none() && body.first_dot.is_none())?;
-    let whole = known.message_of(ended)?.retrieved?;
+    let whole = context.message_of(ended)?.retrieved?;
     let is_all = wanted >= whole.body_lines && body.body_lines == whole.body_lines;
     let came = ended.data()?.message_octets;
     let more = i128::from(whole.octets) - i128::from(came);
@@ -90,9 +90,9 @@ fn more_than_top(ended: &ExchangeSeen<'_>, known: &Context) -> Option<(i128, Fet
 }
 
 /// The first header line that differs from the other reply.
-fn other_header_line(ended: &ExchangeSeen<'_>, known: &Context) -> Option<Site> {
+fn other_header_line(ended: &ExchangeSeen<'_>, context: &Context) -> Option<Site> {
     let message = ended.number()?;
-    let (_, before) = known
+    let (_, before) = context
         .maildrop
         .headers
         .iter()
@@ -103,25 +103,25 @@ fn other_header_line(ended: &ExchangeSeen<'_>, known: &Context) -> Option<Site> 
 }
 
 /// Says which of TOP and RETR doubled each dot once more than the other.
-fn twice_stuffed(ended: &ExchangeSeen<'_>, known: &Context) -> Option<&'static str> {
-    let (more, whole) = more_than_top(ended, known)?;
+fn twice_stuffed(ended: &ExchangeSeen<'_>, context: &Context) -> Option<&'static str> {
+    let (more, whole) = more_than_top(ended, context)?;
     let of_top = ended.body?.twice_stuffed;
     if more > 0 && more == i128::from(whole.twice_stuffed) {
-        Some("RETR doubles dots once more than TOP")
+        Some("RETR doubles each dot one more time than TOP")
     } else if more < 0 && -more == i128::from(of_top) {
-        Some("TOP doubles dots once more than RETR")
+        Some("TOP doubles each dot one more time than RETR")
     } else {
         None
     }
 }
 
 /// The empty line at the end of RETR that TOP of all lines does not have.
-fn blank_of_retr(ended: &ExchangeSeen<'_>, known: &Context) -> Option<Site> {
+fn blank_of_retr(ended: &ExchangeSeen<'_>, context: &Context) -> Option<Site> {
     let wanted = top_lines(ended).filter(|_| ended.is_complete())?;
     let body = ended
         .body
         .filter(|body| !body.has_holes && !body.ends_blank && body.lines > 0)?;
-    let whole = known.message_of(ended)?.retrieved?;
+    let whole = context.message_of(ended)?.retrieved?;
     let is_shorter = whole.ends_blank && body.body_lines + 1 == whole.body_lines;
     (is_shorter && wanted >= whole.body_lines)
         .then(|| body.last_spot("RETR sends an empty line after this one, but TOP does not"))
@@ -139,10 +139,10 @@ pub(super) const RULES: &[Rule] = &[
         id: "size-list-vs-retr",
         level: Should,
         source: "RFC 1939 §5, RFC 6856 §2.1",
-        says: "LIST gives the number of octets that RETR sends, stuffing not counted",
-        hint: "the server counts LF as one octet, counts stuffing, or changes the message",
-        check: &[Check::Exchange(|ended, known| {
-            sized(ended, known, Size::Other)
+        says: "LIST should give the number of octets that RETR sends, not counting dot-stuffing",
+        hint: "the server may count a line end as one octet, count dot-stuffing, or change the message",
+        check: &[Check::Exchange(|ended, context| {
+            sized(ended, context, Size::Other)
         })],
     },
     // RFC 1939 §11: a line end that the server adds also counts.
@@ -150,10 +150,10 @@ pub(super) const RULES: &[Rule] = &[
         id: "size-no-final-newline",
         level: Info,
         source: "RFC 1939 §11",
-        says: "the size includes a line end that the server adds",
-        hint: "harmless: the stored message does not end with a line end",
-        check: &[Check::Exchange(|ended, known| {
-            sized(ended, known, Size::NoFinalLineEnd)
+        says: "the size in LIST includes a line end that the server adds",
+        hint: "harmless: the stored message probably does not end with a line end",
+        check: &[Check::Exchange(|ended, context| {
+            sized(ended, context, Size::NoFinalLineEnd)
         })],
     },
     // RFC 1939 §3: the line end before the terminator belongs to the last line.
@@ -161,12 +161,12 @@ pub(super) const RULES: &[Rule] = &[
         id: "extra-blank-line-before-end",
         level: Should,
         source: "RFC 1939 §3, §11",
-        says: "the server adds no empty line at the end of a message",
-        hint: "the server must not add a line end before the dot if there is one already; in RETR the extra line can break signatures (DKIM)",
-        check: &[Check::Exchange(|ended, known| {
-            let added = sized(ended, known, Size::ExtraBlank);
-            let of_top = added.or_else(|| blank_of_top(ended, known));
-            of_top.or_else(|| blank_of_retr(ended, known))
+        says: "the server should not add an empty line at the end of a message",
+        hint: "an extra line can break DKIM signatures: the server must not add a line end if the message already has one",
+        check: &[Check::Exchange(|ended, context| {
+            let added = sized(ended, context, Size::ExtraBlank);
+            let of_top = added.or_else(|| blank_of_top(ended, context));
+            of_top.or_else(|| blank_of_retr(ended, context))
         })],
     },
     // RFC 1939 §3: one dot is added in front, and it does not count.
@@ -174,13 +174,13 @@ pub(super) const RULES: &[Rule] = &[
         id: "double-stuffed",
         level: Should,
         source: "RFC 1939 §3, §11",
-        says: "a dot is doubled only once",
-        hint: "the message was stored with stuffing, or proxy and server both stuff it: remove the stuffing at delivery",
+        says: "a dot should be doubled only once",
+        hint: "a proxy may dot-stuff again, or the message may be stored dot-stuffed: remove the stuffing at delivery",
         check: &[
-            Check::Exchange(|ended, known| sized(ended, known, Size::TwiceStuffed)),
+            Check::Exchange(|ended, context| sized(ended, context, Size::TwiceStuffed)),
             // If the size also counts the dots, TOP and RETR may differ.
-            Check::Exchange(|ended, known| {
-                let what = twice_stuffed(ended, known)?;
+            Check::Exchange(|ended, context| {
+                let what = twice_stuffed(ended, context)?;
                 let line = ended.body.and_then(|body| body.twice_stuffed_at.clone());
                 let line = line.unwrap_or_else(|| ended.spot(""));
                 let what = what.to_owned();
@@ -193,10 +193,10 @@ pub(super) const RULES: &[Rule] = &[
         id: "retr-truncated",
         level: Must,
         source: "RFC 1939 §5",
-        says: "RETR sends the whole message",
-        hint: "do not delete this message: an unstuffed dot, a storage error or a scanner cut it short",
-        check: &[Check::Exchange(|ended, known| {
-            sized(ended, known, Size::Shorter)
+        says: "RETR must send the whole message",
+        hint: "do not delete this message: an unstuffed dot, a storage error or a scanner may have cut it short",
+        check: &[Check::Exchange(|ended, context| {
+            sized(ended, context, Size::Shorter)
         })],
     },
     // RFC 1939 §11: RETR sends the message that was counted.
@@ -204,10 +204,10 @@ pub(super) const RULES: &[Rule] = &[
         id: "retr-adds-headers",
         level: Info,
         source: "RFC 1939 §11",
-        says: "RETR sends the stored message unchanged",
-        hint: "the server or a virus scanner adds header fields",
-        check: &[Check::Exchange(|ended, known| {
-            sized(ended, known, Size::Added)
+        says: "RETR should send the stored message unchanged",
+        hint: "the server or a virus scanner may have added header fields",
+        check: &[Check::Exchange(|ended, context| {
+            sized(ended, context, Size::Added)
         })],
     },
     // RFC 1939 §5: a message that is listed can be retrieved.
@@ -215,14 +215,14 @@ pub(super) const RULES: &[Rule] = &[
         id: "retr-refused",
         level: Should,
         source: "RFC 1939 §5",
-        says: "RETR works for every message that LIST lists",
-        hint: "the server cannot read this message: check its log",
-        check: &[Check::Exchange(|ended, known| {
+        says: "RETR should work for every message that LIST lists",
+        hint: "the server may be unable to read this message: check its log",
+        check: &[Check::Exchange(|ended, context| {
             let message = ended
                 .number()
                 .filter(|_| ended.verb == "RETR" && ended.is_err())?;
-            let is_there = known.maildrop.messages.get(&message)?.size.is_some()
-                && !known.session.marked.contains(&message);
+            let is_there = context.maildrop.messages.get(&message)?.size.is_some()
+                && !context.session.marked.contains(&message);
             ended.when(
                 is_there && ended.code().is_none(),
                 "the server refused a message that it listed",
@@ -234,20 +234,24 @@ pub(super) const RULES: &[Rule] = &[
         id: "retr-text-mismatch",
         level: Info,
         source: "RFC 1939 §5",
-        says: "a size in the text of RETR matches the message",
+        says: "a size in the text of the reply to RETR should match the message",
         hint: "clients must not rely on the text: only the final dot ends the message",
-        check: &[Check::Exchange(|ended, known| {
+        check: &[Check::Exchange(|ended, context| {
             let body = ended
                 .body
                 .filter(|body| ended.verb == "RETR" && !body.has_holes && ended.is_complete())?;
-            let (told, rest) = field(ended.text()?);
-            let told = number(told).filter(|_| rest.starts_with(b" octets") && body.lines > 0)?;
+            let (stated, rest) = field(ended.text()?);
+            let stated =
+                number(stated).filter(|_| rest.starts_with(b" octets") && body.lines > 0)?;
             let came = ended.data()?.message_octets;
             // If LIST says so too, other rules report it.
-            let listed = known.message_of(ended).and_then(|message| message.size);
-            let is_other = told != came && listed != Some(told) && told.abs_diff(came) != 2;
-            is_other
-                .then(|| ended.spot(format!("the text says {told} octets, but RETR sent {came}")))
+            let listed = context.message_of(ended).and_then(|message| message.size);
+            let is_other = stated != came && listed != Some(stated) && stated.abs_diff(came) != 2;
+            is_other.then(|| {
+                ended.spot(format!(
+                    "the reply text says {stated} octets, but RETR sent {came}"
+                ))
+            })
         })],
     },
     // RFC 5322 §2.1: an empty line separates header and body.
@@ -255,13 +259,13 @@ pub(super) const RULES: &[Rule] = &[
         id: "message-without-blank-line",
         level: Info,
         source: "RFC 5322 §2.1",
-        says: "an empty line follows the header",
-        hint: "the message has only a header, or is damaged",
+        says: "an empty line should follow the header",
+        hint: "the message may have only a header, or be damaged",
         check: &[Check::Exchange(|ended, _| {
             let body = message(ended)
                 .filter(|body| ended.is_complete() && !body.has_holes && body.lines > 0)?;
             let is_other = body.first_dot.is_some() || body.cr_crlf.is_some();
-            let what = "the message ends here without an empty line";
+            let what = "the message ends without an empty line after its header";
             (!body.has_blank && !is_other).then(|| body.last_spot(what))
         })],
     },
@@ -270,8 +274,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "internal-data-message",
         level: Info,
         source: "seen with UW-IMAP mailboxes",
-        says: "a mail program's internal notes are not a message",
-        hint: "a different program wrote this into the mailbox: do not delete it",
+        says: "a mail program's internal data should not be listed as a message",
+        hint: "a mail program stores its own data in this mailbox: do not delete this message",
         check: &[Check::Exchange(|ended, _| message(ended)?.internal.clone())],
     },
     // RFC 1939 §7: TOP is optional. If it is announced and refused, that is worse, and
@@ -280,22 +284,22 @@ pub(super) const RULES: &[Rule] = &[
         id: "top-missing",
         level: Should,
         source: "RFC 1939 §7",
-        says: "TOP works",
-        hint: "some servers disable TOP so that clients cannot read mail with it: use RETR",
-        check: &[Check::Exchange(|ended, known| {
+        says: "the server should support TOP",
+        hint: "some servers disable TOP so that clients cannot use it to read mail: use RETR",
+        check: &[Check::Exchange(|ended, context| {
             let message = ended
                 .number()
                 .filter(|_| ended.verb == "TOP" && ended.is_err())?;
-            let is_there = known
+            let is_there = context
                 .counts
                 .messages
                 .is_some_and(|count| (1..=count).contains(&message));
-            let is_announced = known.announces("TOP") == Some(true);
+            let is_announced = context.announces("TOP") == Some(true);
             let is_small = top_lines(ended).is_some_and(|lines| lines < 1_000_000);
             let is_sure =
-                is_small && !known.session.marked.contains(&message) && ended.code().is_none();
+                is_small && !context.session.marked.contains(&message) && ended.code().is_none();
             ended.when(
-                is_there && is_sure && !is_announced && known.session.is_transaction(),
+                is_there && is_sure && !is_announced && context.session.is_transaction(),
                 "the server refused TOP",
             )
         })],
@@ -305,19 +309,19 @@ pub(super) const RULES: &[Rule] = &[
         id: "top-wrong-line-count",
         level: Must,
         source: "RFC 1939 §7",
-        says: "TOP sends as many lines of the body as requested",
-        hint: "the server counts a line that is not part of the body, or adds one, such as a second empty line after the header; RETR may still be correct",
-        check: &[Check::Exchange(|ended, known| {
+        says: "TOP must send as many lines of the body as requested",
+        hint: "the server may miscount lines or add one, such as a second empty line after the header: RETR may still be correct",
+        check: &[Check::Exchange(|ended, context| {
             let wanted = top_lines(ended).filter(|wanted| *wanted > 0 && ended.is_complete())?;
             let body = ended.body.filter(|body| !body.has_holes)?;
-            let whole = known
+            let whole = context
                 .message_of(ended)
                 .and_then(|message| message.retrieved);
             let is_less =
                 whole.is_some_and(|whole| wanted < whole.body_lines && body.body_lines < wanted);
             let is_other = body.body_lines > wanted || is_less;
             let what = format!(
-                "the client asked for {wanted} lines of the body, the server sent {}",
+                "the client asked for {wanted} lines of the body, but the server sent {}",
                 body.body_lines
             );
             is_other.then(|| ended.at_excess(&what))
@@ -328,8 +332,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "top-zero-is-all",
         level: Must,
         source: "RFC 1939 §7",
-        says: "TOP with 0 lines sends only the header",
-        hint: "the server takes 0 as no limit: clients that want headers fetch whole messages",
+        says: "TOP with 0 lines must send only the header",
+        hint: "the server reads 0 as no limit: clients that want only headers fetch whole messages",
         check: &[Check::Exchange(|ended, _| {
             let body = ended
                 .body
@@ -349,18 +353,18 @@ pub(super) const RULES: &[Rule] = &[
         id: "top-huge-n-fails",
         level: Should,
         source: "RFC 1939 §7",
-        says: "TOP accepts any number of lines",
-        hint: "the server's counter overflows: clients should ask for at most 99999999 lines",
-        check: &[Check::Exchange(|ended, known| {
+        says: "TOP should accept any number of lines",
+        hint: "the server's counter may overflow: clients should ask for at most 99999999 lines",
+        check: &[Check::Exchange(|ended, context| {
             let lines = top_lines(ended).filter(|lines| *lines >= HUGE_LINES)?;
             let is_refused =
-                ended.is_err() && ended.code().is_none() && !known.session.is_authorization();
+                ended.is_err() && ended.code().is_none() && !context.session.is_authorization();
             // If fewer lines are also refused, or there is no such message, the number is not the
             // cause.
             let message = ended
                 .number()
-                .filter(|message| known.has_message(*message))?;
-            let takes_fewer = known.maildrop.messages.get(&message)?.takes_top;
+                .filter(|message| context.has_message(*message))?;
+            let takes_fewer = context.maildrop.messages.get(&message)?.takes_top;
             let is_refused = is_refused && takes_fewer;
             is_refused.then(|| ended.spot(format!("the server refused TOP with {lines} lines")))
         })],
@@ -370,8 +374,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "top-negative-accepted",
         level: Info,
         source: "RFC 1939 §7",
-        says: "the line count of TOP is not negative",
-        hint: "harmless; the reply shows how the server reads a negative number",
+        says: "the line count of TOP should not be negative",
+        hint: "harmless: the reply shows how the server reads a negative number",
         check: &[Check::Exchange(|ended, _| {
             let is_negative = ended.verb == "TOP"
                 && ended
@@ -389,12 +393,12 @@ pub(super) const RULES: &[Rule] = &[
         id: "top-truncated",
         level: Must,
         source: "RFC 1939 §7",
-        says: "TOP with more lines than the message has sends the whole message",
-        hint: "a proxy cuts long replies to TOP: use RETR",
-        check: &[Check::Exchange(|ended, known| {
+        says: "TOP must send the whole message if it has fewer lines than requested",
+        hint: "a proxy may cut long replies to TOP: use RETR",
+        check: &[Check::Exchange(|ended, context| {
             let wanted = top_lines(ended).filter(|_| ended.is_complete())?;
             let body = ended.body.filter(|body| !body.has_holes)?;
-            let whole = known.message_of(ended)?.retrieved?;
+            let whole = context.message_of(ended)?.retrieved?;
             // An empty line that only RETR adds was not cut off.
             let is_added = whole.ends_blank && body.body_lines + 1 == whole.body_lines;
             let is_less =
@@ -411,35 +415,36 @@ pub(super) const RULES: &[Rule] = &[
         id: "top-differs-from-retr",
         level: Should,
         source: "RFC 1939 §7",
-        says: "TOP and RETR send the same lines",
-        hint: "the server generates the message each time: clients should rely on RETR alone",
+        says: "TOP and RETR should send the same lines",
+        hint: "the server may generate the message for each request: clients should rely on RETR alone",
         check: &[
-            Check::Exchange(|ended, known| {
+            Check::Exchange(|ended, context| {
                 let body = ended
                     .body
                     .filter(|body| ended.is_complete() && !body.has_holes && body.has_blank)?;
-                let before = known.message_of(ended)?;
+                let before = context.message_of(ended)?;
                 let other = match ended.verb {
                     "TOP" => before.retrieved.map(|whole| whole.header)?,
                     "RETR" => before.top_header?,
                     _ => return None,
                 };
-                let is_other = other != body.header_digest && twice_stuffed(ended, known).is_none();
-                let line = other_header_line(ended, known).unwrap_or_else(|| ended.spot(""));
-                let what = "TOP and RETR have different headers".to_owned();
+                let is_other =
+                    other != body.header_digest && twice_stuffed(ended, context).is_none();
+                let line = other_header_line(ended, context).unwrap_or_else(|| ended.spot(""));
+                let what = "TOP and RETR sent different headers".to_owned();
                 is_other.then_some(Site { what, ..line })
             }),
-            Check::Exchange(|ended, known| {
-                let (more, whole) = more_than_top(ended, known)?;
+            Check::Exchange(|ended, context| {
+                let (more, whole) = more_than_top(ended, context)?;
                 let is_same_header = whole.header == ended.body?.header_digest;
                 let octets = more.unsigned_abs();
                 let (longer, shorter) = match more > 0 {
                     true => ("RETR", "TOP"),
                     false => ("TOP", "RETR"),
                 };
-                (is_same_header && twice_stuffed(ended, known).is_none()).then(|| {
+                (is_same_header && twice_stuffed(ended, context).is_none()).then(|| {
                     let what = format!(
-                        "the number of lines is the same, but {longer} sends {octets} octets more than {shorter}"
+                        "the number of lines is the same, but {longer} sends {octets} more octets than {shorter}"
                     );
                     ended.spot(what)
                 })
@@ -451,13 +456,13 @@ pub(super) const RULES: &[Rule] = &[
         id: "top-marks-seen",
         level: Info,
         source: "RFC 1460 §5",
-        says: "TOP does not count as an access",
-        hint: "after an interrupted session, a message may look as if it had been read",
-        check: &[Check::Exchange(|ended, known| {
+        says: "TOP should not mark a message as accessed",
+        hint: "after an interrupted session, a message fetched only with TOP may appear as read",
+        check: &[Check::Exchange(|ended, context| {
             let text = ended
                 .text()
                 .filter(|_| ended.verb == "LAST" && ended.is_ok())?;
-            let is_higher = number(field(text).0)? > known.maildrop.last_number?;
+            let is_higher = number(field(text).0)? > context.maildrop.last_number?;
             ended.when(
                 is_higher,
                 "LAST increased although the client used only TOP",

@@ -9,24 +9,24 @@ use crate::pop3::command::Command;
 use crate::reading::dialogue::EventKind;
 
 /// Whether the last listing gives lower numbers to the messages after a deleted one.
-fn is_renumbered(known: &Context) -> bool {
-    let numbers = &known.listing.numbers;
+fn is_renumbered(context: &Context) -> bool {
+    let numbers = &context.listing.numbers;
     let left = numbers.len() as u64;
     let is_dense = numbers
         .keys()
         .zip(1..)
         .all(|(number, place)| *number == place);
-    let is_all = known.counts.messages == Some(left + known.session.marked.len() as u64);
-    is_dense && is_all && known.session.marked.iter().any(|marked| *marked <= left)
+    let is_all = context.counts.messages == Some(left + context.session.marked.len() as u64);
+    is_dense && is_all && context.session.marked.iter().any(|marked| *marked <= left)
 }
 
-fn is_listing(ended: &ExchangeSeen<'_>, known: &Context) -> bool {
-    let is_whole = ended.is_complete() && !known.listing.has_holes && !known.listing.is_odd;
+fn is_listing(ended: &ExchangeSeen<'_>, context: &Context) -> bool {
+    let is_whole = ended.is_complete() && !context.listing.has_holes && !context.listing.is_odd;
     ended.is(Command::lists_messages) && ended.is_ok() && !ended.has_arguments() && is_whole
 }
 
-fn is_message(text: &[u8], known: &Context) -> bool {
-    number(field(text).0).is_none_or(|message| known.has_message(message))
+fn is_message(text: &[u8], context: &Context) -> bool {
+    number(field(text).0).is_none_or(|message| context.has_message(message))
 }
 
 fn stat(ended: &ExchangeSeen<'_>) -> Option<(u64, u64)> {
@@ -42,22 +42,22 @@ pub(super) const RULES: &[Rule] = &[
         id: "stat-list-mismatch",
         level: Should,
         source: "RFC 1939 §5",
-        says: "STAT and LIST report the same messages",
-        hint: "two of the server's counters differ: rebuild its index",
-        check: &[Check::Exchange(|ended, known| {
-            let is_clean = known.session.marked.is_empty();
-            let (stat, listed) = if is_listing(ended, known) && ended.verb == "LIST" {
+        says: "STAT and LIST should report the same messages",
+        hint: "the server's counters disagree: rebuild its index",
+        check: &[Check::Exchange(|ended, context| {
+            let is_clean = context.session.marked.is_empty();
+            let (stat, listed) = if is_listing(ended, context) && ended.verb == "LIST" {
                 (
-                    known.counts.stat.map(|(count, _)| count)?,
-                    known.listing.lines,
+                    context.counts.stat.map(|(count, _)| count)?,
+                    context.listing.lines,
                 )
             } else {
                 (
                     stat(ended).map(|(count, _)| count)?,
-                    known.counts.listed.map(|(lines, _)| lines)?,
+                    context.counts.listed.map(|(lines, _)| lines)?,
                 )
             };
-            let is_other = is_clean && stat != listed && !known.maildrop.was_reset;
+            let is_other = is_clean && stat != listed && !context.maildrop.was_reset;
             is_other.then(|| {
                 ended.spot(format!(
                     "STAT counts {stat} messages, but LIST lists {listed}"
@@ -70,17 +70,18 @@ pub(super) const RULES: &[Rule] = &[
         id: "stat-octets-mismatch",
         level: Info,
         source: "RFC 1939 §5, RFC 6856 §2.1",
-        says: "the size in STAT is the sum of the sizes in LIST",
-        hint: "the server caches its total, or the sum overflows 32 bits; clients use it only to show progress",
-        check: &[Check::Exchange(|ended, known| {
-            let is_list =
-                is_listing(ended, known) && ended.verb == "LIST" && known.session.marked.is_empty();
-            let (count, octets) = known.counts.stat.filter(|_| is_list)?;
-            let is_other = count == known.listing.lines && octets != known.listing.sum;
+        says: "the size in STAT should be the sum of the sizes in LIST",
+        hint: "the server's total may be outdated or overflow 32 bits, but clients use it only to show progress",
+        check: &[Check::Exchange(|ended, context| {
+            let is_list = is_listing(ended, context)
+                && ended.verb == "LIST"
+                && context.session.marked.is_empty();
+            let (count, octets) = context.counts.stat.filter(|_| is_list)?;
+            let is_other = count == context.listing.lines && octets != context.listing.sum;
             is_other.then(|| {
                 ended.spot(format!(
                     "STAT says {octets} octets, but the sizes add up to {}",
-                    known.listing.sum
+                    context.listing.sum
                 ))
             })
         })],
@@ -91,16 +92,16 @@ pub(super) const RULES: &[Rule] = &[
         id: "list-text-count-mismatch",
         level: Info,
         source: "RFC 1939 §5",
-        says: "a count in the text of LIST matches the number of lines",
-        hint: "the server's counter is out of date; clients must not rely on the text",
-        check: &[Check::Exchange(|ended, known| {
-            let is_list = is_listing(ended, known) && ended.verb == "LIST";
-            let told = number(field(ended.text().filter(|_| is_list)?).0)?;
-            let is_other = told != known.listing.lines;
+        says: "a count in the text of the reply to LIST should match the number of lines",
+        hint: "the server's counter may be out of date: clients must not rely on the text",
+        check: &[Check::Exchange(|ended, context| {
+            let is_list = is_listing(ended, context) && ended.verb == "LIST";
+            let stated = number(field(ended.text().filter(|_| is_list)?).0)?;
+            let is_other = stated != context.listing.lines;
             is_other.then(|| {
                 ended.spot(format!(
-                    "the text says {told}, but the number of lines is {}",
-                    known.listing.lines
+                    "the reply text says {stated}, but the number of lines is {}",
+                    context.listing.lines
                 ))
             })
         })],
@@ -112,10 +113,10 @@ pub(super) const RULES: &[Rule] = &[
         source: "seen at providers",
         says: "a maildrop of exactly 100, 250, 500 or 1000 messages may be part of a larger one",
         hint: "fetch and delete the messages, and log in again: if the count is the same, the provider shows only part of the mailbox",
-        check: &[Check::Exchange(|ended, known| {
+        check: &[Check::Exchange(|ended, context| {
             let count = stat(ended).map(|(count, _)| count)?;
             ended.when(
-                matches!(count, 100 | 250 | 500 | 1000) && known.counts.stat.is_none(),
+                matches!(count, 100 | 250 | 500 | 1000) && context.counts.stat.is_none(),
                 "the maildrop has a round number of messages",
             )
         })],
@@ -125,16 +126,16 @@ pub(super) const RULES: &[Rule] = &[
         id: "size-huge",
         level: Should,
         source: "seen in servers with 32-bit counters",
-        says: "a size is not negative and fits in 31 bits",
-        hint: "the server counts in 32 bits: update it",
-        check: &[Check::Line(|heard, known| {
-            let listed = scan(heard).filter(|text| is_message(text, known));
-            let text = listed.or_else(|| drop_listing(heard))?;
+        says: "a size should not be negative, and should fit in 31 bits",
+        hint: "the server may use 32-bit counters: update it",
+        check: &[Check::Line(|seen, context| {
+            let listed = scan(seen).filter(|text| is_message(text, context));
+            let text = listed.or_else(|| drop_listing(seen))?;
             let size = field(field(text).1.strip_prefix(b" ")?).0;
             let is_negative = size.starts_with(b"-") && number(size.get(1..)?).is_some();
             let is_large =
-                heard.verb() == "LIST" && number(size).is_some_and(|size| size > i32::MAX as u64);
-            heard.when(
+                seen.verb() == "LIST" && number(size).is_some_and(|size| size > i32::MAX as u64);
+            seen.when(
                 is_negative || is_large,
                 "the size is negative or does not fit in 31 bits",
             )
@@ -145,12 +146,12 @@ pub(super) const RULES: &[Rule] = &[
         id: "size-zero",
         level: Info,
         source: "RFC 1939 §11",
-        says: "a message is not empty",
-        hint: "a delivery failed, or the disk was full: delete the message",
-        check: &[Check::Line(|heard, known| {
-            let text = scan(heard).filter(|text| is_message(text, known))?;
+        says: "a message should not be empty",
+        hint: "a failed delivery or a full disk can cause this: delete the message",
+        check: &[Check::Line(|seen, context| {
+            let text = scan(seen).filter(|text| is_message(text, context))?;
             let (_, size, _) = two_numbers(text)?;
-            heard.when(size == 0, "the message has 0 octets")
+            seen.when(size == 0, "the message has 0 octets")
         })],
     },
     // RFC 1939 §4, §11: a message does not change within a session.
@@ -158,26 +159,26 @@ pub(super) const RULES: &[Rule] = &[
         id: "size-changes",
         level: Should,
         source: "RFC 1939 §4, §11",
-        says: "a message keeps its size during the session",
-        hint: "the server writes to the message (X-UIDL, Status) while it is read",
+        says: "a message should keep its size during the session",
+        hint: "the server may add header fields such as X-UIDL or Status while a client reads the message",
         check: &[
-            Check::Line(|heard, known| {
-                let (message, size, _) = two_numbers(scan(heard)?)?;
-                let before = known.maildrop.messages.get(&message)?.size?;
+            Check::Line(|seen, context| {
+                let (message, size, _) = two_numbers(scan(seen)?)?;
+                let before = context.maildrop.messages.get(&message)?.size?;
                 // After DELE the numbers may have moved; that is worse, and has its own rule.
-                let is_other = before != size && known.session.marked.is_empty();
+                let is_other = before != size && context.session.marked.is_empty();
                 is_other
-                    .then(|| heard.spot(format!("the size was {before} octets and is now {size}")))
+                    .then(|| seen.spot(format!("the size changed from {before} to {size} octets")))
             }),
-            Check::Exchange(|ended, known| {
+            Check::Exchange(|ended, context| {
                 let (count, octets) = stat(ended)?;
-                let (count_before, before) = known
+                let (count_before, before) = context
                     .counts
                     .stat
-                    .filter(|_| known.session.marked.is_empty())?;
+                    .filter(|_| context.session.marked.is_empty())?;
                 let is_other = count == count_before && octets != before;
                 is_other.then(|| {
-                    ended.spot(format!("the size was {before} octets and is now {octets}"))
+                    ended.spot(format!("the size changed from {before} to {octets} octets"))
                 })
             }),
         ],
@@ -187,15 +188,15 @@ pub(super) const RULES: &[Rule] = &[
         id: "maildrop-changes",
         level: Must,
         source: "RFC 1939 §4",
-        says: "the number of messages stays the same during a session",
-        hint: "the server does not keep its view of the maildrop: numbers may now refer to different messages",
-        check: &[Check::Exchange(|ended, known| {
+        says: "the number of messages must stay the same during a session",
+        hint: "numbers may now refer to different messages: the server must not change the maildrop during a session",
+        check: &[Check::Exchange(|ended, context| {
             let (count, _) = stat(ended)?;
-            let (before, _) = known
+            let (before, _) = context
                 .counts
                 .stat
-                .filter(|_| known.session.marked.is_empty())?;
-            let is_other = count != before && !(known.maildrop.was_reset && count < before);
+                .filter(|_| context.session.marked.is_empty())?;
+            let is_other = count != before && !(context.maildrop.was_reset && count < before);
             is_other.then(|| {
                 ended.spot(format!(
                     "the maildrop had {before} messages and now has {count}"
@@ -209,14 +210,14 @@ pub(super) const RULES: &[Rule] = &[
         id: "uidl-missing",
         level: Should,
         source: "RFC 1939 §7",
-        says: "UIDL works",
+        says: "the server should support UIDL",
         hint: "clients cannot leave mail on this server: use a different server, or IMAP",
-        check: &[Check::Exchange(|ended, known| {
+        check: &[Check::Exchange(|ended, context| {
             let is_refused = ended.verb == "UIDL" && ended.is_err() && !ended.has_arguments();
-            let is_announced = known.announces("UIDL") == Some(true);
+            let is_announced = context.announces("UIDL") == Some(true);
             let is_broken = is_refused
-                && known.session.is_transaction()
-                && known.counts.messages != Some(0)
+                && context.session.is_transaction()
+                && context.counts.messages != Some(0)
                 && !is_announced;
             ended.when(
                 is_broken && ended.code().is_none(),
@@ -229,22 +230,22 @@ pub(super) const RULES: &[Rule] = &[
         id: "uidl-list-mismatch",
         level: Must,
         source: "RFC 1939 §5, §7",
-        says: "LIST and UIDL list the same messages",
-        hint: "two of the server's indexes differ: rebuild them",
-        check: &[Check::Exchange(|ended, known| {
-            let is_sure = is_listing(ended, known)
-                && known.session.marked.is_empty()
-                && !known.maildrop.was_reset;
+        says: "LIST and UIDL must list the same messages",
+        hint: "the server's indexes disagree: rebuild them",
+        check: &[Check::Exchange(|ended, context| {
+            let is_sure = is_listing(ended, context)
+                && context.session.marked.is_empty()
+                && !context.maildrop.was_reset;
             let other = match ended.verb {
-                "UIDL" => known.counts.listed.map(|(lines, _)| lines),
-                _ => known.counts.unique,
+                "UIDL" => context.counts.listed.map(|(lines, _)| lines),
+                _ => context.counts.unique,
             };
             let other = other.filter(|_| is_sure)?;
             let what = format!(
-                "this listing has {} messages, the other {other}",
-                known.listing.lines
+                "this listing has {} messages, but the other listing has {other}",
+                context.listing.lines
             );
-            (other != known.listing.lines).then(|| ended.spot(what))
+            (other != context.listing.lines).then(|| ended.spot(what))
         })],
     },
     // RFC 1939 §7: a unique-id is persistent.
@@ -252,14 +253,14 @@ pub(super) const RULES: &[Rule] = &[
         id: "uidl-unstable-in-session",
         level: Must,
         source: "RFC 1939 §7",
-        says: "a message keeps its unique-id",
-        hint: "the server computes the unique-id from something that reading changes: clients fetch all mail again and again",
-        check: &[Check::Line(|heard, known| {
-            let (first, rest) = field(unique(heard)?);
-            let before = known.maildrop.messages.get(&number(first)?)?.unique_id?;
+        says: "a message must keep its unique-id",
+        hint: "clients fetch the same mail repeatedly: the server must not compute unique-ids from data that reading changes",
+        check: &[Check::Line(|seen, context| {
+            let (first, rest) = field(unique(seen)?);
+            let before = context.maildrop.messages.get(&number(first)?)?.unique_id?;
             let is_other = super::words::digest(rest.trim_ascii_start()) != before;
-            heard.when(
-                is_other && known.session.marked.is_empty(),
+            seen.when(
+                is_other && context.session.marked.is_empty(),
                 "the unique-id has changed",
             )
         })],
@@ -269,30 +270,30 @@ pub(super) const RULES: &[Rule] = &[
         id: "dele-still-listed",
         level: Must,
         source: "RFC 1939 §5",
-        says: "a deleted message is neither listed nor counted",
+        says: "the server must neither list nor count a deleted message",
         hint: "the server ignores deletion marks until QUIT",
-        check: &[Check::Exchange(|ended, known| {
-            let is_shown = is_listing(ended, known)
-                && !is_renumbered(known)
-                && known
+        check: &[Check::Exchange(|ended, context| {
+            let is_shown = is_listing(ended, context)
+                && !is_renumbered(context)
+                && context
                     .session
                     .marked
                     .iter()
-                    .any(|marked| known.listing.numbers.contains_key(marked));
+                    .any(|marked| context.listing.numbers.contains_key(marked));
             // Seen: Twisted answers LIST for a deleted message with `+OK 1 0`.
             let is_named = ended.is(Command::lists_messages) && ended.is_ok();
             let is_told = ended
                 .number()
-                .is_some_and(|message| is_named && known.session.marked.contains(&message));
+                .is_some_and(|message| is_named && context.session.marked.contains(&message));
             if is_told {
                 let what = format!(
-                    "the server still answers {} for a deleted message",
+                    "the server still answers {} with +OK for a deleted message",
                     ended.verb
                 );
                 return Some(ended.spot(what));
             }
             let is_counted = stat(ended).is_some_and(|(count, _)| {
-                known.counts.messages == Some(count) && !known.session.marked.is_empty()
+                context.counts.messages == Some(count) && !context.session.marked.is_empty()
             });
             ended.when(
                 is_shown || is_counted,
@@ -305,13 +306,13 @@ pub(super) const RULES: &[Rule] = &[
         id: "dele-still-retrievable",
         level: Must,
         source: "RFC 1939 §5",
-        says: "a deleted message can no longer be fetched",
+        says: "the server must not send a deleted message",
         hint: "the server ignores deletion marks until QUIT",
-        check: &[Check::Exchange(|ended, known| {
+        check: &[Check::Exchange(|ended, context| {
             let is_use = ended.is(Command::fetches_message) && ended.is_ok();
             let is_marked = ended
                 .number()
-                .is_some_and(|message| known.session.marked.contains(&message));
+                .is_some_and(|message| context.session.marked.contains(&message));
             ended.when(is_use && is_marked, "the server sent a deleted message")
         })],
     },
@@ -320,15 +321,15 @@ pub(super) const RULES: &[Rule] = &[
         id: "dele-twice-ok",
         level: Must,
         source: "RFC 1939 §5",
-        says: "DELE of a deleted message gets -ERR, like any other reference to it",
-        hint: "the server must check the deletion mark: its counters may go down twice",
-        check: &[Check::Exchange(|ended, known| {
+        says: "DELE of a deleted message must get -ERR, like any other command for the message",
+        hint: "the server must check the deletion mark, or its counters may decrease twice",
+        check: &[Check::Exchange(|ended, context| {
             let is_marked = ended
                 .number()
-                .is_some_and(|message| known.session.marked.contains(&message));
+                .is_some_and(|message| context.session.marked.contains(&message));
             ended.when(
                 ended.verb == "DELE" && ended.is_ok() && is_marked,
-                "the server accepted a second DELE of the message",
+                "the server accepted a second DELE of the same message",
             )
         })],
     },
@@ -337,13 +338,13 @@ pub(super) const RULES: &[Rule] = &[
         id: "dele-renumbers",
         level: Must,
         source: "RFC 1939 §5",
-        says: "message numbers stay the same after DELE",
+        says: "message numbers must stay the same after DELE",
         hint: "stop deleting: the next DELE may remove the wrong message",
-        check: &[Check::Exchange(|ended, known| {
-            let is_broken = is_listing(ended, known)
-                && !known.session.marked.is_empty()
-                && is_renumbered(known);
-            ended.when(is_broken, "messages moved to lower numbers after DELE")
+        check: &[Check::Exchange(|ended, context| {
+            let is_broken = is_listing(ended, context)
+                && !context.session.marked.is_empty()
+                && is_renumbered(context);
+            ended.when(is_broken, "messages got lower numbers after DELE")
         })],
     },
     // RFC 1939 §5: RSET removes all marks.
@@ -351,18 +352,18 @@ pub(super) const RULES: &[Rule] = &[
         id: "rset-incomplete",
         level: Must,
         source: "RFC 1939 §5",
-        says: "after RSET no message is marked as deleted",
-        hint: "QUIT would delete mail: close the connection without it",
-        check: &[Check::Exchange(|ended, known| {
+        says: "after RSET, no message may be marked as deleted",
+        hint: "QUIT may delete mail: close the connection without QUIT",
+        check: &[Check::Exchange(|ended, context| {
             let now = match stat(ended) {
                 Some((count, _)) => count,
-                None if is_listing(ended, known) => known.listing.lines,
+                None if is_listing(ended, context) => context.listing.lines,
                 None => return None,
             };
-            let before = known
+            let before = context
                 .counts
                 .messages
-                .filter(|_| known.maildrop.was_reset && known.session.marked.is_empty())?;
+                .filter(|_| context.maildrop.was_reset && context.session.marked.is_empty())?;
             (now < before).then(|| {
                 ended.spot(format!(
                     "the maildrop had {before} messages, but has {now} after RSET"
@@ -375,21 +376,21 @@ pub(super) const RULES: &[Rule] = &[
         id: "quit-no-reply",
         level: Should,
         source: "RFC 1939 §6",
-        says: "the server answers QUIT before it closes the connection",
-        hint: "after DELE, check in the next session whether the message is gone; otherwise nothing is lost",
-        check: &[Check::Exchange(|ended, known| {
+        says: "the server should answer QUIT before it closes the connection",
+        hint: "if you sent DELE, check in the next session whether the messages are gone",
+        check: &[Check::Exchange(|ended, context| {
             let is_silent = ended.verb == "QUIT" && ended.exchange.status.is_none();
             // A server that closes after a failed login may not have read the QUIT.
-            let is_login = known
+            let is_login = context
                 .last_if(|last| last.is(Command::is_of_login))
                 .is_some();
-            let is_refused = is_login && known.is_after_refusal()
-                || known.is_after_oversize()
-                || known.is_after_errors()
-                || known.is_after_refused_option()
-                || known.is_answered_in_message();
+            let is_refused = is_login && context.is_after_refusal()
+                || context.is_after_oversize()
+                || context.is_after_errors()
+                || context.is_after_refused_option()
+                || context.is_answered_in_message();
             ended.when(
-                is_silent && !is_refused && super::predicates::is_cut(known),
+                is_silent && !is_refused && super::predicates::is_cut(context),
                 "the server did not answer QUIT",
             )
         })],
@@ -399,8 +400,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "quit-err",
         level: Must,
         source: "RFC 1939 §6",
-        says: "QUIT gets +OK and removes the messages marked as deleted",
-        hint: "after DELE, the server could not write the maildrop (disk full, quota, read-only); before login, it does not know QUIT",
+        says: "QUIT must get +OK and remove the messages marked as deleted",
+        hint: "the server may be unable to write the maildrop (disk full, quota, read-only) or, before login, not support QUIT",
         check: &[Check::Exchange(|ended, _| {
             ended.when(
                 ended.verb == "QUIT" && ended.is_err(),
@@ -413,10 +414,10 @@ pub(super) const RULES: &[Rule] = &[
         id: "quit-keeps-open",
         level: Should,
         source: "RFC 1939 §6",
-        says: "the server closes the connection after QUIT",
-        hint: "the server keeps finished sessions open: it may run out of connections",
-        check: &[Check::Event(|event, known| {
-            let is_late = event.kind == EventKind::TimedOut && known.has_quit();
+        says: "the server should close the connection after QUIT",
+        hint: "the server keeps finished sessions open, so it may run out of connections",
+        check: &[Check::Event(|event, context| {
+            let is_late = event.kind == EventKind::TimedOut && context.has_quit();
             is_late.then(|| Site::at(event.place, "the connection stayed open after QUIT"))
         })],
     },
@@ -425,8 +426,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "quit-slow",
         level: Info,
         source: "RFC 1939 §6",
-        says: "QUIT may take long while the server rewrites a large mailbox",
-        hint: "wait for the reply, up to ten minutes: a client that closes early does not know what was deleted",
+        says: "QUIT may take a long time while the server rewrites a large mailbox",
+        hint: "wait up to ten minutes for the reply: a client that closes early does not know what was deleted",
         check: &[Check::Exchange(|ended, _| {
             let took = ended.exchange.reply_ms.filter(|_| ended.verb == "QUIT")?;
             (took > 10_000).then(|| ended.spot(format!("QUIT took {} s", took / 1000)))

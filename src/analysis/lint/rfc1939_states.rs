@@ -16,8 +16,8 @@ fn is_about_session(status: &[u8]) -> bool {
 }
 
 /// Whether a server that says this does not support the login command, or has disabled it.
-pub(super) fn is_missing_login(ended: &ExchangeSeen<'_>, known: &Context) -> bool {
-    let is_login = matches!(ended.verb, "USER" | "APOP") && !known.has_user();
+pub(super) fn is_missing_login(ended: &ExchangeSeen<'_>, context: &Context) -> bool {
+    let is_login = matches!(ended.verb, "USER" | "APOP") && !context.has_user();
     let text = ended.status.to_ascii_lowercase();
     // "No such user" is about the name.
     let is_about_command = ["command", "not implemented", "not supported", "unsupported"]
@@ -27,17 +27,17 @@ pub(super) fn is_missing_login(ended: &ExchangeSeen<'_>, known: &Context) -> boo
 }
 
 /// Whether no way to log in is left after this command is refused.
-fn is_shut(ended: &ExchangeSeen<'_>, known: &Context) -> bool {
-    let lacks = |verb| ended.verb == verb || known.login.missing.contains(&verb);
-    let has_sasl = known
+fn is_shut(ended: &ExchangeSeen<'_>, context: &Context) -> bool {
+    let lacks = |verb| ended.verb == verb || context.login.missing.contains(&verb);
+    let has_sasl = context
         .parameters("SASL")
         .is_some_and(|names| !names.is_empty())
-        || !known.login.auth_listed.is_empty();
+        || !context.login.auth_listed.is_empty();
     // Without TLS, a server may want STLS first.
-    let wants_tls = !known.session.tls.is_on() && known.announces("STLS") != Some(false);
-    let is_user_listed = known.announces("USER") != Some(false);
+    let wants_tls = !context.session.tls.is_on() && context.announces("STLS") != Some(false);
+    let is_user_listed = context.announces("USER") != Some(false);
     let has_other = has_sasl || wants_tls || is_user_listed;
-    lacks("USER") && (lacks("APOP") || known.greeting.timestamp().is_none()) && !has_other
+    lacks("USER") && (lacks("APOP") || context.greeting.timestamp().is_none()) && !has_other
 }
 
 /// The message that LIST or UIDL answered for when asked about a number beyond 32 bits. A server
@@ -58,8 +58,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "unknown-command-ok",
         level: Must,
         source: "RFC 1939 §3",
-        says: "an unknown command gets -ERR",
-        hint: "a server that accepts nonsense is not a mail server but a honeypot, a captive portal or a device that echoes",
+        says: "an unknown command must get -ERR",
+        hint: "this may not be a mail server: honeypots, captive portals and echo services accept any command",
         check: &[Check::Exchange(|ended, _| {
             let sent = ended.exchange.sent.as_ref()?;
             // Private verbs begin with X.
@@ -77,11 +77,11 @@ pub(super) const RULES: &[Rule] = &[
         id: "wrong-state-accepted",
         level: Must,
         source: "RFC 1939 §3, RFC 6856 §2",
-        says: "a command in the wrong state gets -ERR",
+        says: "a command in the wrong state must get -ERR",
         hint: "the server must check the state of the session before it carries out a command",
-        check: &[Check::Exchange(|ended, known| {
+        check: &[Check::Exchange(|ended, context| {
             let row = ended.exchange.sent.as_ref()?.command()?;
-            let is_allowed = match known.session.state? {
+            let is_allowed = match context.session.state? {
                 crate::pop3::tracker::State::Authorization => row.states.authorization,
                 crate::pop3::tracker::State::Transaction => row.states.transaction,
                 _ => true,
@@ -93,7 +93,7 @@ pub(super) const RULES: &[Rule] = &[
             // RFC 6856 §2: UTF8 is permitted in the AUTHORIZATION state only.
             let what = match row.verb {
                 "UTF8" => "the server answered +OK to UTF8 after login",
-                _ => "the server answered +OK in the wrong state",
+                _ => "the server answered +OK to a command in the wrong state",
             };
             ended.when(ended.is_ok() && !is_allowed && !is_own, what)
         })],
@@ -103,11 +103,11 @@ pub(super) const RULES: &[Rule] = &[
         id: "noop-before-login",
         level: Info,
         source: "RFC 1939 §5",
-        says: "NOOP belongs to the TRANSACTION state",
+        says: "NOOP is allowed only in the TRANSACTION state",
         hint: "harmless, but other servers answer NOOP before login with -ERR",
-        check: &[Check::Exchange(|ended, known| {
+        check: &[Check::Exchange(|ended, context| {
             let is_early =
-                ended.verb == "NOOP" && ended.is_ok() && known.session.is_authorization();
+                ended.verb == "NOOP" && ended.is_ok() && context.session.is_authorization();
             ended.when(is_early, "the server accepted NOOP before login")
         })],
     },
@@ -116,12 +116,12 @@ pub(super) const RULES: &[Rule] = &[
         id: "mail-before-login",
         level: Security,
         source: "RFC 1939 §5",
-        says: "the server sends no message before login",
+        says: "the server must not send messages before login",
         hint: "the server gives mail to strangers: take it off the network",
-        check: &[Check::Exchange(|ended, known| {
+        check: &[Check::Exchange(|ended, context| {
             let is_mail = ended.is(Command::fetches_message);
             ended.when(
-                is_mail && ended.is_ok() && known.session.is_authorization(),
+                is_mail && ended.is_ok() && context.session.is_authorization(),
                 "the server sent a message before login",
             )
         })],
@@ -131,15 +131,15 @@ pub(super) const RULES: &[Rule] = &[
         id: "case-sensitive-commands",
         level: Must,
         source: "RFC 1939 §3",
-        says: "commands may be in lower case",
+        says: "the server must accept commands in lower case",
         hint: "the server must ignore case in keywords",
-        check: &[Check::Exchange(|ended, known| {
+        check: &[Check::Exchange(|ended, context| {
             let is_upper = !ended.command.iter().any(u8::is_ascii_lowercase);
-            let was_refused = known.refusals.in_lower.contains(&ended.verb);
+            let was_refused = context.refusals.in_lower.contains(&ended.verb);
             let is_broken = ended.is_ok() && is_upper && was_refused && !ended.has_arguments();
             ended.when(
                 is_broken && !ended.verb.is_empty(),
-                "the server refused the same command in lower case",
+                "the server accepted this command, but refused it in lower case",
             )
         })],
     },
@@ -148,15 +148,15 @@ pub(super) const RULES: &[Rule] = &[
         id: "required-command-refused",
         level: Must,
         source: "RFC 1939 §5",
-        says: "STAT, LIST, NOOP and RSET work in the TRANSACTION state",
+        says: "STAT, LIST, NOOP and RSET must work in the TRANSACTION state",
         hint: "every server must support these commands: check the server's log",
-        check: &[Check::Exchange(|ended, known| {
+        check: &[Check::Exchange(|ended, context| {
             let is_required = ended.is(Command::works_in_any_maildrop) && !ended.has_arguments();
             let is_trouble = ended.code().is_some_and(|code| code.starts_with("SYS"));
             let is_lower = ended.command.iter().any(u8::is_ascii_lowercase);
             let is_broken = is_required
                 && ended.is_err()
-                && known.session.is_transaction()
+                && context.session.is_transaction()
                 && !is_trouble
                 && !is_lower;
             ended.when(
@@ -170,14 +170,14 @@ pub(super) const RULES: &[Rule] = &[
         id: "apop-timestamp-malformed",
         level: Should,
         source: "RFC 1939 §7, CVE-2007-1558",
-        says: "the timestamp in the greeting has the form of a message-id",
-        hint: "do not use APOP here: with a malformed timestamp an attacker can work out the password",
-        check: &[Check::Line(|heard, _| {
-            let text = heard.plain().filter(|_| heard.role == LineRole::Greeting)?;
+        says: "the timestamp in the greeting should have the form of a message-id",
+        hint: "do not use APOP here: a malformed timestamp lets an attacker recover parts of the password",
+        check: &[Check::Line(|seen, _| {
+            let text = seen.plain().filter(|_| seen.role == LineRole::Greeting)?;
             let has_brackets = text.contains(&b'<') && text.contains(&b'>');
             let is_html = starts_with_any(text, &["<"]);
             let is_odd = has_brackets && !is_html && crate::pop3::sasl::timestamp(text).is_none();
-            heard.when(is_odd, "the text in angle brackets is not a message-id")
+            seen.when(is_odd, "the text in angle brackets is not a message-id")
         })],
     },
     // RFC 1939 §7: a server that sends a timestamp supports APOP.
@@ -185,14 +185,14 @@ pub(super) const RULES: &[Rule] = &[
         id: "apop-offered-fails",
         level: Info,
         source: "RFC 1939 §7",
-        says: "a timestamp in the greeting means that APOP works",
-        hint: "the server stores only password hashes: it should not send a timestamp",
-        check: &[Check::Exchange(|ended, known| {
+        says: "a server with a timestamp in its greeting should support APOP",
+        hint: "a server that stores only password hashes cannot support APOP: it should not send a timestamp",
+        check: &[Check::Exchange(|ended, context| {
             let is_login =
-                ended.is(Command::logs_in) && ended.is_ok() && !known.session.is_transaction();
+                ended.is(Command::logs_in) && ended.is_ok() && !context.session.is_transaction();
             ended.when(
-                is_login && ended.verb != "APOP" && known.refusals.verbs.contains("APOP"),
-                "the server refused APOP, but this login works",
+                is_login && ended.verb != "APOP" && context.refusals.verbs.contains("APOP"),
+                "the server refused APOP, but accepted a different login",
             )
         })],
     },
@@ -202,13 +202,13 @@ pub(super) const RULES: &[Rule] = &[
         id: "no-login-offered",
         level: Should,
         source: "RFC 1939 §4",
-        says: "the server offers a way to log in",
+        says: "the server should support at least one login method",
         hint: "no login is possible on this port: enable USER, APOP or a SASL mechanism, or close the port",
-        check: &[Check::Exchange(|ended, known| {
-            let is_refused = is_missing_login(ended, known) && known.session.is_authorization();
-            let is_whole = known.session.is_greeted && !known.recording.is_piece();
+        check: &[Check::Exchange(|ended, context| {
+            let is_refused = is_missing_login(ended, context) && context.session.is_authorization();
+            let is_whole = context.session.is_greeted && !context.recording.is_piece();
             ended.when(
-                is_refused && is_whole && is_shut(ended, known),
+                is_refused && is_whole && is_shut(ended, context),
                 "the server refused USER and offers neither APOP nor SASL",
             )
         })],
@@ -219,7 +219,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "lf-command-taken",
         level: Info,
         source: "RFC 1939 §3",
-        says: "a command ends with CRLF",
+        says: "a command should end with CRLF",
         hint: "harmless on this server, but others wait for the CR: send CRLF",
         check: &[Check::Exchange(|ended, _| {
             let is_answered = ended.is_bare_lf() && ended.exchange.status.is_some();
@@ -235,10 +235,10 @@ pub(super) const RULES: &[Rule] = &[
         level: Info,
         source: "RFC 1939 §3",
         says: "a command that ends with LF alone is incomplete",
-        hint: "the client's fault: it must send CRLF; tools such as netcat send LF alone by default",
-        check: &[Check::Exchange(|ended, known| {
+        hint: "the client must send CRLF: tools such as netcat send LF alone by default",
+        check: &[Check::Exchange(|ended, context| {
             let is_silent = ended.is_bare_lf() && ended.exchange.status_line.is_none();
-            let is_over = known.now.event.is_some() && !known.now.is_closed_by_client();
+            let is_over = context.now.event.is_some() && !context.now.is_closed_by_client();
             ended.command_when(
                 is_silent && is_over,
                 "the server did not answer a command that ends with LF alone",
@@ -251,14 +251,14 @@ pub(super) const RULES: &[Rule] = &[
         id: "nul-command-unanswered",
         level: Info,
         source: "RFC 1939 §3",
-        says: "a command with an octet 0 may be lost",
-        hint: "the client's fault, but a server should still answer -ERR so that later replies match their commands",
-        check: &[Check::Exchange(|ended, known| {
+        says: "a command with a NUL octet may be lost",
+        hint: "the client is at fault, but the server should answer -ERR so that later replies match their commands",
+        check: &[Check::Exchange(|ended, context| {
             let is_silent = ended.command.contains(&0) && ended.exchange.status_line.is_none();
-            let is_over = known.now.event.is_some() && !known.now.is_closed_by_client();
+            let is_over = context.now.event.is_some() && !context.now.is_closed_by_client();
             ended.command_when(
                 is_silent && is_over && !ended.is_bare_lf(),
-                "the server did not answer a command with an octet 0",
+                "the server did not answer a command with a NUL octet",
             )
         })],
     },
@@ -267,20 +267,22 @@ pub(super) const RULES: &[Rule] = &[
         id: "user-enumeration-text",
         level: Security,
         source: "RFC 1939 §13",
-        says: "the reply to USER does not reveal whether the name exists",
-        hint: "the server should answer every USER with +OK, and refuse at PASS",
-        check: &[Check::Exchange(|ended, known| {
+        says: "the reply to USER should not reveal whether the name exists",
+        hint: "the server should answer every USER with +OK, and refuse the login at PASS",
+        check: &[Check::Exchange(|ended, context| {
             // Without TLS, USER may be refused as a whole.
-            let is_offered = known.announces("USER").unwrap_or(known.session.tls.is_on());
+            let is_offered = context
+                .announces("USER")
+                .unwrap_or(context.session.tls.is_on());
             let is_bare = ended.verb == "USER" && ended.is_err() && code(ended.status).is_none();
             // After a USER, the server may accept only PASS (RFC 1939 §7).
-            let is_early = known.session.is_authorization()
-                && !known.has_user()
+            let is_early = context.session.is_authorization()
+                && !context.has_user()
                 && !is_about_session(ended.status);
             // A name that was accepted before is refused for a different reason.
             let is_new = ended
                 .name()
-                .is_some_and(|name| !known.login.names.contains(&name));
+                .is_some_and(|name| !context.login.names.contains(&name));
             ended.when(
                 is_bare && is_offered && is_early && is_new,
                 "the server answered USER with -ERR",
@@ -292,7 +294,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "number-zero-accepted",
         level: Must,
         source: "RFC 1939 §4",
-        says: "the first message is number 1",
+        says: "the first message must be number 1",
         hint: "the server may be off by one: DELE 0 may delete message 1",
         check: &[Check::Exchange(|ended, _| {
             ended.when(
@@ -306,12 +308,12 @@ pub(super) const RULES: &[Rule] = &[
         id: "number-wraps",
         level: Must,
         source: "RFC 1939 §5",
-        says: "a number beyond 32 bits does not refer to a message",
-        hint: "the server truncates numbers: DELE may delete a different message",
+        says: "a number of more than 32 bits must not refer to a message",
+        hint: "the server truncates message numbers: DELE may delete a different message",
         check: &[Check::Exchange(|ended, _| {
             let message = wrapped(ended)?;
             Some(ended.spot(format!(
-                "the server took a number beyond 32 bits for message {message}"
+                "the server read a number of more than 32 bits as message {message}"
             )))
         })],
     },
@@ -320,9 +322,9 @@ pub(super) const RULES: &[Rule] = &[
         id: "number-out-of-range-accepted",
         level: Must,
         source: "RFC 1939 §5",
-        says: "a number greater than the number of messages gets -ERR",
-        hint: "the server must compare the number with the number of messages",
-        check: &[Check::Exchange(|ended, known| {
+        says: "a number greater than the number of messages must get -ERR",
+        hint: "the server must check the number against its count of messages",
+        check: &[Check::Exchange(|ended, context| {
             let message = ended.number()?;
             // No maildrop has that many.
             let is_huge = message > u64::from(u32::MAX);
@@ -330,11 +332,11 @@ pub(super) const RULES: &[Rule] = &[
             if is_huge && !ended.is(Command::lists_messages) {
                 return None;
             }
-            let is_beyond = known.counts.messages.is_some_and(|count| message > count)
-                && !known.maildrop.is_partial;
+            let is_beyond = context.counts.messages.is_some_and(|count| message > count)
+                && !context.maildrop.is_partial;
             ended.when(
                 (is_beyond || is_huge) && ended.is_ok() && wrapped(ended).is_none(),
-                "the server accepted a number that no message has",
+                "the server accepted the number of a message that does not exist",
             )
         })],
     },
@@ -343,8 +345,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "number-garbage-accepted",
         level: Info,
         source: "RFC 1939 §3",
-        says: "a message number consists of digits",
-        hint: "harmless, but it hides bugs in clients",
+        says: "a message number should consist only of digits",
+        hint: "harmless, but a server that accepts such numbers hides bugs in clients",
         check: &[Check::Exchange(|ended, _| {
             let is_message = ended.is(|row| row.names_message() && row.args.len() == 1);
             let mut words = ended.arguments();

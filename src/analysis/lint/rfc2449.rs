@@ -28,7 +28,7 @@ const REGISTERED: &[&str] = &[
 fn is_registered(tag: &str) -> bool {
     REGISTERED
         .iter()
-        .any(|known| known.eq_ignore_ascii_case(tag))
+        .any(|registered| registered.eq_ignore_ascii_case(tag))
 }
 
 /// Whether a registered tag is joined to its parameter, or has a bad parameter.
@@ -54,13 +54,14 @@ fn malformed(line: &str) -> Option<&'static str> {
         _ if is_registered(&tag) => None,
         _ => {
             let takes = ["EXPIRE", "LOGIN-DELAY", "SASL", "IMPLEMENTATION"];
-            let glued = takes.iter().any(|known| tag.starts_with(known)) || tag.contains('.');
+            let glued =
+                takes.iter().any(|registered| tag.starts_with(registered)) || tag.contains('.');
             let is_joined = glued
-                || REGISTERED.iter().any(|known| {
-                    tag.strip_prefix(known)
+                || REGISTERED.iter().any(|registered| {
+                    tag.strip_prefix(registered)
                         .is_some_and(|rest| rest.starts_with(['=', ':', ',']))
                 });
-            is_joined.then_some("the tag is malformed: text is joined to it without a space")
+            is_joined.then_some("the tag is malformed: text follows it without a space")
         }
     }
 }
@@ -74,14 +75,14 @@ fn meant(tag: &str) -> Option<&'static str> {
     if tag == "STARTTLS" {
         return Some("STLS");
     }
-    let known = REGISTERED.iter().filter(|known| known.len() > 3);
-    let mut known = known.filter(|known| {
-        let is_start = tag.len() > 4 && known.starts_with(&tag);
-        let most = known.len() / 3;
-        let is_near = tag.len().abs_diff(known.len()) <= most;
-        is_start || is_near && distance(known.as_bytes(), tag.as_bytes()) <= most
+    let registered = REGISTERED.iter().filter(|registered| registered.len() > 3);
+    let mut registered = registered.filter(|registered| {
+        let is_start = tag.len() > 4 && registered.starts_with(&tag);
+        let most = registered.len() / 3;
+        let is_near = tag.len().abs_diff(registered.len()) <= most;
+        is_start || is_near && distance(registered.as_bytes(), tag.as_bytes()) <= most
     });
-    known.next().copied()
+    registered.next().copied()
 }
 
 /// The number of octets to insert, delete or replace.
@@ -110,9 +111,9 @@ pub(super) fn tag_for(verb: &str) -> Option<&'static str> {
 
 /// Whether a refusal says that the command does not exist, rather than that it cannot be carried
 /// out now.
-fn is_refused_as_such(ended: &ExchangeSeen<'_>, known: &Context) -> bool {
+fn is_refused_as_such(ended: &ExchangeSeen<'_>, context: &Context) -> bool {
     let row = ended.exchange.sent.as_ref().and_then(|sent| sent.command());
-    let is_place = match known.session.state {
+    let is_place = match context.session.state {
         Some(crate::pop3::tracker::State::Authorization) => {
             row.is_some_and(|row| row.states.authorization)
         }
@@ -123,11 +124,11 @@ fn is_refused_as_such(ended: &ExchangeSeen<'_>, known: &Context) -> bool {
     };
     let is_there = match ended.number() {
         Some(message) => {
-            known
+            context
                 .counts
                 .messages
                 .is_some_and(|count| (1..=count).contains(&message))
-                && !known.session.marked.contains(&message)
+                && !context.session.marked.contains(&message)
         }
         None => !ended.has_arguments(),
     };
@@ -135,20 +136,20 @@ fn is_refused_as_such(ended: &ExchangeSeen<'_>, known: &Context) -> bool {
 }
 
 /// The tags that were announced in an earlier phase and are missing in this one.
-fn lost(ended: &ExchangeSeen<'_>, known: &Context, phase: Phase) -> Option<Vec<String>> {
+fn lost(ended: &ExchangeSeen<'_>, context: &Context, phase: Phase) -> Option<Vec<String>> {
     let is_now = ended.verb == "CAPA"
         && ended.is_ok()
         && ended.is_complete()
-        && known.session.phase() == phase;
+        && context.session.phase() == phase;
     let earlier = Phase::ALL.into_iter().rev().filter(|other| *other < phase);
     let before = earlier
-        .filter_map(|phase| known.session.announced(phase))
+        .filter_map(|phase| context.session.announced(phase))
         .next()
         .filter(|_| is_now)?;
-    if known.session.announced(phase).is_some() || known.listing.has_holes {
+    if context.session.announced(phase).is_some() || context.listing.has_holes {
         return None;
     }
-    let now = &known.listing.capabilities;
+    let now = &context.listing.capabilities;
     let tags = before.iter().map(|line| tag_of(line).to_ascii_uppercase());
     Some(tags.filter(|tag| !has_tag(now, tag)).collect())
 }
@@ -159,12 +160,13 @@ pub(super) const RULES: &[Rule] = &[
         id: "capa-unsupported",
         level: Info,
         source: "RFC 2449 §5",
-        says: "CAPA lists what the server supports",
-        hint: "the server is old: a client must try each command",
-        check: &[Check::Exchange(|ended, known| {
-            let is_refused =
-                ended.verb == "CAPA" && ended.is_err() && known.session.last_announced().is_none();
-            ended.when(is_refused && !known.has_user(), "the server refused CAPA")
+        says: "CAPA should list what the server supports",
+        hint: "the server may be old: a client must try each command",
+        check: &[Check::Exchange(|ended, context| {
+            let is_refused = ended.verb == "CAPA"
+                && ended.is_err()
+                && context.session.last_announced().is_none();
+            ended.when(is_refused && !context.has_user(), "the server refused CAPA")
         })],
     },
     // RFC 2449 §5 allows CAPA in the AUTHORIZATION state; RFC 1939 §7 lets only PASS or QUIT follow
@@ -174,11 +176,11 @@ pub(super) const RULES: &[Rule] = &[
         level: Info,
         source: "RFC 1939 §7, RFC 2449 §5",
         says: "CAPA may also work between USER and PASS",
-        hint: "harmless: RFC 1939 lets only PASS or QUIT follow USER; send CAPA before USER",
-        check: &[Check::Exchange(|ended, known| {
-            let is_refused = ended.verb == "CAPA" && ended.is_err() && known.has_user();
+        hint: "harmless: RFC 1939 allows only PASS or QUIT after USER, so send CAPA before USER",
+        check: &[Check::Exchange(|ended, context| {
+            let is_refused = ended.verb == "CAPA" && ended.is_err() && context.has_user();
             ended.when(
-                is_refused && known.session.last_announced().is_some(),
+                is_refused && context.session.last_announced().is_some(),
                 "the server refused CAPA after USER",
             )
         })],
@@ -188,13 +190,13 @@ pub(super) const RULES: &[Rule] = &[
         id: "capa-no-terminator",
         level: Must,
         source: "RFC 2449 §5",
-        says: "the list of capabilities ends with a dot alone on a line",
+        says: "the list of capabilities must end with a line that contains only a dot",
         hint: "clients wait indefinitely: the server must send the dot",
-        check: &[Check::Exchange(|ended, known| {
+        check: &[Check::Exchange(|ended, context| {
             let is_open =
                 ended.verb == "CAPA" && ended.is_ok() && !ended.is_complete() && !ended.has_gap();
             ended.when(
-                is_open && known.now.event == Some(EventKind::TimedOut),
+                is_open && context.now.event == Some(EventKind::TimedOut),
                 "the list never ended",
             )
         })],
@@ -204,11 +206,11 @@ pub(super) const RULES: &[Rule] = &[
         id: "capa-no-status",
         level: Must,
         source: "RFC 2449 §5",
-        says: "the reply to CAPA begins with +OK",
+        says: "the reply to CAPA must begin with +OK",
         hint: "the server must send +OK before the list",
-        check: &[Check::Line(|heard, known| {
-            heard.when(
-                fault(heard, known) == Some(StartFault::CapaWithoutStatus),
+        check: &[Check::Line(|seen, context| {
+            seen.when(
+                fault(seen, context) == Some(StartFault::CapaWithoutStatus),
                 "the list has no status line",
             )
         })],
@@ -218,16 +220,16 @@ pub(super) const RULES: &[Rule] = &[
         id: "capa-blank-lines",
         level: Should,
         source: "RFC 2449 §3",
-        says: "the list of capabilities has no empty lines",
-        hint: "the server sends an extra line end",
-        check: &[Check::Line(|heard, _| {
+        says: "the list of capabilities should not have empty lines",
+        hint: "the server must not send an extra line end",
+        check: &[Check::Line(|seen, _| {
             let is_capability =
-                heard.role == LineRole::Listed(List::Capabilities) && !heard.has_holes;
-            let is_blank = heard
+                seen.role == LineRole::Listed(List::Capabilities) && !seen.has_holes;
+            let is_blank = seen
                 .text
                 .iter()
                 .all(|octet| matches!(octet, b' ' | b'\t' | b'\r'));
-            heard.when(is_capability && is_blank, "the list has an empty line")
+            seen.when(is_capability && is_blank, "the list has an empty line")
         })],
     },
     // RFC 2449 §5: a capability line has at most 512 octets.
@@ -235,11 +237,11 @@ pub(super) const RULES: &[Rule] = &[
         id: "capa-line-over-512",
         level: Must,
         source: "RFC 2449 §5",
-        says: "a capability line has at most 512 octets, CRLF included",
+        says: "a capability line must have at most 512 octets, including CRLF",
         hint: "the server must shorten the line",
-        check: &[Check::Line(|heard, _| {
-            let is_long = heard.role == LineRole::Listed(List::Capabilities) && heard.octets > 512;
-            is_long.then(|| heard.spot(format!("the line has {} octets", heard.octets)))
+        check: &[Check::Line(|seen, _| {
+            let is_long = seen.role == LineRole::Listed(List::Capabilities) && seen.octets > 512;
+            is_long.then(|| seen.spot(format!("the line has {} octets", seen.octets)))
         })],
     },
     // RFC 2449 §3, §6: a tag, then parameters, each after a space.
@@ -247,11 +249,11 @@ pub(super) const RULES: &[Rule] = &[
         id: "capa-malformed-tag",
         level: Must,
         source: "RFC 2449 §3, §6",
-        says: "a capability line is a tag and its parameters, separated by spaces",
+        says: "a capability line must be a tag and its parameters, separated by spaces",
         hint: "clients do not recognise this capability: correct the line on the server",
-        check: &[Check::Line(|heard, known| {
-            let what = malformed(heard.named_capability(known)?)?;
-            Some(heard.spot(what))
+        check: &[Check::Line(|seen, context| {
+            let what = malformed(seen.named_capability(context)?)?;
+            Some(seen.spot(what))
         })],
     },
     // RFC 2449 §6: clients look for the registered tag.
@@ -259,12 +261,14 @@ pub(super) const RULES: &[Rule] = &[
         id: "capa-misspelled-tag",
         level: Should,
         source: "IANA, POP3 capabilities",
-        says: "capabilities are spelled as registered",
-        hint: "clients do not recognise this word: the server must spell it as in the RFC",
-        check: &[Check::Line(|heard, known| {
-            let tag = tag_of(heard.named_capability(known)?);
-            let known = meant(tag).filter(|_| !tag.starts_with(['X', 'x']))?;
-            Some(heard.spot(format!("the registered tag may be `{known}`")))
+        says: "capabilities should be spelled as registered",
+        hint: "clients do not recognise this name: the server must spell it as in the RFC",
+        check: &[Check::Line(|seen, context| {
+            let tag = tag_of(seen.named_capability(context)?);
+            let registered = meant(tag).filter(|_| !tag.starts_with(['X', 'x']))?;
+            Some(seen.spot(format!(
+                "the server may mean the registered tag `{registered}`"
+            )))
         })],
     },
     // RFC 2449 §6: tags that begin with X are for private use; others are registered.
@@ -272,14 +276,14 @@ pub(super) const RULES: &[Rule] = &[
         id: "capa-unregistered-tag",
         level: Info,
         source: "RFC 2449 §9",
-        says: "private capabilities begin with X",
+        says: "the names of private capabilities should begin with X",
         hint: "harmless: clients ignore it",
-        check: &[Check::Line(|heard, known| {
-            let line = heard.named_capability(known)?;
+        check: &[Check::Line(|seen, context| {
+            let line = seen.named_capability(context)?;
             let tag = tag_of(line);
             let is_private = tag.starts_with(['X', 'x']);
             let is_other = meant(tag).is_none() && !is_malformed(line);
-            heard.when(
+            seen.when(
                 is_other && !is_private && !is_registered(tag),
                 "the tag is not registered and does not begin with X",
             )
@@ -290,12 +294,12 @@ pub(super) const RULES: &[Rule] = &[
         id: "capa-duplicate-tag",
         level: Info,
         source: "RFC 2449 §5",
-        says: "each capability appears once in the list",
+        says: "each capability should appear only once in the list",
         hint: "harmless, but clients may read only the first line",
-        check: &[Check::Line(|heard, known| {
-            let line = heard.named_capability(known)?;
-            heard.when(
-                has_tag(&known.listing.capabilities, tag_of(line)),
+        check: &[Check::Line(|seen, context| {
+            let line = seen.named_capability(context)?;
+            seen.when(
+                has_tag(&context.listing.capabilities, tag_of(line)),
                 "the capability already appeared in this list",
             )
         })],
@@ -305,20 +309,20 @@ pub(super) const RULES: &[Rule] = &[
         id: "capa-announces-refused",
         level: Must,
         source: "RFC 2449 §5",
-        says: "what CAPA lists works",
-        hint: "the list is fixed text, or comes from a proxy: it must list only what works",
-        check: &[Check::Exchange(|ended, known| {
+        says: "every command that CAPA lists must work",
+        hint: "the list may be fixed text or come from a proxy: the server must list only what works",
+        check: &[Check::Exchange(|ended, context| {
             let is_announced =
-                known.announces(tag_for(ended.verb)?) == Some(true) && ended.verb != "USER";
+                context.announces(tag_for(ended.verb)?) == Some(true) && ended.verb != "USER";
             // `capa-stls-inside-tls` reports that it is listed there; refusing it is correct.
-            let is_stls_again = ended.verb == "STLS" && known.session.tls.is_on();
+            let is_stls_again = ended.verb == "STLS" && context.session.tls.is_on();
             let is_lines = ended.verb == "TOP"
                 && ended
                     .arguments()
                     .nth(1)
                     .is_none_or(|word| word.len() > 6 || !word.iter().all(u8::is_ascii_digit));
             ended.when(
-                is_announced && is_refused_as_such(ended, known) && !is_lines && !is_stls_again,
+                is_announced && is_refused_as_such(ended, context) && !is_lines && !is_stls_again,
                 "CAPA lists the command, but the server refused it",
             )
         })],
@@ -328,37 +332,38 @@ pub(super) const RULES: &[Rule] = &[
         id: "capa-hides-working",
         level: Info,
         source: "RFC 2449 §5",
-        says: "CAPA lists what works",
-        hint: "clients that rely on CAPA do not use it: list it",
+        says: "CAPA should list every command that works",
+        hint: "clients that rely on CAPA do not use the command: the server should list it",
         check: &[
-            Check::Exchange(|ended, known| {
-                let is_hidden = known.announces(tag_for(ended.verb)?) == Some(false);
+            Check::Exchange(|ended, context| {
+                let is_hidden = context.announces(tag_for(ended.verb)?) == Some(false);
                 // After login, servers omit USER and STLS.
                 ended.when(
-                    is_hidden && ended.is_ok() && known.session.phase() < Phase::Login
+                    is_hidden && ended.is_ok() && context.session.phase() < Phase::Login
                         || is_hidden && ended.is_ok() && matches!(ended.verb, "TOP" | "UIDL"),
                     "the command works, but CAPA does not list it",
                 )
             }),
             // RFC 5034 §3: mechanisms are parameters of SASL. On older servers, AUTH alone lists
             // them.
-            Check::Exchange(|ended, known| {
+            Check::Exchange(|ended, context| {
                 let is_list = ended.verb == "AUTH" && !ended.has_arguments() && ended.is_ok();
-                let is_whole = ended.is_complete() && !known.listing.has_holes;
-                known
+                let is_whole = ended.is_complete() && !context.listing.has_holes;
+                context
                     .session
                     .announced_now()
-                    .filter(|_| is_list && is_whole && known.session.phase() < Phase::Login)?;
-                let told = known.parameters("SASL").unwrap_or_default();
-                let listed = known.listing.capabilities.iter();
+                    .filter(|_| is_list && is_whole && context.session.phase() < Phase::Login)?;
+                let stated = context.parameters("SASL").unwrap_or_default();
+                let listed = context.listing.capabilities.iter();
                 let hidden: Vec<&str> = listed
                     .filter(|name| {
-                        crate::pop3::sasl::Mechanism::named(name).is_some() && !told.contains(name)
+                        crate::pop3::sasl::Mechanism::named(name).is_some()
+                            && !stated.contains(name)
                     })
                     .map(String::as_str)
                     .collect();
                 let what = format!(
-                    "AUTH lists {}, but SASL in CAPA does not",
+                    "AUTH lists {}, but the SASL line of CAPA does not",
                     hidden.join(", ")
                 );
                 (!hidden.is_empty()).then(|| ended.spot(what))
@@ -370,10 +375,10 @@ pub(super) const RULES: &[Rule] = &[
         id: "capa-differs-after-login",
         level: Must,
         source: "RFC 2449 §5, RFC 5034 §3",
-        says: "capabilities do not disappear after login",
+        says: "capabilities must not disappear after login",
         hint: "common and mostly harmless: send CAPA before and after login",
-        check: &[Check::Exchange(|ended, known| {
-            let mut gone = lost(ended, known, Phase::Login)?;
+        check: &[Check::Exchange(|ended, context| {
+            let mut gone = lost(ended, context, Phase::Login)?;
             gone.retain(|tag| {
                 !matches!(
                     tag.as_str(),
@@ -382,7 +387,7 @@ pub(super) const RULES: &[Rule] = &[
             });
             (!gone.is_empty()).then(|| {
                 ended.spot(format!(
-                    "CAPA no longer lists after login: {}",
+                    "after login, CAPA no longer lists {}",
                     gone.join(", ")
                 ))
             })
@@ -393,19 +398,19 @@ pub(super) const RULES: &[Rule] = &[
         id: "capa-differs-after-tls",
         level: Info,
         source: "RFC 2595 §4",
-        says: "the list of capabilities may change with TLS, so the client asks again",
-        hint: "expected if login methods that need TLS appear",
-        check: &[Check::Exchange(|ended, known| {
-            let before = known
+        says: "the list of capabilities may change with TLS, so the client should send CAPA again",
+        hint: "this is expected if login methods that need TLS appear",
+        check: &[Check::Exchange(|ended, context| {
+            let before = context
                 .session
                 .announced(Phase::First)
-                .filter(|_| known.session.phase() == Phase::Tls)?;
-            lost(ended, known, Phase::Tls)?;
-            let now = &known.listing.capabilities;
+                .filter(|_| context.session.phase() == Phase::Tls)?;
+            lost(ended, context, Phase::Tls)?;
+            let now = &context.listing.capabilities;
             let is_new = |line: &&String| !has_tag(before, tag_of(line));
             let new: Vec<&str> = now.iter().filter(is_new).map(|line| tag_of(line)).collect();
             (!new.is_empty())
-                .then(|| ended.spot(format!("CAPA lists only inside TLS: {}", new.join(", "))))
+                .then(|| ended.spot(format!("only inside TLS, CAPA lists {}", new.join(", "))))
         })],
     },
     // RFC 2595 §9: an attacker on the network path can change the list before TLS, but not inside
@@ -414,14 +419,14 @@ pub(super) const RULES: &[Rule] = &[
         id: "capa-weaker-in-tls",
         level: Security,
         source: "RFC 2595 §9",
-        says: "what CAPA lists before TLS is also listed inside TLS",
-        hint: "an attacker may have changed the first list: fetch it again from a different network, and compare the two",
-        check: &[Check::Exchange(|ended, known| {
-            let gone = lost(ended, known, Phase::Tls)?;
+        says: "login methods that CAPA lists before TLS should also be listed inside TLS",
+        hint: "an attacker may have changed the first list: fetch CAPA from a different network, and compare the lists",
+        check: &[Check::Exchange(|ended, context| {
+            let gone = lost(ended, context, Phase::Tls)?;
             let is_login = |tag: &String| matches!(tag.as_str(), "SASL" | "USER");
             ended.when(
                 gone.iter().any(is_login),
-                "CAPA no longer lists a login method inside TLS",
+                "inside TLS, CAPA no longer lists a login method",
             )
         })],
     },
@@ -432,12 +437,12 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 2449 §6.7",
         says: "EXPIRE 0 means that retrieved messages may be deleted at QUIT",
         hint: "a client that leaves mail on the server should warn its user",
-        check: &[Check::Line(|heard, known| {
-            let line = heard.named_capability(known)?.to_ascii_uppercase();
+        check: &[Check::Line(|seen, context| {
+            let line = seen.named_capability(context)?.to_ascii_uppercase();
             let mut words = line.split_ascii_whitespace();
-            heard.when(
+            seen.when(
                 words.next() == Some("EXPIRE") && words.next() == Some("0"),
-                "the server may delete messages that were retrieved",
+                "CAPA says that the server may delete retrieved messages",
             )
         })],
     },

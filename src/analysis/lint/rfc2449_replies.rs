@@ -10,22 +10,22 @@ use crate::pop3::command::Command;
 use crate::reading::dialogue::EventKind;
 
 /// Whether the command was sent before the exchange before it had ended.
-pub(super) fn is_ahead(ended: &ExchangeSeen<'_>, known: &Context) -> bool {
+pub(super) fn is_ahead(ended: &ExchangeSeen<'_>, context: &Context) -> bool {
     let row = ended.exchange.command.as_ref().map(|line| line.place.row);
-    let last = known.last_if(|last| !last.is_greeting);
+    let last = context.last_if(|last| !last.is_greeting);
     row.zip(last).is_some_and(|(row, last)| row < last.row)
 }
 
 /// Whether the command was sent ahead and never answered.
-pub(super) fn is_dropped(ended: &ExchangeSeen<'_>, known: &Context) -> bool {
-    let is_open = ended.exchange.status.is_none() && known.now.event == Some(EventKind::TimedOut);
-    let was_answered = known.last_if(|last| last.status.is_some()).is_some();
-    is_open && was_answered && is_ahead(ended, known)
+pub(super) fn is_dropped(ended: &ExchangeSeen<'_>, context: &Context) -> bool {
+    let is_open = ended.exchange.status.is_none() && context.now.event == Some(EventKind::TimedOut);
+    let was_answered = context.last_if(|last| last.status.is_some()).is_some();
+    is_open && was_answered && is_ahead(ended, context)
 }
 
 /// The same with PIPELINING announced: only then does the server owe the reply.
-fn is_lost(ended: &ExchangeSeen<'_>, known: &Context) -> bool {
-    is_dropped(ended, known) && known.announces("PIPELINING") == Some(true)
+fn is_lost(ended: &ExchangeSeen<'_>, context: &Context) -> bool {
+    is_dropped(ended, context) && context.announces("PIPELINING") == Some(true)
 }
 
 /// The longest plausible user name, in octets.
@@ -51,8 +51,8 @@ fn speaks_of_name(text: &[u8]) -> bool {
     })
 }
 
-fn is_after_login(known: &Context) -> bool {
-    known.last_if(|last| last.is(Command::logs_in)).is_some()
+fn is_after_login(context: &Context) -> bool {
+    context.last_if(|last| last.is(Command::logs_in)).is_some()
 }
 
 pub(super) const RULES: &[Rule] = &[
@@ -61,15 +61,15 @@ pub(super) const RULES: &[Rule] = &[
         id: "status-trailing-space",
         level: Info,
         source: "RFC 2449 §3",
-        says: "the space in a status line is followed by text",
-        hint: "harmless: the server should not end a line with a space",
-        check: &[Check::Line(|heard, _| {
-            let is_first = matches!(heard.role, LineRole::Greeting | LineRole::Status);
+        says: "a status line should not end with a space",
+        hint: "harmless, but the server should send a space only before text",
+        check: &[Check::Line(|seen, _| {
+            let is_first = matches!(seen.role, LineRole::Greeting | LineRole::Status);
             let is_blank = is_first
-                && heard
+                && seen
                     .plain()
                     .is_some_and(|text| text.ends_with(b" ") || text.ends_with(b"\t"));
-            heard.when(is_blank, "the line ends with a space")
+            seen.when(is_blank, "the line ends with a space")
         })],
     },
     // RFC 2449 §6.4: a server that sends response codes announces RESP-CODES.
@@ -77,12 +77,12 @@ pub(super) const RULES: &[Rule] = &[
         id: "resp-code-without-capa",
         level: Info,
         source: "RFC 2449 §6.4",
-        says: "a server that sends response codes lists RESP-CODES",
+        says: "a server that sends response codes should list RESP-CODES",
         hint: "clients may read the code as text: list RESP-CODES",
-        check: &[Check::Exchange(|ended, known| {
+        check: &[Check::Exchange(|ended, context| {
             let is_code = codes::find(&ended.code()?).is_some();
             ended.when(
-                is_code && known.announces("RESP-CODES") == Some(false),
+                is_code && context.announces("RESP-CODES") == Some(false),
                 "the server sent a response code, but CAPA does not list RESP-CODES",
             )
         })],
@@ -92,12 +92,12 @@ pub(super) const RULES: &[Rule] = &[
         id: "resp-code-lookalike",
         level: Info,
         source: "RFC 2449 §8",
-        says: "text that begins with a bracket is a response code",
-        hint: "harmless, but programs must not take it for a code",
-        check: &[Check::Line(|heard, _| {
-            let is_first = matches!(heard.role, LineRole::Status | LineRole::Greeting);
-            let code = code(heard.text).filter(|_| is_first)?;
-            heard.when(
+        says: "in a reply, text that begins with a bracket should be a response code",
+        hint: "harmless, but programs must not read this text as a response code",
+        check: &[Check::Line(|seen, _| {
+            let is_first = matches!(seen.role, LineRole::Status | LineRole::Greeting);
+            let code = code(seen.text).filter(|_| is_first)?;
+            seen.when(
                 codes::find(&code).is_none(),
                 "the text in brackets is not a known response code",
             )
@@ -108,8 +108,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "resp-code-misplaced",
         level: Should,
         source: "RFC 2449 §8.1, RFC 3206 §4, §5, RFC 6856 §5",
-        says: "a response code appears only with the status and commands that it is defined for",
-        hint: "clients draw wrong conclusions: the server must send a different code, or none",
+        says: "a response code should appear only with the status and commands that it is defined for",
+        hint: "clients may draw the wrong conclusion: the server must send a different code, or none",
         check: &[Check::Exchange(|ended, _| {
             let (row, _) = codes::find(&ended.code()?)?;
             let is_foreign = !row.source.starts_with("RFC");
@@ -130,17 +130,17 @@ pub(super) const RULES: &[Rule] = &[
         id: "resp-code-on-user",
         level: Security,
         source: "RFC 2449 §8.1.1, RFC 3206 §5",
-        says: "AUTH and LOGIN-DELAY are not sent to USER",
+        says: "the reply to USER should not have the response code AUTH or LOGIN-DELAY",
         hint: "the code reveals which accounts exist: the server should wait for PASS",
-        check: &[Check::Exchange(|ended, known| {
+        check: &[Check::Exchange(|ended, context| {
             let is_told = ended
                 .code()
                 .is_some_and(|code| matches!(code.as_str(), "AUTH" | "LOGIN-DELAY" | "IN-USE"));
             // Without TLS, USER may be refused as a whole.
-            let is_offered = known.session.tls.is_on() || known.announces("USER") == Some(true);
+            let is_offered = context.session.tls.is_on() || context.announces("USER") == Some(true);
             // Seen: Cyrus refuses a second USER because of the order, with the same code for every
             // name.
-            let is_first = known.login.users == 0;
+            let is_first = context.login.users == 0;
             // No user has a name of such a length, so its refusal reveals nothing about an account.
             let is_plausible = ended
                 .arguments()
@@ -149,7 +149,7 @@ pub(super) const RULES: &[Rule] = &[
             let is_judged = ended.verb == "USER" && is_first && is_plausible && is_offered;
             ended.when(
                 is_judged && ended.is_err() && is_told,
-                "the reply to USER has a code about the account",
+                "the reply to USER has a response code about the account",
             )
         })],
     },
@@ -158,14 +158,14 @@ pub(super) const RULES: &[Rule] = &[
         id: "login-delay",
         level: Info,
         source: "RFC 2449 §6.5, §8.1.1",
-        says: "the server requires a pause between two logins",
-        hint: "check mail less often: LOGIN-DELAY in CAPA gives the seconds",
+        says: "the server requires a pause between logins",
+        hint: "check mail less often: LOGIN-DELAY in CAPA gives the pause in seconds",
         check: &[Check::Exchange(|ended, _| {
             let is_early = ended.code().is_some_and(|code| code == "LOGIN-DELAY")
                 && ended.is(Command::logs_in);
             ended.when(
                 ended.is_err() && is_early,
-                "the server refused the login because it came too soon",
+                "the server refused the login because it came too soon after the previous one",
             )
         })],
     },
@@ -175,7 +175,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Info,
         source: "RFC 1939 §4, RFC 2449 §8.1.2",
         says: "a lock ends with the session that held it",
-        hint: "close the other session, or wait until the server notices that it is gone; the password is not the problem",
+        hint: "the password is not the problem: close the other session, or wait until it times out",
         check: &[Check::Exchange(|ended, _| {
             let is_locked =
                 ended.code().is_some_and(|code| code == "IN-USE") && ended.is(Command::logs_in);
@@ -190,25 +190,25 @@ pub(super) const RULES: &[Rule] = &[
         id: "command-255-rejected",
         level: Must,
         source: "RFC 2449 §4",
-        says: "a server with CAPA accepts commands of up to 255 octets",
-        hint: "the server's command buffer is too small",
-        check: &[Check::Exchange(|ended, known| {
+        says: "a server with CAPA must accept commands of up to 255 octets",
+        hint: "the server's command buffer may be too small",
+        check: &[Check::Exchange(|ended, context| {
             let octets = ended.exchange.command.as_ref()?.octets;
-            let has_capa = known.session.last_announced().is_some();
+            let has_capa = context.session.last_announced().is_some();
             let is_long = (100..=255).contains(&octets) && ended.verb == "USER" && has_capa;
             // There is no such mailbox either: some servers refuse every unknown name.
             // Seen: Cyrus 3.6 accepts any name except one of such a length: `-ERR [AUTH] Invalid
             // user`.
             let is_name = ended.code().is_some() || ended.text().is_some_and(speaks_of_name);
-            let is_length = known.login.takes_nobody && !is_name;
+            let is_length = context.login.takes_nobody && !is_name;
             let is_length = is_length || ended.text().is_some_and(speaks_of_length);
             let is_refused = ended.is_err() && is_length;
-            let is_cut = ended.exchange.status_line.is_none() && super::predicates::is_cut(known);
+            let is_cut = ended.exchange.status_line.is_none() && super::predicates::is_cut(context);
             let what = match is_refused {
                 true => "refused",
                 false => "closed the connection at",
             };
-            (is_long && (is_refused || (is_cut && known.login.takes_nobody)))
+            (is_long && (is_refused || (is_cut && context.login.takes_nobody)))
                 .then(|| ended.spot(format!("the server {what} a command of {octets} octets")))
         })],
     },
@@ -217,11 +217,11 @@ pub(super) const RULES: &[Rule] = &[
         id: "pipelining-drops",
         level: Must,
         source: "RFC 2449 §6.6",
-        says: "a server with PIPELINING answers every command",
-        hint: "the server loses what follows a command: clients must wait for each reply",
-        check: &[Check::Exchange(|ended, known| {
+        says: "a server with PIPELINING must answer every command",
+        hint: "the server loses pipelined commands: clients must wait for each reply",
+        check: &[Check::Exchange(|ended, context| {
             ended.command_when(
-                is_lost(ended, known) && !is_after_login(known),
+                is_lost(ended, context) && !is_after_login(context),
                 "the server did not answer a pipelined command",
             )
         })],
@@ -231,11 +231,11 @@ pub(super) const RULES: &[Rule] = &[
         id: "pipelining-drops-at-login",
         level: Must,
         source: "RFC 2449 §6.6",
-        says: "a server with PIPELINING also answers what follows PASS",
-        hint: "the server's login program discards what it has read: clients must wait for the reply to PASS",
-        check: &[Check::Exchange(|ended, known| {
+        says: "a server with PIPELINING must also answer commands pipelined after PASS",
+        hint: "the server's login program may discard its input: clients must wait for the reply to PASS",
+        check: &[Check::Exchange(|ended, context| {
             ended.command_when(
-                is_lost(ended, known) && is_after_login(known),
+                is_lost(ended, context) && is_after_login(context),
                 "the server did not answer a command pipelined after PASS",
             )
         })],
@@ -245,11 +245,11 @@ pub(super) const RULES: &[Rule] = &[
         id: "pipelining-out-of-order",
         level: Must,
         source: "RFC 2449 §6.6",
-        says: "replies come in the order of the commands",
-        hint: "the server processes several commands at once: clients must wait for each reply",
-        check: &[Check::Line(|heard, known| {
-            heard.when(
-                fault(heard, known) == Some(StartFault::OutOfOrder),
+        says: "replies must come in the order of the commands",
+        hint: "the server may process several commands at once: clients must wait for each reply",
+        check: &[Check::Line(|seen, context| {
+            seen.when(
+                fault(seen, context) == Some(StartFault::OutOfOrder),
                 "the reply does not match the command",
             )
         })],

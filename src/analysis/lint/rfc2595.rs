@@ -13,21 +13,21 @@ pub(super) const RULES: &[Rule] = &[
         id: "stls-stripped",
         level: Security,
         source: "RFC 2595 §9, RFC 8314 §4",
-        says: "STLS does not disappear from CAPA",
-        hint: "an attacker may have removed it: do not log in, and compare the list from a different network or on port 995",
-        check: &[Check::Exchange(|ended, known| {
+        says: "STLS should not disappear from CAPA",
+        hint: "an attacker may have removed STLS: do not log in, and compare the list from a different network or port 995",
+        check: &[Check::Exchange(|ended, context| {
             let was_there =
-                known.announces("STLS") == Some(true) && known.session.phase() == Phase::First;
+                context.announces("STLS") == Some(true) && context.session.phase() == Phase::First;
             let is_gone = ended.verb == "CAPA"
                 && ended.is_complete()
                 // A refused CAPA lists nothing.
                 && ended.is_ok()
-                && !known.listing.has_holes
-                && !super::words::has_tag(&known.listing.capabilities, "STLS");
+                && !context.listing.has_holes
+                && !super::words::has_tag(&context.listing.capabilities, "STLS");
             ended.when(
                 // Seen: nginx 1.22 itself removes it from the list once USER is sent.
-                was_there && is_gone && !known.session.tls.is_on() && known.login.users == 0,
-                "CAPA listed STLS before, but no longer does",
+                was_there && is_gone && !context.session.tls.is_on() && context.login.users == 0,
+                "CAPA listed STLS earlier, but no longer does",
             )
         })],
     },
@@ -36,21 +36,21 @@ pub(super) const RULES: &[Rule] = &[
         id: "stls-response-injection",
         level: Security,
         source: "RFC 2595 §4",
-        says: "nothing comes between the server's +OK to STLS and the handshake",
-        hint: "an attacker may have injected replies: discard these octets, and close",
-        check: &[Check::Line(|heard, known| {
+        says: "nothing may come between the server's +OK to STLS and the handshake",
+        hint: "an attacker may have injected replies: discard these octets, and close the connection",
+        check: &[Check::Line(|seen, context| {
             let what = format!(
                 "the server sent {} octets in cleartext before the handshake",
-                heard.octets
+                seen.octets
             );
             // Seen: Courier 1.0.16 answers a handshake that it can't do with `-ERR STARTTLS
             // failed`, in cleartext. That deceives no client, and the rule about the failed
             // handshake names it. It may come before the handshake begins if the client sent a
             // command after STLS.
-            let connection = &known.connection;
+            let connection = &context.connection;
             let was_early = connection.has_injection && !connection.is_after_stls;
-            let is_refusal = heard.text == b"-ERR" && !was_early;
-            (heard.role == LineRole::Injected && !is_refusal).then(|| heard.spot(what))
+            let is_refusal = seen.text == b"-ERR" && !was_early;
+            (seen.role == LineRole::Injected && !is_refusal).then(|| seen.spot(what))
         })],
     },
     // RFC 2595 §4: what was sent in cleartext does not count inside TLS.
@@ -58,12 +58,12 @@ pub(super) const RULES: &[Rule] = &[
         id: "stls-command-injection",
         level: Security,
         source: "CVE-2011-0411, RFC 2595 §4",
-        says: "a command sent in cleartext after STLS is not carried out inside TLS",
+        says: "the server must not carry out commands inside TLS that came in cleartext after STLS",
         hint: "an attacker on the network path can inject commands: update the server, or use port 995",
-        check: &[Check::Line(|heard, known| {
-            heard.when(
-                known.odd(heard) == Some(Unsolicited::Smuggled),
-                "the server answered, inside TLS, a command sent in cleartext",
+        check: &[Check::Line(|seen, context| {
+            seen.when(
+                context.unsolicited(seen) == Some(Unsolicited::Smuggled),
+                "inside TLS, the server answered a command sent in cleartext",
             )
         })],
     },
@@ -72,15 +72,15 @@ pub(super) const RULES: &[Rule] = &[
         id: "stls-keeps-pre-tls-state",
         level: Should,
         source: "RFC 2595 §4",
-        says: "the server forgets a USER sent before TLS",
-        hint: "an attacker on the network path can choose the name: the server must start over after STLS",
-        check: &[Check::Exchange(|ended, known| {
+        says: "the server should forget a USER command sent before TLS",
+        hint: "an attacker on the network path can choose the user name: the server must reset the session after STLS",
+        check: &[Check::Exchange(|ended, context| {
             let is_kept = ended.verb == "PASS"
-                && known.session.tls == Tls::ByStls
-                && known.session.accepted == Accepted::BeforeTls;
+                && context.session.tls == Tls::ByStls
+                && context.session.accepted == Accepted::BeforeTls;
             ended.when(
                 is_kept && ended.is_ok(),
-                "the server accepted PASS with the USER sent before TLS",
+                "the server accepted PASS for a user name sent before TLS",
             )
         })],
     },
@@ -89,13 +89,13 @@ pub(super) const RULES: &[Rule] = &[
         id: "stls-in-transaction",
         level: Should,
         source: "RFC 2595 §4",
-        says: "STLS comes before login",
+        says: "STLS should come before login",
         hint: "the server must refuse STLS after login",
-        check: &[Check::Exchange(|ended, known| {
+        check: &[Check::Exchange(|ended, context| {
             let is_late = ended.verb == "STLS"
                 && ended.is_ok()
-                && known.session.is_transaction()
-                && !known.session.tls.is_on();
+                && context.session.is_transaction()
+                && !context.session.tls.is_on();
             ended.when(is_late, "the server accepted STLS after login")
         })],
     },
@@ -104,11 +104,11 @@ pub(super) const RULES: &[Rule] = &[
         id: "stls-twice-accepted",
         level: Must,
         source: "RFC 2595 §4",
-        says: "the server refuses STLS inside TLS",
+        says: "the server must refuse STLS inside TLS",
         hint: "the server must answer -ERR: TLS is already on",
-        check: &[Check::Exchange(|ended, known| {
+        check: &[Check::Exchange(|ended, context| {
             ended.when(
-                ended.verb == "STLS" && ended.is_ok() && known.session.tls.is_on(),
+                ended.verb == "STLS" && ended.is_ok() && context.session.tls.is_on(),
                 "the server accepted STLS inside TLS",
             )
         })],
@@ -118,11 +118,11 @@ pub(super) const RULES: &[Rule] = &[
         id: "stls-second-greeting",
         level: Should,
         source: "RFC 2595 §4",
-        says: "the server sends no second greeting after STLS",
-        hint: "a misconfigured TLS wrapper in front of the server causes this: replies no longer match the commands",
-        check: &[Check::Line(|heard, known| {
-            heard.when(
-                known.odd(heard) == Some(Unsolicited::SecondGreeting),
+        says: "the server should not send a second greeting after STLS",
+        hint: "a misconfigured TLS wrapper in front of the server can cause this: replies may not match the commands",
+        check: &[Check::Line(|seen, context| {
+            seen.when(
+                context.unsolicited(seen) == Some(Unsolicited::SecondGreeting),
                 "the server sent a greeting inside TLS",
             )
         })],
@@ -132,14 +132,15 @@ pub(super) const RULES: &[Rule] = &[
         id: "stls-ok-no-handshake",
         level: Must,
         source: "RFC 2595 §4, RFC 8314 §4",
-        says: "a server that answers STLS with +OK supports TLS",
-        hint: "the server has no certificate, or cannot read its key: check its log",
-        check: &[Check::Event(|event, known| {
-            let is_failed = event.kind == EventKind::TlsFailed && known.session.tls == Tls::Agreed;
+        says: "a server that answers STLS with +OK must support TLS",
+        hint: "the server may have no certificate, or be unable to read its key: check its log",
+        check: &[Check::Event(|event, context| {
+            let is_failed =
+                event.kind == EventKind::TlsFailed && context.session.tls == Tls::Agreed;
             let is_about_certificate = super::tls::reason(&event.text).is_some();
             let what = "the handshake failed after +OK to STLS";
             // A server is right to close if something was injected after STLS.
-            let is_earned = known.connection.is_after_stls;
+            let is_earned = context.connection.is_after_stls;
             (is_failed && !is_about_certificate && !is_earned).then(|| Site::at(event.place, what))
         })],
     },
@@ -148,13 +149,13 @@ pub(super) const RULES: &[Rule] = &[
         id: "capa-stls-inside-tls",
         level: Should,
         source: "RFC 2595 §4",
-        says: "CAPA does not list STLS inside TLS",
-        hint: "the list is fixed text, or a proxy in front of the server handles TLS: leave STLS out once TLS is on",
-        check: &[Check::Line(|heard, known| {
+        says: "CAPA should not list STLS inside TLS",
+        hint: "the list may be fixed text, or a proxy may handle TLS: leave STLS out once TLS is on",
+        check: &[Check::Line(|seen, context| {
             let is_capability =
-                heard.role == LineRole::Listed(List::Capabilities) && known.session.tls.is_on();
-            heard.when(
-                is_capability && heard.text.eq_ignore_ascii_case(b"STLS"),
+                seen.role == LineRole::Listed(List::Capabilities) && context.session.tls.is_on();
+            seen.when(
+                is_capability && seen.text.eq_ignore_ascii_case(b"STLS"),
                 "CAPA lists STLS inside TLS",
             )
         })],

@@ -37,18 +37,18 @@ fn responses<'a>(ended: &ExchangeSeen<'a>) -> impl Iterator<Item = &'a Line> + u
 }
 
 /// Whether `+OK` came instead of a challenge: the client has proved nothing.
-pub(super) fn is_ok_as_challenge(ended: &ExchangeSeen<'_>, known: &Context) -> bool {
+pub(super) fn is_ok_as_challenge(ended: &ExchangeSeen<'_>, context: &Context) -> bool {
     let is_bare = ended.mechanism().is_some() && !ended.has_initial_response();
-    is_bare && ended.is_ok() && ended.exchange.sasl.is_empty() && !known.session.is_transaction()
+    is_bare && ended.is_ok() && ended.exchange.sasl.is_empty() && !context.session.is_transaction()
 }
 
 /// The row of a response that is not base64, including the initial one; for a hidden response, an
 /// event says so.
-fn bad_response(ended: &ExchangeSeen<'_>, known: &Context) -> Option<Place> {
+fn bad_response(ended: &ExchangeSeen<'_>, context: &Context) -> Option<Place> {
     let command = ended.exchange.command.as_ref()?;
     ended.mechanism()?;
     let end = ended.exchange.status_line.as_ref()?.place;
-    let hidden = known.login.malformed_response;
+    let hidden = context.login.malformed_response;
     if let Some(place) = hidden.filter(|place| (command.place..end).contains(place)) {
         return Some(place);
     }
@@ -62,8 +62,8 @@ fn bad_response(ended: &ExchangeSeen<'_>, known: &Context) -> Option<Place> {
 }
 
 /// The mechanisms, when this line of the list of capabilities is SASL's.
-fn mechanisms(heard: &LineSeen<'_>) -> Option<Vec<String>> {
-    let mut words = heard.capability()?.split_ascii_whitespace();
+fn mechanisms(seen: &LineSeen<'_>) -> Option<Vec<String>> {
+    let mut words = seen.capability()?.split_ascii_whitespace();
     let tag = words.next()?;
     tag.eq_ignore_ascii_case("SASL")
         .then(|| words.map(str::to_owned).collect())
@@ -83,13 +83,13 @@ pub(super) const RULES: &[Rule] = &[
         id: "sasl-plus-no-space",
         level: Should,
         source: "RFC 5034 §4",
-        says: "a space follows the + of a challenge, even of an empty one",
+        says: "a challenge should have a space after the plus sign, even if the challenge is empty",
         hint: "strict clients stop here: the server must send a plus sign and a space",
-        check: &[Check::Line(|heard, _| {
-            let is_bare = heard.role == LineRole::Challenge
-                && !heard.text.starts_with(b"+ ")
-                && !heard.has_holes;
-            heard.when(is_bare, "no space follows the plus sign")
+        check: &[Check::Line(|seen, _| {
+            let is_bare = seen.role == LineRole::Challenge
+                && !seen.text.starts_with(b"+ ")
+                && !seen.has_holes;
+            seen.when(is_bare, "no space follows the plus sign")
         })],
     },
     // RFC 5034 §4: nothing but base64 follows it.
@@ -97,14 +97,12 @@ pub(super) const RULES: &[Rule] = &[
         id: "sasl-plus-with-text",
         level: Must,
         source: "RFC 5034 §4",
-        says: "a challenge is base64 and nothing else",
-        hint: "clients cancel here: the server must not send text in a challenge",
-        check: &[Check::Line(|heard, _| {
-            let line = heard
-                .plain()
-                .filter(|_| heard.role == LineRole::Challenge)?;
+        says: "a challenge must be base64 and nothing else",
+        hint: "clients cancel here: the server must not send plain text in a challenge",
+        check: &[Check::Line(|seen, _| {
+            let line = seen.plain().filter(|_| seen.role == LineRole::Challenge)?;
             let text = line.strip_prefix(b"+")?;
-            heard.when(
+            seen.when(
                 !is_base64(text.strip_prefix(b" ").unwrap_or(text)),
                 "the challenge is not base64",
             )
@@ -115,11 +113,11 @@ pub(super) const RULES: &[Rule] = &[
         id: "sasl-ok-as-challenge",
         level: Must,
         source: "RFC 5034 §4",
-        says: "+OK means that the login succeeded",
-        hint: "the client has proved nothing but believes that it is logged in: send STAT to check, and do not use this mechanism",
-        check: &[Check::Exchange(|ended, known| {
+        says: "the server must send +OK only after the login succeeded",
+        hint: "the client has sent no credentials, but believes that it is logged in: send STAT to check, and do not use this mechanism",
+        check: &[Check::Exchange(|ended, context| {
             ended.when(
-                is_ok_as_challenge(ended, known),
+                is_ok_as_challenge(ended, context),
                 "the server answered +OK before the client sent a response",
             )
         })],
@@ -129,10 +127,10 @@ pub(super) const RULES: &[Rule] = &[
         id: "sasl-bad-base64-accepted",
         level: Should,
         source: "RFC 5034 §4",
-        says: "the server refuses a response that is not base64",
-        hint: "the server's decoder is too lenient",
-        check: &[Check::Exchange(|ended, known| {
-            let place = bad_response(ended, known)?;
+        says: "the server should refuse a response that is not base64",
+        hint: "the server's decoder is too lenient: the server should answer -ERR",
+        check: &[Check::Exchange(|ended, context| {
+            let place = bad_response(ended, context)?;
             // A token mechanism reports an error in one more challenge (RFC 7628 §3.2.3).
             let tells_errors = crate::pop3::sasl::Mechanism::named(&ended.mechanism()?)
                 .is_some_and(|mechanism| mechanism.wants_token);
@@ -155,7 +153,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "sasl-cancel-ignored",
         level: Must,
         source: "RFC 5034 §4",
-        says: "an asterisk cancels the exchange, and the server answers -ERR",
+        says: "an asterisk cancels the exchange, and the server must answer -ERR",
         hint: "the connection can no longer be used: connect again",
         check: &[Check::Exchange(|ended, _| {
             let mut lines = ended.exchange.sasl.iter();
@@ -172,13 +170,13 @@ pub(super) const RULES: &[Rule] = &[
         id: "sasl-ir-rejected",
         level: Should,
         source: "RFC 5034 §3, §4",
-        says: "a server that lists SASL accepts an initial response",
-        hint: "the server is old, or has a short line limit: send the response when the server asks for it",
-        check: &[Check::Exchange(|ended, known| {
+        says: "a server that lists SASL should accept an initial response",
+        hint: "the server may be old or have a short line limit: send the response when the server asks for it",
+        check: &[Check::Exchange(|ended, context| {
             let mechanism = ended
                 .mechanism()
                 .filter(|_| ended.is_ok() && !ended.has_initial_response())?;
-            let was_refused = known.refusals.with_initial.contains(&mechanism);
+            let was_refused = context.refusals.with_initial.contains(&mechanism);
             ended.when(
                 was_refused && !ended.exchange.sasl.is_empty(),
                 "the server refused an initial response, but accepted the mechanism without one",
@@ -190,7 +188,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "sasl-ir-server-first-accepted",
         level: Info,
         source: "RFC 5034 §4",
-        says: "an initial response is refused if the server speaks first",
+        says: "the server should refuse an initial response for a mechanism in which the server speaks first",
         hint: "harmless",
         check: &[Check::Exchange(|ended, _| {
             let mechanism = ended.mechanism().filter(|_| ended.has_initial_response())?;
@@ -206,13 +204,13 @@ pub(super) const RULES: &[Rule] = &[
         id: "sasl-probe-unsupported",
         level: Info,
         source: "in no RFC",
-        says: "AUTH alone lists mechanisms on some servers",
-        hint: "nothing to do: no RFC defines AUTH without a mechanism; CAPA lists the mechanisms",
-        check: &[Check::Exchange(|ended, known| {
+        says: "some servers answer AUTH alone with a list of mechanisms",
+        hint: "harmless: no RFC defines AUTH without a mechanism, and CAPA lists the mechanisms",
+        check: &[Check::Exchange(|ended, context| {
             let is_refused = ended.verb == "AUTH" && ended.is_err() && ended.mechanism().is_none();
             // After login it must be.
             ended.when(
-                is_refused && known.session.is_authorization(),
+                is_refused && context.session.is_authorization(),
                 "the server refused AUTH without a mechanism",
             )
         })],
@@ -222,10 +220,10 @@ pub(super) const RULES: &[Rule] = &[
         id: "sasl-second-auth",
         level: Must,
         source: "RFC 5034 §4",
-        says: "AUTH is refused after login",
+        says: "the server must refuse AUTH after login",
         hint: "the server must answer -ERR",
-        check: &[Check::Exchange(|ended, known| {
-            let is_again = ended.mechanism().is_some() && known.session.is_transaction();
+        check: &[Check::Exchange(|ended, context| {
+            let is_again = ended.mechanism().is_some() && context.session.is_transaction();
             ended.when(
                 is_again && (ended.is_ok() || !ended.exchange.sasl.is_empty()),
                 "the server accepted AUTH after login",
@@ -237,21 +235,21 @@ pub(super) const RULES: &[Rule] = &[
         id: "sasl-scram-server-unverified",
         level: Security,
         source: "RFC 5802 §3, §5",
-        says: "with SCRAM the server also proves that it knows the password",
+        says: "with SCRAM, the server must also prove that it knows the password",
         hint: "the server may be an impostor: do not trust this login",
         check: &[Check::Exchange(|ended, _| {
             let is_scram = ended
                 .mechanism()
                 .is_some_and(|name| name.starts_with("SCRAM-"))
                 && ended.is_ok();
-            let told = challenges(ended);
-            let is_proved = told.iter().any(|text| match text {
+            let stated = challenges(ended);
+            let is_proved = stated.iter().any(|text| match text {
                 Some(text) => scram_parameter(text, 'v').is_some(),
                 None => true,
             });
             ended.when(
-                is_scram && !told.is_empty() && !is_proved,
-                "the server answered +OK without its signature",
+                is_scram && !stated.is_empty() && !is_proved,
+                "the server answered +OK without sending its signature",
             )
         })],
     },
@@ -260,7 +258,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "sasl-scram-weak",
         level: Should,
         source: "RFC 5802 §5.1, RFC 7677 §4",
-        says: "SCRAM uses at least 4096 iterations",
+        says: "SCRAM should use at least 4096 iterations",
         hint: "a stolen password file can be cracked quickly: raise the count, and store the passwords again",
         check: &[Check::Exchange(|ended, _| {
             let is_scram = ended
@@ -272,7 +270,7 @@ pub(super) const RULES: &[Rule] = &[
                 .next()
                 .filter(|_| is_scram)?;
             let count: u64 = scram_parameter(first, 'i')?.parse().ok()?;
-            (count < 4096).then(|| ended.spot(format!("the server uses {count} iterations")))
+            (count < 4096).then(|| ended.spot(format!("the server asked for {count} iterations")))
         })],
     },
     // RFC 6331, RFC 6151: these are broken or historic; every server can offer PLAIN inside TLS.
@@ -280,12 +278,12 @@ pub(super) const RULES: &[Rule] = &[
         id: "weak-mechanism-only",
         level: Info,
         source: "RFC 6331, RFC 6151",
-        says: "a server offers a mechanism that is not weak",
+        says: "a server should offer at least one mechanism that is not weak",
         hint: "add SCRAM-SHA-256, or PLAIN inside TLS",
-        check: &[Check::Line(|heard, _| {
-            let names = mechanisms(heard)?;
+        check: &[Check::Line(|seen, _| {
+            let names = mechanisms(seen)?;
             let is_weak = |name: &String| WEAK.iter().any(|weak| weak.eq_ignore_ascii_case(name));
-            heard.when(
+            seen.when(
                 !names.is_empty() && names.iter().all(is_weak),
                 "CAPA lists only weak mechanisms",
             )
@@ -296,11 +294,11 @@ pub(super) const RULES: &[Rule] = &[
         id: "sasl-no-mechanism",
         level: Info,
         source: "RFC 5034 §3",
-        says: "SASL in CAPA lists at least one mechanism",
-        hint: "harmless; without TLS all may be disabled: leave the line out",
-        check: &[Check::Line(|heard, _| {
-            heard.when(
-                mechanisms(heard)?.is_empty(),
+        says: "the SASL line of CAPA should list at least one mechanism",
+        hint: "harmless: the server may disable all mechanisms without TLS, but should then omit the SASL line",
+        check: &[Check::Line(|seen, _| {
+            seen.when(
+                mechanisms(seen)?.is_empty(),
                 "CAPA lists SASL without a mechanism",
             )
         })],
@@ -310,15 +308,15 @@ pub(super) const RULES: &[Rule] = &[
         id: "sasl-mechanism-name",
         level: Must,
         source: "RFC 4422 §3.1",
-        says: "a mechanism name has 1 to 20 upper-case letters, digits, - and _",
-        hint: "clients do not recognise this mechanism",
-        check: &[Check::Line(|heard, _| {
-            let names = mechanisms(heard)?;
+        says: "a mechanism name must have 1 to 20 upper-case letters, digits, - and _",
+        hint: "clients do not recognise this mechanism: the server must correct its name",
+        check: &[Check::Line(|seen, _| {
+            let names = mechanisms(seen)?;
             let is_plain =
                 |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || "-_".contains(c);
             let is_odd = |name: &&String| name.len() > 20 || !name.chars().all(is_plain);
             let odd = names.iter().find(is_odd)?;
-            Some(heard.spot(format!("`{odd}` is not a mechanism name")))
+            Some(seen.spot(format!("`{odd}` is not a mechanism name")))
         })],
     },
     // RFC 4505: anyone may log in without a password.
@@ -326,11 +324,11 @@ pub(super) const RULES: &[Rule] = &[
         id: "anonymous-offered",
         level: Info,
         source: "RFC 4505",
-        says: "ANONYMOUS admits users without an account",
-        hint: "intended on a public server; otherwise, disable it",
-        check: &[Check::Line(|heard, _| {
-            let names = mechanisms(heard)?;
-            heard.when(
+        says: "the mechanism ANONYMOUS admits users without an account",
+        hint: "disable ANONYMOUS unless the server is meant to be public",
+        check: &[Check::Line(|seen, _| {
+            let names = mechanisms(seen)?;
+            seen.when(
                 names
                     .iter()
                     .any(|name| name.eq_ignore_ascii_case("ANONYMOUS")),
@@ -343,13 +341,13 @@ pub(super) const RULES: &[Rule] = &[
         id: "sasl-announced-unknown",
         level: Must,
         source: "RFC 5034 §3",
-        says: "a mechanism that SASL lists works",
-        hint: "the list is fixed text, or comes from a proxy: it must list only what works",
-        check: &[Check::Exchange(|ended, known| {
+        says: "a mechanism that CAPA lists after SASL must work",
+        hint: "the list may be fixed text or come from a proxy: the server must list only what works",
+        check: &[Check::Exchange(|ended, context| {
             let mechanism = ended
                 .mechanism()
-                .filter(|_| known.session.is_authorization())?;
-            let is_listed = known
+                .filter(|_| context.session.is_authorization())?;
+            let is_listed = context
                 .parameters("SASL")
                 .is_some_and(|names| names.contains(&mechanism));
             let is_bare = !ended.has_initial_response() && responses(ended).next().is_none();

@@ -10,8 +10,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "bare-cr-in-message",
         level: Info,
         source: "RFC 5322 §2.3",
-        says: "a CR appears in a message only before LF",
-        hint: "a malformed message; servers pass it on unchanged",
+        says: "in a message, a CR should appear only before LF",
+        hint: "the message is malformed, but servers pass such messages on unchanged",
         check: &[Check::Exchange(|ended, _| message(ended)?.bare_cr.clone())],
     },
     // RFC 5322 §2.1.1: a line has at most 998 characters. POP3 itself has no limit.
@@ -19,8 +19,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "long-data-line",
         level: Info,
         source: "RFC 5322 §2.1.1",
-        says: "a line of a message has at most 998 octets",
-        hint: "the sender's fault; some clients cut or refuse such a message",
+        says: "a line of a message should have at most 998 octets",
+        hint: "the sender is at fault, and some clients cut or refuse such a message",
         check: &[Check::Exchange(|ended, _| {
             message(ended)?.long_line.clone()
         })],
@@ -31,8 +31,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "nul-in-message",
         level: Info,
         source: "RFC 5322 §2.1, RFC 6856 §2.1",
-        says: "a message has no octet 0",
-        hint: "the sender's fault: a damaged file or binary mail; some clients cut the line there or hang",
+        says: "a message should not have NUL octets",
+        hint: "a damaged file or binary mail can cause this: some clients cut the line at the NUL or hang",
         check: &[Check::Exchange(|ended, _| message(ended)?.nul.clone())],
     },
     // RFC 2449 §3, RFC 6856 §2.1: an octet 0 is not allowed in status lines and listings.
@@ -40,14 +40,13 @@ pub(super) const RULES: &[Rule] = &[
         id: "nul-octet",
         level: Should,
         source: "RFC 2449 §3, RFC 6856 §2.1",
-        says: "the server sends no octet 0 in status lines and listings",
-        hint: "the server repeats octets from a client or a file; clients cut the line there or hang",
-        check: &[Check::Line(|heard, known| {
-            let is_text =
-                heard.role.is_servers() && !heard.is_tls_record() && !known.is_data(heard);
-            heard.when(
-                is_text && heard.text.contains(&0),
-                "the line contains an octet 0",
+        says: "the server should not send NUL octets in status lines and listings",
+        hint: "the server may repeat octets from a client or a file: some clients cut the line at the NUL or hang",
+        check: &[Check::Line(|seen, context| {
+            let is_text = seen.role.is_servers() && !seen.is_tls_record() && !context.is_data(seen);
+            seen.when(
+                is_text && seen.text.contains(&0),
+                "the line contains a NUL octet",
             )
         })],
     },

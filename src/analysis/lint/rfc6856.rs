@@ -7,12 +7,12 @@ use super::{Check, Context, LineRole, LineSeen, List, Rule};
 use crate::analysis::finding::Level::{Info, Must, Should};
 
 /// Whether a server line of text holds octets above 127.
-fn is_eight_bit(heard: &LineSeen<'_>, known: &Context) -> bool {
+fn is_eight_bit(seen: &LineSeen<'_>, context: &Context) -> bool {
     let is_text = matches!(
-        heard.role,
+        seen.role,
         LineRole::Greeting | LineRole::Status | LineRole::Unrequested
     );
-    is_text && !heard.text.is_ascii() && !heard.is_tls_record() && !known.is_data(heard)
+    is_text && !seen.text.is_ascii() && !seen.is_tls_record() && !context.is_data(seen)
 }
 
 fn is_tag(word: &[u8]) -> bool {
@@ -28,19 +28,19 @@ pub(super) const RULES: &[Rule] = &[
         id: "eight-bit-status",
         level: Should,
         source: "RFC 1939 §3, RFC 6856 §3",
-        says: "text is ASCII until UTF8 or LANG is accepted",
-        hint: "the server's texts are translated: send English, or offer LANG",
-        check: &[Check::Line(|heard, known| {
+        says: "the server's text should be ASCII until it accepts UTF8 or LANG",
+        hint: "the server's texts may be translated: send English, or offer LANG",
+        check: &[Check::Line(|seen, context| {
             // The reply to LANG is already in the new language.
-            let is_lang = matches!(heard.verb(), "LANG" | "UTF8");
-            let valid = std::str::from_utf8(heard.text).is_ok();
+            let is_lang = matches!(seen.verb(), "LANG" | "UTF8");
+            let valid = std::str::from_utf8(seen.text).is_ok();
             let what = if valid {
-                "the line has octets above 127, valid UTF-8"
+                "the line has octets above 127, encoded as UTF-8"
             } else {
-                "the line has octets above 127, not UTF-8"
+                "the line has octets above 127 that are not UTF-8"
             };
-            heard.when(
-                is_eight_bit(heard, known) && known.utf8 == Utf8::Off && !is_lang,
+            seen.when(
+                is_eight_bit(seen, context) && context.utf8 == Utf8::Off && !is_lang,
                 what,
             )
         })],
@@ -50,13 +50,13 @@ pub(super) const RULES: &[Rule] = &[
         id: "invalid-utf8-status",
         level: Must,
         source: "RFC 6856 §2.1, §3.1",
-        says: "after UTF8 or LANG, text is UTF-8",
-        hint: "the server's texts are in a different encoding: convert them",
-        check: &[Check::Line(|heard, known| {
-            let is_invalid = is_eight_bit(heard, known) && std::str::from_utf8(heard.text).is_err();
-            let is_whole = heard.plain().is_some();
-            heard.when(
-                is_invalid && known.utf8 != Utf8::Off && is_whole,
+        says: "the server's text must be UTF-8 after it accepts UTF8 or LANG",
+        hint: "the server's texts are in a different encoding: convert them to UTF-8",
+        check: &[Check::Line(|seen, context| {
+            let is_invalid = is_eight_bit(seen, context) && std::str::from_utf8(seen.text).is_err();
+            let is_whole = seen.plain().is_some();
+            seen.when(
+                is_invalid && context.utf8 != Utf8::Off && is_whole,
                 "the line has octets that are not UTF-8",
             )
         })],
@@ -66,11 +66,11 @@ pub(super) const RULES: &[Rule] = &[
         id: "eight-bit-headers",
         level: Info,
         source: "RFC 6856 §2, §4",
-        says: "without UTF8 a header is ASCII",
-        hint: "internationalized or damaged mail: the server should send a surrogate, or -ERR [UTF8]",
-        check: &[Check::Exchange(|ended, known| {
+        says: "without UTF8, a message header should be ASCII",
+        hint: "the message may be internationalized or damaged: the server should send a surrogate, or -ERR [UTF8]",
+        check: &[Check::Exchange(|ended, context| {
             let spot = message(ended)?.eight_bit.clone();
-            spot.filter(|_| known.utf8 != Utf8::On)
+            spot.filter(|_| context.utf8 != Utf8::On)
         })],
     },
     // RFC 6856 §3: the reply to LANG with a tag begins with that tag.
@@ -78,8 +78,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "lang-reply-without-tag",
         level: Must,
         source: "RFC 6856 §3.2",
-        says: "the reply to LANG with a tag is +OK and the tag of the language",
-        hint: "clients do not know which language is active: the server must send the tag",
+        says: "the reply to LANG with a tag must be +OK and the language tag",
+        hint: "clients cannot know which language is active: the server must send the tag",
         check: &[Check::Exchange(|ended, _| {
             let is_set = ended.verb == "LANG" && ended.has_arguments() && ended.is_ok();
             let text = ended.text().filter(|_| is_set)?;
@@ -91,13 +91,13 @@ pub(super) const RULES: &[Rule] = &[
         id: "lang-list-malformed",
         level: Must,
         source: "RFC 6856 §3.2",
-        says: "each line of the language list begins with a tag",
+        says: "each line of the language list must begin with a tag",
         hint: "the server must send the tag, a space and the name of the language",
-        check: &[Check::Line(|heard, _| {
-            let text = heard
+        check: &[Check::Line(|seen, _| {
+            let text = seen
                 .plain()
-                .filter(|_| heard.role == LineRole::Listed(List::Languages))?;
-            heard.when(!is_tag(field(text).0), "the line has no language tag")
+                .filter(|_| seen.role == LineRole::Listed(List::Languages))?;
+            seen.when(!is_tag(field(text).0), "the line has no language tag")
         })],
     },
     // RFC 6856 §2.1: UTF8 USER lets names and passwords be UTF-8; nothing else is a parameter.
@@ -105,13 +105,13 @@ pub(super) const RULES: &[Rule] = &[
         id: "utf8-capability-parameter",
         level: Should,
         source: "RFC 6856 §2.1",
-        says: "the only parameter of UTF8 is USER",
+        says: "the only parameter of UTF8 should be USER",
         hint: "clients ignore parameters that they do not know",
-        check: &[Check::Line(|heard, _| {
-            let mut words = heard.capability()?.split_ascii_whitespace();
+        check: &[Check::Line(|seen, _| {
+            let mut words = seen.capability()?.split_ascii_whitespace();
             let is_utf8 = words.next()?.eq_ignore_ascii_case("UTF8");
             let is_odd = words.any(|word| !word.eq_ignore_ascii_case("USER"));
-            heard.when(is_utf8 && is_odd, "UTF8 does not have this parameter")
+            seen.when(is_utf8 && is_odd, "UTF8 does not have this parameter")
         })],
     },
 ];

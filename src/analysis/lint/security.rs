@@ -93,19 +93,19 @@ pub(super) const RULES: &[Rule] = &[
         id: "control-bytes",
         level: Security,
         source: "RFC 2449 §3",
-        says: "status lines and listings are printable text",
-        hint: "never display them raw, since they can control a terminal; the server must send printable text",
+        says: "status lines and listings must be printable text",
+        hint: "control octets can drive a terminal: clients must not display them raw, and servers must not send them",
         check: &[
-            Check::Line(|heard, known| {
+            Check::Line(|seen, context| {
                 let is_text =
-                    heard.role.is_servers() && !heard.is_tls_record() && !known.is_data(heard);
+                    seen.role.is_servers() && !seen.is_tls_record() && !context.is_data(seen);
                 // A reply is compared with its command below.
-                let is_reply = heard.role == LineRole::Status
-                    && heard.sent.is_some()
-                    && heard.after_status().is_some();
-                (is_text && !is_reply && has_control(heard.text)).then(|| super::Site {
-                    octets: near_control(heard.text).to_vec(),
-                    ..heard.spot("the line has control octets")
+                let is_reply = seen.role == LineRole::Status
+                    && seen.sent.is_some()
+                    && seen.after_status().is_some();
+                (is_text && !is_reply && has_control(seen.text)).then(|| super::Site {
+                    octets: near_control(seen.text).to_vec(),
+                    ..seen.spot("the line has control octets")
                 })
             }),
             Check::Exchange(|ended, _| {
@@ -121,8 +121,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "control-bytes-echoed",
         level: Should,
         source: "RFC 2449 §3",
-        says: "a reply does not repeat control octets of the command",
-        hint: "only the client's own octets come back: the server should omit unprintable octets from its replies",
+        says: "a reply should not repeat control octets of the command",
+        hint: "the octets are the client's own, but the server should omit unprintable octets from its replies",
         check: &[Check::Exchange(|ended, _| {
             let is_echoed = is_control_echoed(ended);
             controlled(ended, "the reply repeats control octets of the command")
@@ -134,14 +134,14 @@ pub(super) const RULES: &[Rule] = &[
         id: "greeting-leaks",
         level: Info,
         source: "RFC 2449 §10",
-        says: "the greeting shows neither versions nor addresses",
+        says: "the greeting should not show versions or addresses",
         hint: "harmless, but it helps attackers find outdated servers: keep the greeting plain",
-        check: &[Check::Line(|heard, _| {
-            let text = heard
+        check: &[Check::Line(|seen, _| {
+            let text = seen
                 .plain_text()
-                .filter(|_| heard.role == LineRole::Greeting && heard.text.starts_with(b"+OK"))?;
+                .filter(|_| seen.role == LineRole::Greeting && seen.text.starts_with(b"+OK"))?;
             let text = text.split('<').next().unwrap_or_default();
-            heard.when(
+            seen.when(
                 has_version(text),
                 "the greeting shows a version or an address",
             )
@@ -152,15 +152,15 @@ pub(super) const RULES: &[Rule] = &[
         id: "implementation-leaks",
         level: Info,
         source: "RFC 2449 §6.9, §10",
-        says: "the server does not show its version before login",
+        says: "the server should not show its version before login",
         hint: "harmless, but it helps attackers find outdated servers: list IMPLEMENTATION only after login",
-        check: &[Check::Line(|heard, known| {
-            let line = heard
+        check: &[Check::Line(|seen, context| {
+            let line = seen
                 .capability()
-                .filter(|_| known.session.is_authorization())?
+                .filter(|_| context.session.is_authorization())?
                 .to_ascii_uppercase();
             let is_told = line.starts_with("IMPLEMENTATION ") && has_version(&line);
-            heard.when(is_told, "CAPA shows a version before login")
+            seen.when(is_told, "CAPA shows a version before login")
         })],
     },
     // RFC 2595 §2.3, RFC 5034 §4, RFC 8314 §4.1: no password in cleartext.
@@ -168,13 +168,13 @@ pub(super) const RULES: &[Rule] = &[
         id: "plaintext-auth-offered",
         level: Security,
         source: "RFC 2595 §2.3, RFC 5034 §4, RFC 8314 §4.1",
-        says: "a server accepts passwords only inside TLS",
+        says: "a server should accept passwords only inside TLS",
         hint: "turn off cleartext logins and require STLS, or close port 110",
         check: &[
-            Check::Line(|heard, known| {
-                let line = heard
+            Check::Line(|seen, context| {
+                let line = seen
                     .capability()
-                    .filter(|_| known.is_in_clear() && known.session.phase() == Phase::First)?
+                    .filter(|_| context.is_in_clear() && context.session.phase() == Phase::First)?
                     .to_ascii_uppercase();
                 let mut words = line.split_ascii_whitespace();
                 let is_offered = match words.next() {
@@ -182,16 +182,16 @@ pub(super) const RULES: &[Rule] = &[
                     Some("SASL") => words.any(is_plain),
                     _ => false,
                 };
-                heard.when(is_offered, "the server offers a cleartext login")
+                seen.when(is_offered, "the server offers a cleartext login")
             }),
             // Without CAPA, the reply to USER shows it: the client's next line is the password.
-            Check::Exchange(|ended, known| {
+            Check::Exchange(|ended, context| {
                 let is_taken =
-                    ended.verb == "USER" && ended.is_ok() && known.session.is_authorization();
+                    ended.verb == "USER" && ended.is_ok() && context.session.is_authorization();
                 let is_untold =
-                    known.session.is_capa_refused && known.session.last_announced().is_none();
+                    context.session.is_capa_refused && context.session.last_announced().is_none();
                 ended.when(
-                    is_taken && is_untold && known.is_in_clear(),
+                    is_taken && is_untold && context.is_in_clear(),
                     "the server accepted USER without TLS",
                 )
             }),

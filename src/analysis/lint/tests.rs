@@ -1,7 +1,9 @@
 use std::path::{Path, PathBuf};
 
 use super::*;
+use crate::pop3::tracker::LineEnd;
 use crate::transcript::text::parse;
+use crate::transcript::{Piece, Row};
 
 /// Rules that are always broken together with another.
 const ALSO: &[(&str, &[&str])] = &[
@@ -217,15 +219,15 @@ fn a_finding_names_row_offset_octets_and_count() {
 #[test]
 fn a_session_that_goes_on_is_told_each_rule_once() {
     let mut lint = Lint::new();
-    let mut told = Vec::new();
+    let mut stated = Vec::new();
     let transcript = parse(b"S: +OK\nC: NOOP\nS: +ok\nC: NOOP\nS: +ok\n").unwrap();
     for (row, item) in (1..).zip(&transcript.items) {
         let place = Place { row, offset: 0 };
-        lint.feed(place, item, &mut |finding| told.push((row, finding.id)));
+        lint.feed(place, item, &mut |finding| stated.push((row, finding.id)));
     }
-    lint.finish(&mut |finding| told.push((0, finding.id)));
-    told.retain(|(_, id)| *id == "status-lowercase");
-    assert_eq!(told, [(3, "status-lowercase")]);
+    lint.finish(&mut |finding| stated.push((0, finding.id)));
+    stated.retain(|(_, id)| *id == "status-lowercase");
+    assert_eq!(stated, [(3, "status-lowercase")]);
     assert_eq!(lint.count("status-lowercase"), 2);
 }
 

@@ -112,8 +112,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "tls-cert-expired",
         level: Security,
         source: "RFC 5280 §4.1.2.5, RFC 7817",
-        says: "the certificate is valid today",
-        hint: "renew it, and make the mail server reload it: often only the web server does",
+        says: "the certificate must be valid at the time of the connection",
+        hint: "renew the certificate, and make the mail server reload it: often only the web server does",
         check: &[Check::Event(|event, _| doubted(event, Reason::Expired))],
     },
     // RFC 7817 §3: the certificate names the host that the user gave.
@@ -121,7 +121,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "tls-cert-name-mismatch",
         level: Security,
         source: "RFC 7817 §3",
-        says: "the certificate covers the name that the client used",
+        says: "the certificate must cover the name that the client used",
         hint: "use the provider's host name, or add this name to the certificate",
         check: &[Check::Event(|event, _| doubted(event, Reason::Name))],
     },
@@ -130,8 +130,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "tls-cert-untrusted",
         level: Security,
         source: "RFC 8314 §5.3, §5.4",
-        says: "the certificate chain leads to an authority that clients trust",
-        hint: "the server needs a certificate from an authority that clients trust, and must send the whole chain; to connect anyway, use --ca FILE or --insecure; a virus scanner on this computer may also intercept TLS",
+        says: "the certificate chain must lead to an authority that clients trust",
+        hint: "install a certificate from a trusted authority with its whole chain, or connect with --ca FILE or --insecure (a local virus scanner can also cause this)",
         check: &[Check::Event(|event, _| doubted(event, Reason::Untrusted))],
     },
     // RFC 9325 §4: current keys and signatures.
@@ -139,7 +139,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "tls-cert-weak",
         level: Should,
         source: "RFC 7817, RFC 9325 §4",
-        says: "the certificate's signature is still considered safe",
+        says: "the certificate's signature should use an algorithm that is considered safe",
         hint: "have a new certificate issued",
         check: &[Check::Event(|event, _| doubted(event, Reason::Weak))],
     },
@@ -148,7 +148,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "tls-unverified",
         level: Security,
         source: "RFC 8314 §5.3, RFC 7817",
-        says: "the client verifies the certificate",
+        says: "the client should verify the certificate",
         hint: "use --ca with the authority's certificate instead of --insecure",
         check: &[Check::Event(|event, _| {
             let is_open = event.kind == EventKind::TlsStarted && doubts(event).is_some();
@@ -160,7 +160,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "tls-old-version",
         level: Security,
         source: "RFC 8314 §4, RFC 8997",
-        says: "TLS is version 1.2 or later",
+        says: "the TLS version must be 1.2 or later",
         hint: "update the server, or enable TLS 1.2 and 1.3",
         check: &[Check::Event(|event, _| {
             let is_old = agreed(event).is_some_and(|(word, _)| {
@@ -178,7 +178,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "tls-weak-cipher",
         level: Security,
         source: "RFC 9325 §4.1",
-        says: "the cipher suite is not broken",
+        says: "the server must not use a cipher suite that is known to be broken",
         hint: "disable this suite on the server",
         check: &[Check::Event(|event, _| {
             let (_, suite) = agreed(event)?;
@@ -193,7 +193,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "tls-no-forward-secrecy",
         level: Should,
         source: "RFC 9325 §4.1",
-        says: "an attacker who later gets the server's key cannot read this session",
+        says: "an attacker who later gets the server's key should not be able to read this session",
         hint: "enable ECDHE suites and TLS 1.3",
         check: &[Check::Event(|event, _| {
             let (_, suite) = agreed(event)?;
@@ -207,8 +207,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "tls-no-close-notify",
         level: Info,
         source: "RFC 8314 §3.4",
-        says: "a side that closes TLS announces it first",
-        hint: "common, and harmless after QUIT; elsewhere an attacker may have cut off the end",
+        says: "each side should announce the end of TLS before it closes the connection",
+        hint: "common and harmless after QUIT, but elsewhere an attacker may have cut off data",
         check: &[Check::Event(|event, _| {
             event.said().is_without_close_notify().then(|| spot(event))
         })],
@@ -218,10 +218,10 @@ pub(super) const RULES: &[Rule] = &[
         id: "tls-handshake-failed",
         level: Must,
         source: "RFC 8314 §3",
-        says: "the TLS handshake succeeds",
+        says: "the TLS handshake must succeed",
         hint: "the port may not speak TLS, or the server has no certificate: check its log",
-        check: &[Check::Event(|event, known| {
-            let is_failed = event.kind == EventKind::TlsFailed && !known.session.tls.is_by_stls();
+        check: &[Check::Event(|event, context| {
+            let is_failed = event.kind == EventKind::TlsFailed && !context.session.tls.is_by_stls();
             (is_failed && doubt(event).is_none() && !is_plain(event)).then(|| spot(event))
         })],
     },
@@ -230,12 +230,12 @@ pub(super) const RULES: &[Rule] = &[
         id: "plain-on-tls-port",
         level: Must,
         source: "RFC 8314 §3.1",
-        says: "port 995 speaks TLS from the first octet",
-        hint: "this port does not begin with TLS: connect without it and send STLS, or correct the port",
-        check: &[Check::Event(|event, known| {
+        says: "a server on port 995 must speak TLS from the first octet",
+        hint: "this port does not speak TLS at first: connect without --tls and send STLS, or correct the port",
+        check: &[Check::Event(|event, context| {
             (event.kind == EventKind::TlsFailed
                 && is_plain(event)
-                && !known.session.tls.is_by_stls())
+                && !context.session.tls.is_by_stls())
             .then(|| spot(event))
         })],
     },
@@ -244,29 +244,29 @@ pub(super) const RULES: &[Rule] = &[
         id: "no-tls-offered",
         level: Should,
         source: "RFC 8314 §3, §4",
-        says: "a server that accepts unencrypted connections offers STLS",
+        says: "a server that accepts unencrypted connections should offer STLS",
         hint: "set up TLS, preferably on port 995",
         check: &[
-            Check::Exchange(|ended, known| {
+            Check::Exchange(|ended, context| {
                 let is_first = ended.verb == "CAPA"
                     && ended.is_ok()
                     && ended.is_complete()
-                    && known.session.phase() == Phase::First;
-                let is_open = known.is_in_clear()
-                    && !known.listing.has_holes
+                    && context.session.phase() == Phase::First;
+                let is_open = context.is_in_clear()
+                    && !context.listing.has_holes
                     && is_first
-                    && !was_offered(known);
+                    && !was_offered(context);
                 ended.when(
-                    is_open && !super::words::has_tag(&known.listing.capabilities, "STLS"),
+                    is_open && !super::words::has_tag(&context.listing.capabilities, "STLS"),
                     "CAPA does not list STLS",
                 )
             }),
             // Seen: popa3d supports neither CAPA nor STLS.
-            Check::Exchange(|ended, known| {
+            Check::Exchange(|ended, context| {
                 let is_refused = ended.verb == "STLS" && ended.is_err() && ended.code().is_none();
-                let is_open = known.is_in_clear() && known.session.is_authorization();
+                let is_open = context.is_in_clear() && context.session.is_authorization();
                 let is_untold =
-                    known.session.is_capa_refused && known.session.last_announced().is_none();
+                    context.session.is_capa_refused && context.session.last_announced().is_none();
                 ended.when(
                     is_refused && is_open && is_untold,
                     "the server refused both STLS and CAPA",
@@ -291,9 +291,9 @@ fn is_plain(event: &EventAt) -> bool {
     .any(|word| event.text.contains(word))
 }
 
-fn was_offered(known: &Context) -> bool {
+fn was_offered(context: &Context) -> bool {
     Phase::ALL
         .into_iter()
-        .filter_map(|phase| known.session.announced(phase))
+        .filter_map(|phase| context.session.announced(phase))
         .any(|lines| super::words::has_tag(lines, "STLS"))
 }

@@ -15,8 +15,8 @@ fn is_unknown(ended: &ExchangeSeen<'_>) -> bool {
 }
 
 /// Whether the server closes because of an earlier refusal, and not because of this command.
-fn is_excused(known: &Context) -> bool {
-    known.is_after_oversize() || known.is_after_errors()
+fn is_excused(context: &Context) -> bool {
+    context.is_after_oversize() || context.is_after_errors()
 }
 
 /// Whether a command that takes no argument has one.
@@ -34,11 +34,11 @@ pub(super) const RULES: &[Rule] = &[
         id: "greeting-delayed",
         level: Should,
         source: "in no RFC",
-        says: "the greeting arrives within two seconds",
-        hint: "the server looks up the client's name, queries ident, or is overloaded: check its resolver",
-        check: &[Check::Line(|heard, known| {
-            let is_late = heard.role == LineRole::Greeting && known.now.gap_ms > 2000;
-            is_late.then(|| heard.spot(format!("the greeting took {} ms", known.now.gap_ms)))
+        says: "the greeting should arrive within two seconds",
+        hint: "the server may be overloaded, or be waiting for DNS or ident: check its resolver",
+        check: &[Check::Line(|seen, context| {
+            let is_late = seen.role == LineRole::Greeting && context.now.gap_ms > 2000;
+            is_late.then(|| seen.spot(format!("the greeting took {} ms", context.now.gap_ms)))
         })],
     },
     // Redis, a database without a greeting, also answers -ERR and +OK.
@@ -47,9 +47,9 @@ pub(super) const RULES: &[Rule] = &[
         level: Must,
         source: "seen: Redis",
         says: "Redis also answers +OK and -ERR",
-        hint: "this is the wrong port; a database that anyone can reach should be closed off",
-        check: &[Check::Line(|heard, _| {
-            heard.when(is_redis(heard), "this is a Redis database")
+        hint: "this is the wrong port, and the database should not be publicly reachable",
+        check: &[Check::Line(|seen, _| {
+            seen.when(is_redis(seen), "this is a Redis database")
         })],
     },
     // RFC 8314 §3.1: a TLS record instead of text.
@@ -57,11 +57,11 @@ pub(super) const RULES: &[Rule] = &[
         id: "tls-on-plain-port",
         level: Must,
         source: "RFC 8314 §3.1",
-        says: "a reply is text, not a TLS record",
+        says: "a reply must be text, not a TLS record",
         hint: "this port speaks TLS from the first octet: connect with --tls",
-        check: &[Check::Line(|heard, known| {
-            heard.when(
-                fault(heard, known) == Some(StartFault::Tls),
+        check: &[Check::Line(|seen, context| {
+            seen.when(
+                fault(seen, context) == Some(StartFault::Tls),
                 "the server sent a TLS record instead of a reply",
             )
         })],
@@ -71,12 +71,12 @@ pub(super) const RULES: &[Rule] = &[
         id: "greeting-rewritten-by-proxy",
         level: Should,
         source: "seen: virus scanners and firewalls",
-        says: "the greeting comes from the server itself",
-        hint: "a virus scanner or firewall intercepts the connection: exclude this host, or use port 995",
-        check: &[Check::Line(|heard, _| {
-            let text = heard
+        says: "the greeting should come from the server itself",
+        hint: "a virus scanner or firewall may intercept the connection: exclude this host, or use port 995",
+        check: &[Check::Line(|seen, _| {
+            let text = seen
                 .plain()
-                .filter(|_| heard.role == LineRole::Greeting)?
+                .filter(|_| seen.role == LineRole::Greeting)?
                 .to_ascii_lowercase();
             let words = [
                 "avast",
@@ -90,7 +90,10 @@ pub(super) const RULES: &[Rule] = &[
             let is_other = words
                 .iter()
                 .any(|word| memchr::memmem::find(&text, word.as_bytes()).is_some());
-            heard.when(is_other, "the greeting comes from an intermediary")
+            seen.when(
+                is_other,
+                "the greeting appears to come from an intermediary",
+            )
         })],
     },
     // RFC 1939 §3: an unknown command is answered with -ERR; closing is not provided for.
@@ -98,35 +101,35 @@ pub(super) const RULES: &[Rule] = &[
         id: "unknown-command-closes",
         level: Must,
         source: "RFC 1939 §3",
-        says: "the session continues after an unknown command",
-        hint: "clients try commands to see what works: a defence against scanners must not close at once",
+        says: "the session must continue after an unknown command",
+        hint: "clients try commands to see what works: the server must not close after the first unknown one",
         check: &[
-            Check::Event(|event, known| {
-                let last = known.last_if(|last| last.command.is_none() && !last.is_greeting)?;
+            Check::Event(|event, context| {
+                let last = context.last_if(|last| last.command.is_none() && !last.is_greeting)?;
                 let is_refused =
-                    last.status == Some(Status::Negative) && known.commands.waiting.is_empty();
+                    last.status == Some(Status::Negative) && context.commands.waiting.is_empty();
                 // A server that has continued once closes for a different reason: too many of them.
-                let is_first = known.refusals.unknown < 2
-                    && !known.greeting.is_refusal
-                    && !known.recording.is_explained
+                let is_first = context.refusals.unknown < 2
+                    && !context.greeting.is_refusal
+                    && !context.recording.is_explained
                     && !last.is_oversize
-                    && !known.is_after_errors();
+                    && !context.is_after_errors();
                 (is_end(event) && is_refused && is_first).then(|| {
                     Site::at(
                         event.place,
-                        "the server closed after -ERR to an unknown command",
+                        "the server closed the connection after -ERR to an unknown command",
                     )
                 })
             }),
-            Check::Exchange(|ended, known| {
+            Check::Exchange(|ended, context| {
                 let is_silent = is_unknown(ended)
                     && ended.exchange.status_line.is_none()
-                    && is_cut(known)
-                    && !known.is_after_refused_option();
+                    && is_cut(context)
+                    && !context.is_after_refused_option();
                 let is_whole = !ended.is_oversize() && !ended.is_garbled();
                 ended.command_when(
-                    is_silent && is_whole && !is_excused(known),
-                    "the server closed instead of answering an unknown command",
+                    is_silent && is_whole && !is_excused(context),
+                    "the server closed the connection instead of answering an unknown command",
                 )
             }),
         ],
@@ -136,13 +139,13 @@ pub(super) const RULES: &[Rule] = &[
         id: "unknown-command-silent",
         level: Must,
         source: "RFC 1939 §3",
-        says: "an unknown command is answered",
-        hint: "the server, or a filter in front of it, drops the command",
-        check: &[Check::Exchange(|ended, known| {
+        says: "the server must answer an unknown command",
+        hint: "the server, or a filter in front of it, may have dropped the command",
+        check: &[Check::Exchange(|ended, context| {
             let is_silent =
                 is_unknown(ended) && ended.exchange.status.is_none() && !ended.is_garbled();
             ended.command_when(
-                is_silent && known.now.event == Some(EventKind::TimedOut),
+                is_silent && context.now.event == Some(EventKind::TimedOut),
                 "the server did not answer an unknown command",
             )
         })],
@@ -152,14 +155,14 @@ pub(super) const RULES: &[Rule] = &[
         id: "server-crashes-on-args",
         level: Must,
         source: "RFC 1939 §3",
-        says: "a surplus argument gets -ERR",
-        hint: "the server crashes on the argument: update it",
-        check: &[Check::Exchange(|ended, known| {
+        says: "a command with a surplus argument must get -ERR",
+        hint: "the server may have crashed on the argument: update it",
+        check: &[Check::Exchange(|ended, context| {
             let is_silent =
                 has_surplus(ended) && ended.exchange.status.is_none() && ended.verb != "QUIT";
             ended.command_when(
-                is_silent && is_cut(known),
-                "the server closed at a surplus argument",
+                is_silent && is_cut(context),
+                "the server closed the connection after a command with a surplus argument",
             )
         })],
     },
@@ -168,24 +171,24 @@ pub(super) const RULES: &[Rule] = &[
         id: "reply-timed-out",
         level: Must,
         source: "RFC 1939 §3",
-        says: "every command is answered",
-        hint: "the server hangs: check its log",
-        check: &[Check::Exchange(|ended, known| {
+        says: "the server must answer every command",
+        hint: "the server may be stuck: check its log",
+        check: &[Check::Exchange(|ended, context| {
             let is_open =
-                ended.exchange.status.is_none() && known.now.event == Some(EventKind::TimedOut);
+                ended.exchange.status.is_none() && context.now.event == Some(EventKind::TimedOut);
             let is_known = ended.exchange.command.is_some()
                 && !is_unknown(ended)
                 && !ended.is_garbled()
-                && known.now.gap_ms <= 60_000
-                && (known.session.is_greeted || known.recording.is_piece());
+                && context.now.gap_ms <= 60_000
+                && (context.session.is_greeted || context.recording.is_piece());
             // Pipelined commands have their own rule.
-            let before = known.last.as_ref().map_or(0, |last| last.row);
+            let before = context.last.as_ref().map_or(0, |last| last.row);
             let row = ended
                 .exchange
                 .command
                 .as_ref()
                 .map_or(0, |line| line.place.row);
-            let is_first = known
+            let is_first = context
                 .last
                 .as_ref()
                 .is_none_or(|last| last.is_greeting || last.status.is_some())
@@ -198,21 +201,21 @@ pub(super) const RULES: &[Rule] = &[
         id: "oversize-command-reset",
         level: Info,
         source: "RFC 2449 §4",
-        says: "a server may close when a command is far too long",
-        hint: "a good defence; keep commands within 255 octets",
+        says: "a server may close the connection if a command is far too long",
+        hint: "this is a good defence: keep commands within 255 octets",
         check: &[
-            Check::Exchange(|ended, known| {
-                let is_long = ended.is_oversize() || known.is_after_oversize();
+            Check::Exchange(|ended, context| {
+                let is_long = ended.is_oversize() || context.is_after_oversize();
                 ended.command_when(
-                    is_long && ended.exchange.status.is_none() && is_cut(known),
-                    "the server closed at a long command",
+                    is_long && ended.exchange.status.is_none() && is_cut(context),
+                    "the server closed the connection after a long command",
                 )
             }),
             // Seen: nginx refuses the line first. It is a matter of chance whether the next command
             // crosses the close.
-            Check::Event(|event, known| {
-                let is_refused = known.is_after_oversize() && known.commands.waiting.is_empty();
-                let what = "the server closed after it refused a long command";
+            Check::Event(|event, context| {
+                let is_refused = context.is_after_oversize() && context.commands.waiting.is_empty();
+                let what = "the server closed the connection after it refused a long command";
                 (is_end(event) && is_refused).then(|| Site::at(event.place, what))
             }),
         ],
@@ -222,14 +225,16 @@ pub(super) const RULES: &[Rule] = &[
         id: "nat-idle-drop",
         level: Should,
         source: "seen: NAT and firewalls",
-        says: "an idle connection stays open",
-        hint: "a firewall or NAT drops idle connections: send NOOP every half minute",
-        check: &[Check::Exchange(|ended, known| {
-            let is_gone = matches!(known.now.event, Some(EventKind::TimedOut | EventKind::Lost))
-                && !known.now.is_closed_by_client();
+        says: "an idle connection should stay open",
+        hint: "a firewall or NAT may drop idle connections: send NOOP every 30 seconds",
+        check: &[Check::Exchange(|ended, context| {
+            let is_gone = matches!(
+                context.now.event,
+                Some(EventKind::TimedOut | EventKind::Lost)
+            ) && !context.now.is_closed_by_client();
             let is_open = ended.exchange.status.is_none() && ended.exchange.command.is_some();
             ended.command_when(
-                is_gone && is_open && known.now.gap_ms > 60_000,
+                is_gone && is_open && context.now.gap_ms > 60_000,
                 "the first command after a pause was not answered",
             )
         })],
@@ -239,8 +244,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "slow-drip",
         level: Should,
         source: "in no RFC",
-        says: "a reply arrives faster than 100 octets a second",
-        hint: "a tarpit, an overloaded disk or a slow virus scanner: ask the administrator",
+        says: "a reply should arrive faster than 100 octets a second",
+        hint: "a tarpit, an overloaded disk or a slow virus scanner can cause this: ask the administrator",
         check: &[Check::Exchange(|ended, _| {
             let body = ended
                 .body
@@ -263,12 +268,12 @@ pub(super) const RULES: &[Rule] = &[
         id: "stall-large-data",
         level: Must,
         source: "seen: path MTU black holes",
-        says: "a large reply arrives as small ones do",
-        hint: "the network loses large packets (VPN, filtered ICMP): lower the MTU",
-        check: &[Check::Exchange(|ended, known| {
+        says: "a large reply must arrive just as a small one does",
+        hint: "the network may lose large packets (VPN, filtered ICMP): lower the MTU",
+        check: &[Check::Exchange(|ended, context| {
             ended.when(
-                is_stall(ended, known) && known.now.event == Some(EventKind::TimedOut),
-                "the message stopped after a few octets",
+                is_stall(ended, context) && context.now.event == Some(EventKind::TimedOut),
+                "the message stopped arriving after a few octets",
             )
         })],
     },
@@ -277,10 +282,10 @@ pub(super) const RULES: &[Rule] = &[
         id: "rst-instead-of-fin",
         level: Info,
         source: "seen at the end of sessions",
-        says: "a session ends with a close, not with a reset",
-        hint: "the server closes with unread commands in its buffer, or a firewall resets the connection",
-        check: &[Check::Event(|event, known| {
-            let is_reset = event.kind == EventKind::Lost && known.has_quit();
+        says: "a session should end with an orderly close, not a reset",
+        hint: "the server may have closed with unread commands, or a firewall may have reset the connection",
+        check: &[Check::Event(|event, context| {
+            let is_reset = event.kind == EventKind::Lost && context.has_quit();
             is_reset.then(|| Site::at(event.place, "the connection was reset after QUIT"))
         })],
     },
@@ -289,9 +294,9 @@ pub(super) const RULES: &[Rule] = &[
         id: "connection-cut-mid-reply",
         level: Must,
         source: "RFC 1939 §3",
-        says: "the connection stays open until the reply is complete",
-        hint: "the server crashed, or a proxy has a limit: do not delete this message",
-        check: &[Check::Exchange(|ended, known| {
+        says: "the connection must stay open until the reply is complete",
+        hint: "the server may have crashed, or a proxy may have a limit: do not delete this message",
+        check: &[Check::Exchange(|ended, context| {
             let is_line_cut =
                 ended.exchange.status.is_none() && ended.exchange.status_line.is_some();
             let is_data_cut = ended.is_ok() && !ended.is_complete() && !ended.has_gap();
@@ -300,10 +305,10 @@ pub(super) const RULES: &[Rule] = &[
             let is_upload = ended.data().is_some_and(|data| data.side == Side::Client);
             ended.when(
                 (is_line_cut || is_data_cut)
-                    && is_cut(known)
+                    && is_cut(context)
                     && !is_other
                     && !is_upload
-                    && !super::predicates::is_answered_inside(ended, known),
+                    && !super::predicates::is_answered_inside(ended, context),
                 "the connection closed in the middle of a reply",
             )
         })],
@@ -313,31 +318,31 @@ pub(super) const RULES: &[Rule] = &[
         id: "closed-before-reply",
         level: Must,
         source: "RFC 1939 §3",
-        says: "the server answers a command before it closes the connection",
-        hint: "the server crashed or was stopped: check its log",
-        check: &[Check::Exchange(|ended, known| {
+        says: "the server must answer a command before it closes the connection",
+        hint: "the server may have crashed or been stopped: check its log",
+        check: &[Check::Exchange(|ended, context| {
             let is_silent = ended.exchange.status_line.is_none()
-                && is_cut(known)
+                && is_cut(context)
                 && ended.exchange.command.is_some();
             // What was injected after STLS must not be answered (RFC 2595 §4).
             let is_other = ended.verb == "QUIT"
-                || known.is_after_refused_option()
-                || known.is_after_errors()
-                || known.is_answered_in_message()
-                || (known.connection.is_after_stls && !known.session.tls.is_on())
+                || context.is_after_refused_option()
+                || context.is_after_errors()
+                || context.is_answered_in_message()
+                || (context.connection.is_after_stls && !context.session.tls.is_on())
                 || is_unknown(ended)
                 || ended.is_garbled()
                 || has_surplus(ended)
-                || known.now.gap_ms > 60_000;
-            let is_long = ended.is_oversize() || known.is_after_oversize();
+                || context.now.gap_ms > 60_000;
+            let is_long = ended.is_oversize() || context.is_after_oversize();
             // After QUIT, or another command that was not answered, nothing is expected.
-            let is_first = known
+            let is_first = context
                 .last
                 .as_ref()
                 .is_none_or(|last| last.status.is_some() && last.verb != "QUIT");
             ended.command_when(
                 is_silent && !is_other && !is_long && is_first,
-                "the server closed instead of answering",
+                "the server closed the connection instead of answering",
             )
         })],
     },
@@ -346,19 +351,23 @@ pub(super) const RULES: &[Rule] = &[
         id: "closed-without-quit",
         level: Should,
         source: "RFC 1939 §3, §6",
-        says: "the server closes only after QUIT or ten idle minutes",
-        hint: "the server was stopped, or its idle time-out is short: check its log",
-        check: &[Check::Event(|event, known| {
-            let last = known
+        says: "the server should close the connection only after QUIT or ten idle minutes",
+        hint: "the server may have been stopped, or may have a short idle time-out: check its log",
+        check: &[Check::Event(|event, context| {
+            let last = context
                 .last_if(|last| last.verb != "QUIT" && last.status == Some(Status::Positive))?;
-            let is_open = known.session.is_transaction()
-                && known.commands.waiting.is_empty()
+            let is_open = context.session.is_transaction()
+                && context.commands.waiting.is_empty()
                 && last.command.is_some()
                 && last.is_complete
-                && !known.farewell.has_given_up
-                && !known.recording.is_lost;
-            (is_end(event) && is_open)
-                .then(|| Site::at(event.place, "the server closed without QUIT"))
+                && !context.farewell.has_given_up
+                && !context.recording.is_lost;
+            (is_end(event) && is_open).then(|| {
+                Site::at(
+                    event.place,
+                    "the server closed the connection before the client sent QUIT",
+                )
+            })
         })],
     },
     // RFC 1939 §3: a command that the server does not support gets -ERR, and the session continues.
@@ -367,22 +376,23 @@ pub(super) const RULES: &[Rule] = &[
         id: "closed-after-refusal",
         level: Should,
         source: "RFC 1939 §3",
-        says: "the session continues after an optional command is refused",
+        says: "the session should continue after an optional command is refused",
         hint: "clients ask what a server supports before login: the server should answer -ERR and wait for the next command",
         check: &[
-            Check::Event(|event, known| {
+            Check::Event(|event, context| {
                 let is_refused =
-                    known.is_after_refused_option() && known.commands.waiting.is_empty();
-                let what = "the server closed right after it refused an optional command";
+                    context.is_after_refused_option() && context.commands.waiting.is_empty();
+                let what =
+                    "the server closed the connection right after it refused an optional command";
                 (is_end(event) && is_refused).then(|| Site::at(event.place, what))
             }),
             // The next command may have crossed the close.
-            Check::Exchange(|ended, known| {
+            Check::Exchange(|ended, context| {
                 let is_silent =
                     ended.exchange.status_line.is_none() && ended.exchange.command.is_some();
                 ended.command_when(
-                    is_silent && is_cut(known) && known.is_after_refused_option(),
-                    "the server closed after it refused the previous command",
+                    is_silent && is_cut(context) && context.is_after_refused_option(),
+                    "the server closed the connection after it refused the previous command",
                 )
             }),
         ],
@@ -393,23 +403,26 @@ pub(super) const RULES: &[Rule] = &[
         id: "closed-after-errors",
         level: Info,
         source: "seen: nginx, solid-pop3d",
-        says: "a server may close after it has refused several commands",
-        hint: "a defence against scanners: look at the previous commands, and connect again for the rest",
+        says: "a server may close the connection after it refuses several commands",
+        hint: "this is a defence against scanners: check the previous commands, and connect again for the rest",
         check: &[
-            Check::Event(|event, known| {
-                let is_refused = known.is_after_errors() && known.commands.waiting.is_empty();
+            Check::Event(|event, context| {
+                let is_refused = context.is_after_errors() && context.commands.waiting.is_empty();
                 let what = format!(
-                    "the server closed after {} refused commands",
-                    known.refusals.count
+                    "the server closed the connection after {} refused commands",
+                    context.refusals.count
                 );
                 (is_end(event) && is_refused).then(|| Site::at(event.place, what))
             }),
             // The next command may have crossed the close.
-            Check::Exchange(|ended, known| {
+            Check::Exchange(|ended, context| {
                 let is_silent =
                     ended.exchange.status_line.is_none() && ended.exchange.command.is_some();
-                let what = "the server closed after several refused commands";
-                ended.command_when(is_silent && is_cut(known) && known.is_after_errors(), what)
+                let what = "the server closed the connection after several refused commands";
+                ended.command_when(
+                    is_silent && is_cut(context) && context.is_after_errors(),
+                    what,
+                )
             }),
         ],
     },
@@ -418,15 +431,19 @@ pub(super) const RULES: &[Rule] = &[
         id: "closed-after-failed-login",
         level: Info,
         source: "RFC 1939 §4",
-        says: "a server may close after a failed login",
+        says: "a server may close the connection after a failed login",
         hint: "connect again for the next attempt",
-        check: &[Check::Event(|event, known| {
-            let last = known.last_if(|last| last.is(Command::logs_in))?;
+        check: &[Check::Event(|event, context| {
+            let last = context.last_if(|last| last.is(Command::logs_in))?;
             let is_failed = last.status == Some(Status::Negative)
-                && known.commands.waiting.is_empty()
-                && !known.is_after_refused_option();
-            (is_end(event) && is_failed)
-                .then(|| Site::at(event.place, "the server closed after a failed login"))
+                && context.commands.waiting.is_empty()
+                && !context.is_after_refused_option();
+            (is_end(event) && is_failed).then(|| {
+                Site::at(
+                    event.place,
+                    "the server closed the connection after a failed login",
+                )
+            })
         })],
     },
     // Clients give up on slow replies.
@@ -434,8 +451,8 @@ pub(super) const RULES: &[Rule] = &[
         id: "slow-reply",
         level: Info,
         source: "in no RFC",
-        says: "a reply arrives within ten seconds",
-        hint: "the server is overloaded, or opens a large mailbox",
+        says: "a reply should arrive within ten seconds",
+        hint: "the server may be overloaded, or be opening a large mailbox",
         check: &[Check::Exchange(|ended, _| {
             let took = ended.exchange.reply_ms.filter(|took| *took > 10_000)?;
             let is_other = ended.verb == "QUIT" || ended.is(Command::logs_in);
@@ -449,7 +466,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Info,
         source: "seen: Dovecot, Courier",
         says: "a failed login may be answered slowly",
-        hint: "wait before the next attempt; if the server delays only existing users, the delay reveals their names (check --samples measures it)",
+        hint: "wait before the next attempt: a delay only for existing users reveals their names (`check --samples` measures this)",
         check: &[Check::Exchange(|ended, _| {
             let is_login = ended.is(Command::logs_in) && ended.is_err();
             let took = ended

@@ -78,14 +78,14 @@ impl Survey {
     }
 
     /// Takes a step.
-    pub fn emit(&mut self, told: &TapeStep<'_>) {
-        if let TapeStep::Other(Item::Head { name, text }) = told
+    pub fn emit(&mut self, step: &TapeStep<'_>) {
+        if let TapeStep::Other(Item::Head { name, text }) = step
             && self.heads.len() < HEADS_MAX
         {
             let start: String = text.chars().take(1024).collect();
             self.heads.push((name.clone(), start));
         }
-        self.meter.emit(told, &mut |_| {});
+        self.meter.emit(step, &mut |_| {});
     }
 }
 
@@ -167,8 +167,8 @@ impl<'a> Page<'a> {
     /// Takes a step.
     ///
     /// Errors: the page cannot be written.
-    pub fn emit(&mut self, told: &TapeStep<'_>) -> io::Result<()> {
-        match told {
+    pub fn emit(&mut self, step: &TapeStep<'_>) -> io::Result<()> {
+        match step {
             TapeStep::Line {
                 side,
                 role,

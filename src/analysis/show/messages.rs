@@ -40,8 +40,8 @@ impl Completeness {
     pub(crate) fn reason(self) -> &'static str {
         match self {
             Self::Whole => "",
-            Self::Elided => "the recording leaves out parts of it",
-            Self::Cut => "its end is missing",
+            Self::Elided => "the recording omits parts of the message",
+            Self::Cut => "the end of the message is missing",
         }
     }
 }
@@ -66,8 +66,8 @@ impl Messages {
     /// Takes a step.
     ///
     /// Errors: those of the sink.
-    pub fn emit(&mut self, told: &TapeStep<'_>, shelf: &mut dyn MessageSink) -> io::Result<()> {
-        match told {
+    pub fn emit(&mut self, step: &TapeStep<'_>, shelf: &mut dyn MessageSink) -> io::Result<()> {
+        match step {
             // TOP does not send a whole message.
             TapeStep::Step(Step::DataStarted(sent)) if sent.verb() == "RETR" => {
                 *self = Self {

@@ -71,8 +71,8 @@ impl<C: Canvas> ScreenView<C> {
     /// Takes a step; returns false if the canvas is full.
     ///
     /// Errors: the canvas cannot be written.
-    pub fn emit(&mut self, told: &TapeStep<'_>) -> io::Result<bool> {
-        match told {
+    pub fn emit(&mut self, step: &TapeStep<'_>) -> io::Result<bool> {
+        match step {
             TapeStep::Line {
                 side,
                 role,

@@ -171,7 +171,7 @@ fn lines(totals: &Totals) -> Vec<String> {
     );
     let mut lines = vec![String::new(), first, octets];
     let connect = match totals.has_tls_first {
-        true => "up to the greeting, TLS included",
+        true => "up to the greeting, including TLS",
         false => "up to the greeting",
     };
     let tls = match totals.is_tls_timed {
@@ -183,7 +183,7 @@ fn lines(totals: &Totals) -> Vec<String> {
         ("TLS", totals.tls_ms, tls),
         ("wait", totals.wait_ms, "(.) for status lines"),
         ("transfer", totals.transfer_ms, "(=) of data"),
-        ("client", totals.idle_ms, "client pauses; not in the bars"),
+        ("client", totals.idle_ms, "client pauses, not in the bars"),
         ("total", totals.all_ms(), ""),
     ];
     for (name, ms, what) in times {

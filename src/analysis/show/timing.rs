@@ -119,8 +119,8 @@ impl Timing {
     }
 
     /// Takes a step, and emits each finished exchange.
-    pub(crate) fn emit(&mut self, told: &TapeStep<'_>, lap: &mut dyn FnMut(ExchangeTime)) {
-        match told {
+    pub(crate) fn emit(&mut self, step: &TapeStep<'_>, lap: &mut dyn FnMut(ExchangeTime)) {
+        match step {
             TapeStep::Row { after_ms, phase } => {
                 self.has_rows = true;
                 self.pass(*after_ms, *phase);

@@ -70,7 +70,7 @@ fn people(
         }
     }
     if run.is_empty {
-        let what = "the maildrop is empty: what needs a message was not tested";
+        let what = "the maildrop is empty: tests that need a message were skipped";
         writeln!(out, "{what}")?;
     }
     if let Some(why) = &run.no_login {
@@ -239,7 +239,7 @@ pub(super) fn list() -> io::Result<()> {
         };
         let need = match probe.needs_timestamp() {
             true => {
-                "   (-u and a password; without TLS on a port with STLS, by --allow-plaintext only)"
+                "   (-u and a password; in cleartext, where STLS is announced, also --allow-plaintext)"
             }
             false => need,
         };

@@ -100,8 +100,8 @@ pub const ACROSS: &[CrossRule] = &[
         id: "greeting-varies",
         level: Level::Info,
         source: "RFC 1939 §4",
-        says: "each connection reaches the same server",
-        hint: "a pool of servers with different versions causes intermittent faults; quote the greeting when you report one",
+        says: "each connection should reach the same server",
+        hint: "a pool of servers with different versions can cause intermittent faults; quote the greeting when you report one",
         check: |sessions| {
             let greetings = sessions.each(|session| session.greeting.as_deref());
             let mut kinds: Vec<(usize, &str)> = Vec::new();
@@ -129,8 +129,8 @@ pub const ACROSS: &[CrossRule] = &[
         id: "apop-timestamp-reused",
         level: Level::Security,
         source: "RFC 1939 §7",
-        says: "each greeting has a different timestamp",
-        hint: "an attacker who recorded one APOP can send it again: the timestamp must be new on each connection",
+        says: "each greeting must have a different timestamp",
+        hint: "an attacker can replay a recorded APOP: the timestamp must be new on each connection",
         check: |sessions| {
             let mut seen: Vec<(usize, &[u8])> = Vec::new();
             let stamps = sessions.each(|session| {
@@ -154,7 +154,7 @@ pub const ACROSS: &[CrossRule] = &[
         id: "accepts-any-password",
         level: Level::Security,
         source: "RFC 1939 §7",
-        says: "a wrong password is refused",
+        says: "a wrong password must be refused",
         hint: "anyone can read this mailbox: check how the server verifies passwords",
         check: |sessions| {
             let (index, session) = sessions.get("wrong-password")?;
@@ -171,7 +171,7 @@ pub const ACROSS: &[CrossRule] = &[
         id: "apop-refused-closes",
         level: Level::Info,
         source: "RFC 1939 §7",
-        says: "a timestamp in the greeting means that APOP works",
+        says: "a server with a timestamp in its greeting should support APOP",
         hint: "a server that stores passwords only as hashes should not send a timestamp",
         check: |sessions| {
             let (index, session) = sessions.get("apop")?;
@@ -199,8 +199,8 @@ pub const ACROSS: &[CrossRule] = &[
         id: "user-enumeration-timing",
         level: Level::Security,
         source: "RFC 3206 §4",
-        says: "a refused login takes the same time whether or not the user exists",
-        hint: "an attacker can find out which users exist: the server should hash a password for unknown names, too",
+        says: "a refused login should take the same time whether or not the user exists",
+        hint: "an attacker can find out which users exist: the server should also hash the password for unknown names",
         check: |sessions| {
             let of = |probe| {
                 let mut times: Vec<u64> = sessions
@@ -231,7 +231,7 @@ pub const ACROSS: &[CrossRule] = &[
         id: "login-delay-not-enforced",
         level: Level::Info,
         source: "RFC 2449 §6.5",
-        says: "LOGIN-DELAY is enforced",
+        says: "a server that announces LOGIN-DELAY should enforce it",
         hint: "remove LOGIN-DELAY from the capabilities: it makes clients wait for nothing",
         check: |sessions| {
             let (index, session) = sessions.get("session")?;
@@ -274,8 +274,8 @@ pub const ACROSS: &[CrossRule] = &[
         id: "stls-refused-later",
         level: Level::Should,
         source: "RFC 2595 §4",
-        says: "STLS works on each connection",
-        hint: "one server of a pool has no TLS, or a limit was reached: see the server's log; or an attacker on the network path sent the refusal",
+        says: "STLS should work on each connection",
+        hint: "see the server's log: one server of a pool may lack TLS, a limit may have been reached, or an attacker on the network path may have sent the refusal",
         check: |sessions| {
             // Except in these probes, the refusal is not caused by what was sent.
             let is_fair = |name: &str| !matches!(name, "stls-injection" | "stls-unlisted");
@@ -300,8 +300,8 @@ pub const ACROSS: &[CrossRule] = &[
         // The section forbids giving it to a different message, and that cannot be seen here.
         level: Level::Info,
         source: "RFC 1939 §7",
-        says: "a unique-id that has disappeared does not come back",
-        hint: "the maildrop differs between sessions: several servers without shared storage, or not a real mail server",
+        says: "a unique-id that has disappeared should not come back",
+        hint: "the maildrop differs between sessions: the servers of a pool may not share their storage, or this is not a real mail server",
         check: |sessions| {
             let (mut seen, mut gone) = (BTreeSet::new(), BTreeMap::new());
             let mut back = None;
@@ -330,8 +330,8 @@ pub const ACROSS: &[CrossRule] = &[
         id: "maildrop-varies",
         level: Level::Info,
         source: "RFC 1939 §4",
-        says: "messages do not disappear and reappear between sessions",
-        hint: "another client is using this mailbox, or each connection reaches a server with a different maildrop",
+        says: "messages should not disappear and reappear between sessions",
+        hint: "another client may be using this mailbox, or each connection may reach a server with a different maildrop",
         check: |sessions| {
             let counts: Vec<u64> = sessions.counts().map(|(_, count)| count).collect();
             let all: Vec<String> = counts.iter().map(u64::to_string).collect();
@@ -348,8 +348,8 @@ pub const ACROSS: &[CrossRule] = &[
         id: "uidl-changes-between-sessions",
         level: Level::Must,
         source: "RFC 1939 §7",
-        says: "unique-ids are the same in every session",
-        hint: "a client that leaves mail on the server fetches everything again; the server must store the unique-ids",
+        says: "unique-ids must be the same in every session",
+        hint: "a client that leaves mail on the server will fetch everything again; the server must store the unique-ids",
         check: |sessions| {
             let all = sessions.each(|session| session.unique_ids.as_ref());
             let (indexes, listings): (Vec<usize>, Vec<&BTreeSet<String>>) = all.unzip();
@@ -368,7 +368,7 @@ pub const ACROSS: &[CrossRule] = &[
             let shown = indexes.iter().copied().zip(listings.iter().map(first_of));
             let shown = shown.take(2).collect();
             (is_enough && is_changed).then(|| {
-                let what = "none of the unique-ids of one session is in the next one";
+                let what = "none of the unique-ids of one session appears in the next session";
                 SessionsFinding::new(what, seen, shown)
             })
         },
@@ -378,8 +378,8 @@ pub const ACROSS: &[CrossRule] = &[
         id: "retr-deletes",
         level: Level::Must,
         source: "RFC 1939 §5",
-        says: "a fetched message is kept until it is deleted",
-        hint: "some providers delete fetched mail; to keep mail on the server, look for a setting",
+        says: "a fetched message should be kept until it is deleted",
+        hint: "some providers delete fetched mail; look for a setting that keeps mail on the server",
         check: |sessions| {
             fewer(
                 sessions,
@@ -394,7 +394,7 @@ pub const ACROSS: &[CrossRule] = &[
         id: "deleted-without-quit",
         level: Level::Must,
         source: "RFC 1939 §6",
-        says: "marked messages are kept if the session ends without QUIT",
+        says: "marked messages must be kept if the session ends without QUIT",
         hint: "mail is lost when a connection breaks: the server must delete only in the UPDATE state, after QUIT",
         check: |sessions| {
             fewer(

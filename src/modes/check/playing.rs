@@ -66,7 +66,9 @@ impl CheckPlan<'_> {
             let rest = part.rest.take().filter(|_| is_more);
             match (part.why, &rest) {
                 (Some(why), Some(_)) => {
-                    part.run.note = Some(format!("{why}; the rest was done on a new connection"));
+                    part.run.note = Some(format!(
+                        "{why}; the rest of the probe ran on a new connection"
+                    ));
                 }
                 (why, _) => {
                     let what = Some(part.what).filter(|what| !what.is_empty());

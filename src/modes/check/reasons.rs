@@ -8,7 +8,7 @@ use crate::modes::replay::{Limit, Played};
 use crate::pop3::tracker::Status;
 
 /// Why the rest was not tested.
-pub(crate) const TIME_LIMIT: &str = "the time limit is reached (--time-limit gives more)";
+pub(crate) const TIME_LIMIT: &str = "the time limit was reached (--time-limit sets a longer one)";
 
 const NAMED_MAX: usize = 12;
 
@@ -82,7 +82,7 @@ pub(super) fn no_login(session: &Session, early: Option<&str>, is_tls: bool) -> 
     }
     match (&session.login, early) {
         (Some((Status::Negative, reply)), _) if session.user_refusal.is_some() => {
-            format!("USER was refused, and PASS: {}", shown(reply))
+            format!("USER was refused, and so was PASS: {}", shown(reply))
         }
         (Some((Status::Negative, reply)), _) => {
             format!("{} (is the password right?)", shown(reply))
@@ -93,7 +93,7 @@ pub(super) fn no_login(session: &Session, early: Option<&str>, is_tls: bool) -> 
             None => "TLS failed; --ca FILE trusts an authority, --insecure trusts any certificate"
                 .to_owned(),
         },
-        _ if session.is_login_contradicted => "PASS was answered twice, differently".to_owned(),
+        _ if session.is_login_contradicted => "PASS got two different replies".to_owned(),
         (_, Some(why)) => why.to_owned(),
         _ => "PASS was not answered".to_owned(),
     }

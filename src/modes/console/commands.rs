@@ -276,7 +276,7 @@ impl Console {
             .note(&format!("{}: {state}; {tls}{ending}", self.plan.server));
         if now.marked > 0 {
             let text = format!(
-                "{} marked as deleted; QUIT deletes, RSET undoes",
+                "{} marked as deleted; QUIT deletes, RSET restores",
                 counted(now.marked, "message")
             );
             self.screen.note(&text);

@@ -25,7 +25,7 @@ use crate::transcript::event::{Event, Party};
 const EXAMPLE_ID: &str = "greeting-err";
 
 /// Where the ids are.
-const IDS: &str = "in another terminal, `poptalk lint --list` lists those of rules, `poptalk serve --list-faults` those of faults";
+const IDS: &str = "in another terminal, `poptalk lint --list` lists the ids of rules, `poptalk serve --list-faults` those of faults";
 
 /// The id of a rule or a fault that is at most two typing errors away.
 fn nearest(id: &str) -> Option<&'static str> {
@@ -124,8 +124,8 @@ impl Console {
             return;
         };
         let on = match number < count {
-            true => "press Enter for the next one",
-            false => "it was the last one, so Enter leaves",
+            true => "press Enter for the next lesson",
+            false => "it was the last one, so press Enter to leave",
         };
         self.tell_solved(&format!(
             "lesson {number} is solved: {on}, or try more here"
@@ -192,7 +192,7 @@ impl Console {
     /// Enter alone at a closed connection: what helps.
     pub(super) fn tell_way_on(&self) {
         if self.is_at_lesson() {
-            self.tell_own("not connected, so nothing was sent; `:open`, or any line for the server, reconnects to the maildrop as it is; `:restart` begins the lesson again, with all the mail");
+            self.tell_own("not connected, so nothing was sent; `:open`, or any line for the server, reconnects to the maildrop as it is; `:restart` starts the lesson again, with all its mail");
         } else {
             self.tell_closed();
         }
@@ -286,7 +286,7 @@ impl Console {
             return;
         };
         if course.lesson().diagnosis().is_empty() {
-            self.tell_own("nothing is wrong with the server of this lesson");
+            self.tell_own("nothing is wrong with this lesson's server");
         } else if id.is_empty() {
             let text =
                 format!("what is wrong? `:diagnose ID`, such as `:diagnose {EXAMPLE_ID}`; {IDS}");
@@ -294,7 +294,9 @@ impl Console {
         } else if course.watched.goals().diagnose(id) {
             self.tell_what_is_open(id);
         } else if lint::rule(id).is_some() || fault::named(id).is_some() {
-            self.tell_own(&format!("it is not {id}; look again, or type `:hint`"));
+            self.tell_own(&format!(
+                "the answer is not {id}; look again, or type `:hint`"
+            ));
         } else {
             let what = match nearest(id) {
                 Some(meant) => format!("did you mean `:diagnose {meant}`?"),
@@ -318,7 +320,7 @@ impl Console {
         } else {
             let steps: Vec<String> = steps.iter().map(|step| format!("`{step}`")).collect();
             format!(
-                "it does not count until you have seen it: first {}, then type `:diagnose {id}` again",
+                "your answer counts only once you have seen the fault: first {}, then type `:diagnose {id}` again",
                 steps.join(", then ")
             )
         };

@@ -38,7 +38,7 @@ impl Console {
                 let what = match self.plan.found {
                     // Nothing proves who it is.
                     Some(_) => {
-                        "no TLS: this session is in cleartext, and only DNS says that this is the right server; QUIT, or send no password"
+                        "no TLS: this session is in cleartext, and only DNS says that this is the right server; type QUIT, or send no password"
                     }
                     None => NO_TLS,
                 };
@@ -49,7 +49,7 @@ impl Console {
             return;
         }
         if self.plan.is_stls && self.standing().is_some_and(|now| !now.is_tls) {
-            let what = "not logged in: TLS is not on, and --stls asked for it";
+            let what = "not logged in: --stls requires TLS, and TLS is not on";
             self.screen.warn(what);
             let hint = "hint: `:login` asks, then logs in without TLS";
             self.screen.note(hint);
@@ -177,7 +177,7 @@ impl LoginHost for Console {
             let text = format!("next: {name}, {explanation}");
             self.screen.note(&text);
         }
-        let prompt = format!("try {name}? If refused, it is one more failed login. [y/N] ");
+        let prompt = format!("try {name}? A refusal counts as one more failed login. [y/N] ");
         self.is_yes(&prompt)
     }
 

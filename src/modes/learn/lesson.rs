@@ -312,7 +312,7 @@ fn no_id(id: &str) -> String {
     let rules = lint::rules().map(|rule| rule.id);
     let meant = meant(id, rules.chain(fault::all().map(|fault| fault.name)));
     format!(
-        "unknown id `{id}`; {meant}`poptalk lint --list` lists those of rules, `poptalk serve --list-faults` those of faults"
+        "unknown id `{id}`; {meant}`poptalk lint --list` lists the ids of rules, `poptalk serve --list-faults` those of faults"
     )
 }
 

@@ -132,7 +132,7 @@ fn departure(lesson: &Lesson, from: usize, answers: &Answers) -> Option<String> 
                 Some(other) => {
                     let (other, own) = (answer(other), answer(exchange));
                     return Some(format!(
-                        "row {row}, `{shown}`: the server replies {other}, the solution says {own}"
+                        "row {row}, `{shown}`: the server replies {other}, but the solution says {own}"
                     ));
                 }
                 None => {

@@ -104,11 +104,11 @@ impl NextAttempt {
     pub(crate) fn warning(&self) -> Option<&'static str> {
         if self.is_in_clear {
             return Some(
-                "the next method sends the password unencrypted: anyone on the network path can read it, and may have refused the digest to get it",
+                "the next method sends the password unencrypted: anyone on the network path can read it, and an attacker may have sent the refusal of the digest",
             );
         }
         self.gives_up_proof.then_some(
-            "this server's certificate was not verified, and an attacker in between could refuse a safe method to get an unsafe one",
+            "this server's certificate was not verified, and an attacker on the network path could refuse a safe method to get an unsafe one",
         )
     }
 }
@@ -180,7 +180,7 @@ impl Refused<'_> {
                 format!("{name}: the server says that the name or the password is wrong")
             }
             RefusalMeaning::Doubtful => format!(
-                "{name}: the server received the password itself and refused it: the name or the password may be wrong, or no login is allowed now"
+                "{name}: the server received the password itself and refused it: the name or the password may be wrong, or logins are not allowed now"
             ),
             RefusalMeaning::Nothing => {
                 format!("{name}: no password was sent, so this says nothing about yours")
@@ -193,7 +193,7 @@ impl Refused<'_> {
                 "{name}: the channel binding may be the reason, not the password: some servers support only `tls-unique`, poptalk only `tls-server-end-point` (RFC 5929)"
             ),
             RefusalMeaning::Unclear if self.attempt == Attempt::Apop => format!(
-                "{name}: the password may still be right: many servers greet with a timestamp but can't do APOP, for which they must store the password itself (RFC 1939 §7)"
+                "{name}: the password may still be right: many servers greet with a timestamp but can't do APOP, which requires them to store the password itself (RFC 1939 §7)"
             ),
             RefusalMeaning::Unclear => format!(
                 "{name}: the password may still be right: the server may store it in a form that this mechanism can't use"
@@ -205,7 +205,7 @@ impl Refused<'_> {
     pub(super) fn explains(&self, next: Attempt) -> Option<&'static str> {
         let is_unbound = self.attempt.is_bound() && next.is_scram();
         is_unbound.then_some(
-            "no channel binding this time, marked by `n,,`; `y,,` would say that the server offers no binding: this one does, and must treat that as an attack (RFC 5802 §6)",
+            "no channel binding this time, marked by `n,,`; `y,,` would claim that the server offers none, and a server that does must treat that as an attack (RFC 5802 §6)",
         )
     }
 }

@@ -43,7 +43,9 @@ pub(crate) enum LoginError {
 impl Explain for LoginError {
     fn hint(&self) -> Option<Cow<'static, str>> {
         let hint = match self {
-            Self::InClear => Some("`stls` or --tls begins TLS; --allow-plaintext sends it anyway"),
+            Self::InClear => {
+                Some("`stls` or --tls begins TLS; --allow-plaintext sends the password anyway")
+            }
             Self::Risk(risk) => Some(risk.hint()),
             Self::Password(error) => return error.hint(),
             Self::NoUser => {

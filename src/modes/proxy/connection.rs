@@ -199,7 +199,7 @@ impl<'a> ProxiedConnection<'a> {
             if cut == 0 {
                 if self.held.len() >= HELD_MAX {
                     return Err(RelayOutcome::Lost(
-                        "a line from the client without a line end".into(),
+                        "a client line that is too long, without a line end".into(),
                     ));
                 }
                 break;

@@ -89,7 +89,7 @@ impl ProxiedConnection<'_> {
         let shown = String::from_utf8_lossy(&reply).trim_end().to_owned();
         self.own_words(Side::Server, &shown);
         if Status::of_line(&reply) != Status::Positive {
-            return Err(self.refuse(format!("the server refuses STLS: {shown}")));
+            return Err(self.refuse(format!("the server refused STLS: {shown}")));
         }
         self.secure_server(true)
             .map_err(|error| self.refuse(error.to_string()))?;
@@ -186,7 +186,7 @@ impl ProxiedConnection<'_> {
                 "stopped".to_owned()
             } else if left.is_zero() {
                 let seconds = wait_max.as_secs_f64();
-                format!("no answer to the TLS handshake for {seconds} s")
+                format!("no answer to the TLS handshake within {seconds} s")
             } else {
                 return Ok(());
             };

@@ -36,7 +36,7 @@ impl Replay<'_> {
                     if octets.iter().any(|octet| b"\r\n".contains(octet)) {
                         return Err(ReplayError::Lacks(
                             row,
-                            "the value of the hole would end the line",
+                            "the value of the hole contains CR or LF, which would end the line",
                             "give a value without CR and LF",
                         ));
                     }

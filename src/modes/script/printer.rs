@@ -39,7 +39,9 @@ impl ScriptPrinter {
             {
                 say::error(
                     &format!("standard output: {}", plain(&error)),
-                    Some("the transcript has what was received; write the replies elsewhere"),
+                    Some(
+                        "the transcript has all that was received; redirect standard output elsewhere",
+                    ),
                 );
             }
             self.is_pipe_closed.store(true, Ordering::Relaxed);

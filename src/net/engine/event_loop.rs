@@ -324,7 +324,7 @@ impl Engine {
                 .poll
                 .poll(&mut self.events, Some(left.min(FLUSH_AFTER)));
             if left.is_zero() {
-                let what = format!("no answer to the TLS handshake for {seconds} s");
+                let what = format!("no answer to the TLS handshake within {seconds} s");
                 return Err(TlsError::new(what).with_hint(tls::reason::hint(is_stls)));
             }
             match self.inbox.try_recv() {

@@ -24,9 +24,9 @@ impl Greeting {
         match self {
             Self::Awaited | Self::Pop3 => None,
             Self::Odd => Some(Mistake {
-                what: "the first line of the server is not a POP3 greeting: neither +OK nor -ERR"
+                what: "the server's first line is not a POP3 greeting: it is neither +OK nor -ERR"
                     .to_owned(),
-                hint: "check host and port; a banner before the greeting is not POP3 (RFC 1939 §4)",
+                hint: "check the host and the port; a banner before the greeting is not POP3 (RFC 1939 §4)",
             }),
             Self::Other(service) => Some(service.into()),
         }
@@ -79,10 +79,10 @@ impl Risk {
     pub(crate) fn hint(self) -> &'static str {
         match self {
             Self::NotPop3 | Self::NoGreeting => {
-                "check host and port: POP3 is on 110, over TLS on 995"
+                "check the host and the port: POP3 is on 110, over TLS on 995"
             }
             Self::NoTls => {
-                "--allow-plaintext sends it unencrypted: anyone on the network path can read it"
+                "--allow-plaintext sends the password unencrypted: anyone on the network path can read it"
             }
         }
     }

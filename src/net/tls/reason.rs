@@ -18,7 +18,7 @@ const REASONS: &[(&str, &str, &str)] = &[
     (
         "self-signed certificate",
         "the server's certificate is self-signed",
-        "give it with --ca FILE if you know that it is the server's, or continue with --insecure",
+        "give that certificate with --ca FILE if you know that it is the server's, or continue with --insecure",
     ),
     (
         "unable to get local issuer certificate",
@@ -32,13 +32,13 @@ const REASONS: &[(&str, &str, &str)] = &[
     ),
     (
         "unable to verify the first certificate",
-        "the server omits the certificate of the authority that signed its own",
+        "the server omits the certificate of the authority that signed its certificate",
         "give the missing certificate with --ca FILE, or continue with --insecure",
     ),
     (
         "certificate has expired",
         "the server's certificate has expired",
-        "its administrator must renew it and restart the server; --insecure continues anyway",
+        "the administrator must renew the certificate and restart the server; --insecure continues anyway",
     ),
     (
         "certificate is not yet valid",
@@ -58,22 +58,22 @@ const REASONS: &[(&str, &str, &str)] = &[
     (
         "too weak",
         "the server's certificate is signed with an algorithm that is no longer safe",
-        "its administrator must have a new one issued; --insecure continues anyway",
+        "the administrator must have a new certificate issued; --insecure continues anyway",
     ),
     (
         "certificate signature failure",
         "the certificate was not signed by the authority that it names",
-        "an authority of this name has another key; give the right one with --ca FILE, or continue with --insecure",
+        "the trusted authority of that name has a different key; give the right certificate with --ca FILE, or continue with --insecure",
     ),
     (
         "excessive message size",
         "the server sends too many certificates",
-        "its administrator must shorten the chain to its own certificate and its issuers",
+        "the administrator must shorten the chain to the server's certificate and its issuers",
     ),
     (
         "unsupported protocol",
         "the server offers only a TLS version that is no longer safe",
-        "it needs TLS 1.2 or later (RFC 8314 §4)",
+        "the server must support TLS 1.2 or later (RFC 8314 §4)",
     ),
 ];
 
@@ -110,7 +110,7 @@ pub(super) fn of_failure(text: &str, received: &[u8], host: &str, is_stls: bool)
     if let Some(code) = alert(received) {
         let name = TlsAlertDescription(code);
         let hint = if name == TlsAlertDescription::ProtocolVersion {
-            "the server supports none of the TLS versions offered; it needs TLS 1.2 or later (RFC 8314 §4)"
+            "the server supports none of the TLS versions offered; it must support TLS 1.2 or later (RFC 8314 §4)"
         } else {
             "see the server's log"
         };
@@ -145,7 +145,7 @@ pub(super) fn of_names(host: &str, names: &[String]) -> TlsError {
         "use the name that the certificate is for, or continue with --insecure".to_owned()
     } else {
         format!(
-            "`{host}` comes from DNS without DNSSEC, where an attacker may have put it; if it is right, give it as HOST"
+            "`{host}` comes from DNS without DNSSEC, so an attacker may have forged it; if it is right, give it as HOST"
         )
     };
     let what = format!(

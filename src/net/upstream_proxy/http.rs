@@ -32,7 +32,7 @@ const REPLIES: &[(u16, &str, &str)] = &[
     ),
     (
         404,
-        "it looked for a web page",
+        "it looked for a web page instead of connecting",
         "it may be a web server, not a proxy",
     ),
     (
@@ -146,7 +146,9 @@ impl HttpNegotiation {
                 let (what, hint) = if self.secrets.is_empty() {
                     (
                         "the proxy requires a user name and a password",
-                        format!("write USER@ before its host, and set {VARIABLE} to the password"),
+                        format!(
+                            "write USER@ before the proxy's host, and set {VARIABLE} to the password"
+                        ),
                     )
                 } else {
                     (
@@ -201,7 +203,7 @@ fn refusal(code: u16, reason: &str) -> ProxyError {
     let (what, hint) = match (known, code) {
         (Some((_, what, hint)), _) => (*what, *hint),
         (None, 300..=399) => (
-            "it redirects, which poptalk does not follow",
+            "it sent a redirect, which poptalk does not follow",
             "it may be a web server, or require a login in a browser",
         ),
         (None, 500..) => ("it failed", "see the proxy's log"),

@@ -97,7 +97,7 @@ impl SocksNegotiation {
                 let Ok(length) = u8::try_from(target.host.len()) else {
                     return Err(ProxyError::new(
                         "the host name is longer than the 255 octets that SOCKS allows",
-                        "give its address instead instead",
+                        "give its address instead",
                     ));
                 };
                 request.extend_from_slice(&[3, length]);
@@ -157,7 +157,8 @@ impl SocksNegotiation {
 
     /// Continues with the method that the proxy chose (RFC 1928 §3).
     fn chosen(&self, method: u8) -> Result<(SocksState, ProxyStep), ProxyError> {
-        let login = || format!("write USER@ before its host, and set {VARIABLE} to the password");
+        let login =
+            || format!("write USER@ before the proxy's host, and set {VARIABLE} to the password");
         match method {
             NO_LOGIN => Ok(self.ask()),
             USER_AND_PASSWORD => match self.credentials() {
@@ -175,7 +176,7 @@ impl SocksNegotiation {
                 format!(
                     "the proxy requires a login method that poptalk does not support (method {method})"
                 ),
-                "poptalk supports no login, or user name and password (RFC 1929)",
+                "poptalk supports only two methods: no login, or a user name and password (RFC 1929)",
             )),
         }
     }

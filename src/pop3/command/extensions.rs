@@ -28,10 +28,10 @@ pub(super) const ROWS: &[Command] = &[
                 inside TLS, and an attacker on the network path can change a reply that comes \
                 before TLS. Many servers no longer list `SASL` and `USER` after login, \
                 although the RFC requires it.\n\n\
-                `-ERR` means that the server does not have this command, like popa3d. That is \
-                allowed: continue without it and try what you need. GNU pop3d refuses `CAPA` \
-                only between `USER` and `PASS`.\n\n\
-                The list can be wrong: tags are missing or misspelled (Twisted: `PIPELINE`).",
+                `-ERR` means that the server does not have this command; popa3d is one example. \
+                That is allowed: continue without it and try what you need. GNU pop3d refuses \
+                `CAPA` only between `USER` and `PASS`.\n\n\
+                The list can be wrong: tags may be missing or misspelled (Twisted: `PIPELINE`).",
         example: include_str!("../../../transcripts/commands/CAPA.pop3"),
     },
     Command {
@@ -92,8 +92,8 @@ pub(super) const ROWS: &[Command] = &[
                 after `+OK` you are logged in; after `-ERR` nothing has changed, and you may \
                 try another mechanism.\n\n\
                 If the client speaks first, its response may already follow on the `AUTH` \
-                line, as the initial response; `=` means an empty one. That line may have 255 \
-                octets, including its CRLF. A longer token goes on a line by itself, after \
+                line, as the initial response; `=` means an empty one. That line may have at most \
+                255 octets, including its CRLF. A longer token goes on a line by itself, after \
                 the empty challenge; Office 365 requires that for `XOAUTH2`.\n\n\
                 `-ERR` can mean wrong credentials (`[AUTH]`), an unknown mechanism, invalid \
                 base64, or a plain password without TLS. After a token is refused, the server \

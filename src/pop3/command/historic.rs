@@ -40,14 +40,14 @@ pub(super) const ROWS: &[Command] = &[
         data: DataKind::Nothing,
         standing: Provenance::Historic,
         source: "RFC 1225",
-        help: "log in by the trust between two hosts; obsolete",
+        help: "log in from a trusted host; obsolete",
         about: "It followed `USER`, as `PASS` does today, and needed no password: the server \
                 trusted the client because its source port was below 1024, which only root \
                 can use on a Unix host. The name is that of the user on the client's side.\n\n\
                 No server should trust that today: anyone can be root on their own computer. \
                 RFC 1460 removed it in 1993. A server that answers `+OK` lets people in \
                 without proof; report it.\n\n\
-                The reply is one line. `-ERR` is the right one.",
+                The reply is one line, and it should be `-ERR`.",
         example: include_str!("../../../transcripts/commands/RPOP.pop3"),
     },
     Command {
@@ -62,7 +62,7 @@ pub(super) const ROWS: &[Command] = &[
         data: DataKind::Free,
         standing: Provenance::Historic,
         source: "RFC 1082",
-        help: "call an extension of 1988 by its name",
+        help: "call a 1988 extension by its name",
         about: "An early way to add commands: the second word is the name of the extension. \
                 RFC 1082 had `BBOARDS`, `ARCHIVE` and `X-BBOARDS` for bulletin boards; \
                 popper, the server from Berkeley and later Qualcomm, added `XMIT` and `XLST`.\n\n\
@@ -88,7 +88,7 @@ pub(super) const ROWS: &[Command] = &[
         help: "send a mail through the POP3 server",
         about: "The only command in POP3 that sends mail. The server answers `+OK`; then you \
                 send the message (header, empty line, body) and a line with a single dot; \
-                then it answers `+OK` or `-ERR` again. It takes the recipients from the \
+                then it answers `+OK` or `-ERR` again. The server takes the recipients from the \
                 header of the message.\n\n\
                 This time you do the stuffing: put a second dot before each line of the \
                 message that starts with a dot.\n\n\
@@ -96,8 +96,8 @@ pub(super) const ROWS: &[Command] = &[
                 it line by line as commands. `-ERR` at the end usually means that a recipient \
                 was refused.\n\n\
                 It comes from popper (Berkeley, later Qualcomm); Mercury/32 has it, too. It was \
-                convenient because the login was already done. Today mail is sent by SMTP, on port \
-                465 or 587.",
+                convenient because the client was already logged in. Today mail is sent by SMTP, \
+                on port 465 or 587.",
         example: include_str!("../../../transcripts/commands/XTND-XMIT.pop3"),
     },
     Command {
@@ -120,8 +120,8 @@ pub(super) const ROWS: &[Command] = &[
                 message number, a space, and the header line as it is in the message. A line \
                 with a single dot ends the list. With a message number after the field, the \
                 reply covers only that message and still ends with a dot.\n\n\
-                It comes from Qpopper, for Eudora. On servers without `UIDL`, Netscape and \
-                for years Mozilla identified messages by `XTND XLST Message-Id`.\n\n\
+                It comes from Qpopper, for Eudora. On servers without `UIDL`, Netscape, and \
+                Mozilla for years, identified messages by `XTND XLST Message-Id`.\n\n\
                 `-ERR`: no field was given, there is no such message, or, on nearly every server \
                 today, there is no such command. `TOP 1 0` shows the whole header and works on \
                 most servers.",

@@ -85,7 +85,7 @@ pub(super) const ROWS: &[Command] = &[
         data: DataKind::Nothing,
         standing: Provenance::Private,
         source: "no RFC: Netscape Messaging Server",
-        help: "ask who sent a message, as the server knows it",
+        help: "ask who the server thinks sent a message",
         about: "Netscape's mail server remembered who had logged in to send a message. Its \
                 mail program, and later Mozilla, sent `XSENDER 1` before `RETR 1` and \
                 compared the reply with the From line of the header.\n\n\

@@ -313,9 +313,9 @@ pub(super) const ROWS: &[Command] = &[
                 it is optional (capability `UIDL`), though nearly every server has it today.\n\n\
                 A server must not give an id to a different message later, and the id must be the \
                 same in the next session even if this one ends without `QUIT`. It still goes \
-                wrong: popa3d derives ids from a few header lines and gave five messages without \
-                them the same id, and after a change of server software often all ids are new, so \
-                that mail programs fetch everything again.",
+                wrong. popa3d derives ids from a few header lines and gave the same id to five \
+                messages without these lines. After a change of server software, all ids are \
+                often new, and mail programs fetch everything again.",
         example: include_str!("../../../transcripts/commands/UIDL.pop3"),
     },
     Command {

@@ -168,7 +168,7 @@ fn read_first(text: &str, own_nonce: &str) -> Result<(String, Vec<u8>, u32), Sas
     ))?;
     if !nonce.starts_with(own_nonce) || nonce.len() == own_nonce.len() {
         return Err(SaslError::Scram(
-            "nonce does not begin with ours: an attacker may be in between",
+            "nonce does not begin with ours: an attacker may be on the network path",
         ));
     }
     let salt = field("s=").and_then(|salt| STANDARD.decode(salt).ok());

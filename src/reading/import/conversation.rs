@@ -232,7 +232,7 @@ impl Conversation {
         if self.is_encrypted && sent + received > 0 {
             self.talk.event(&Event::TlsUnknown);
             self.talk.prose(&format!(
-                "encrypted: {sent} octets from the client, {received} from the server; a capture lacks the keys, `poptalk proxy` has them"
+                "encrypted: {sent} octets from the client, {received} from the server; a capture lacks the keys, which `poptalk proxy` has"
             ));
             self.talk.hole(Side::Client);
             self.talk.hole(Side::Server);
@@ -242,7 +242,7 @@ impl Conversation {
         }
         if !self.is_closed {
             self.talk.prose(if is_cut {
-                "the capture is cut before the connection ends"
+                "the capture is cut off before the connection ends"
             } else {
                 "the capture ends before the connection does"
             });

@@ -162,7 +162,7 @@ fn end(
         Some(0) => LineEnd::None,
         _ => {
             let what = format!("{} octets where {count} were announced", octets.len());
-            let hint = "the trace was cut or changed: leave that block out";
+            let hint = "the trace was cut or changed: remove that block";
             return Err(Problem::new(source, Some(number), &what, hint));
         }
     };

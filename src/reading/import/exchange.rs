@@ -14,7 +14,8 @@ use crate::transcript::{Hole, Piece};
 const FIELDS: &[u8] =
     b"dateTime,sessionId,seqNumber,sIp,cIp,user,duration,rqsize,rpsize,command,parameters,context";
 
-const IMPORTED: &str = "Exchange's POP3 log; greetings, the data of replies, and texts of replies that went well are not in it";
+const IMPORTED: &str =
+    "Exchange's POP3 log; greetings, reply data and the texts of successful replies are not in it";
 
 const SESSIONS_MAX: usize = 4096;
 
@@ -131,7 +132,7 @@ fn finished(
         .map(TranscriptBuilder::finish)
         .collect();
     if made.is_empty() {
-        let hint = "give a file of Exchange's Logging\\Pop3 folder";
+        let hint = "give a file from Exchange's Logging\\Pop3 folder";
         return Err(Problem::new(
             source,
             None,

@@ -1,5 +1,5 @@
-//! The formats that can be imported: a row for each, from which help, errors and the guide take
-//! their lists.
+//! The formats that can be imported: a row for each, from which help, errors and
+//! `transcripts/README.md` take their lists.
 
 /// Makes a format of each row: its name on the command line, what its recordings are, and what they
 /// lack.
@@ -13,7 +13,7 @@ macro_rules! formats {
         }
 
         impl Format {
-            /// All formats, in the order of the guide.
+            /// All formats, in the order of the reference.
             pub const ALL: &[Self] = &[$(Self::$format,)*];
 
             fn row(self) -> FormatRow {
@@ -89,7 +89,7 @@ formats! {
         without "line ends, times, passwords";
     Rawlog, "rawlog":
         "Dovecot's `NAME.in` and `NAME.out`, both",
-        without "nothing, but a log that begins after login";
+        without "the login, if the log begins after it";
     Hmailserver, "hmailserver":
         "the log of hMailServer (`\"POP3D\"`, `\"POP3C\"`)",
         without "line ends, message data, passwords";
@@ -101,10 +101,10 @@ formats! {
         without "greetings, data, passwords, the text of most replies";
     Arrows, "arrows":
         "logs with `->` and `<-`, `>>` and `<<`, or `client>` and `server>`",
-        without "line ends, times unless each line has one";
+        without "line ends; times, unless each line has one";
     Lines, "lines":
         "any log, by `--client REGEX` and `--server REGEX`",
-        without "line ends; times and data as far as the patterns find them";
+        without "line ends; times and data that the patterns do not match";
     Pcap, "pcap":
         "pcap and pcapng with unencrypted POP3: IPv4 and IPv6 on Ethernet, Linux cooked, PPP, loopback, 802.11, or bare; in VLANs, MPLS, PPPoE, GRE, VXLAN and the like",
         without "what TLS encrypts, and lost packets: both are counted";
@@ -117,7 +117,7 @@ struct FormatRow {
 }
 
 impl Format {
-    /// What recordings of this format are, for help and the guide.
+    /// What recordings of this format are, for the reference.
     #[must_use]
     pub fn reads(self) -> &'static str {
         self.row().reads

@@ -427,7 +427,7 @@ impl MarkedReader<'_> {
                 connection.talk.prose(&why.unwrap_or_default());
             }
             (Note::LoginLeftOut, Some(connection)) => {
-                connection.talk.prose("the log leaves the login out here");
+                connection.talk.prose("the log omits the login here");
                 connection.talk.hole(Side::Client);
             }
             (Note::ClosedByClient, Some(connection)) => {

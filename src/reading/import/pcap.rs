@@ -47,7 +47,7 @@ pub(super) fn import(
         }
     })
     .map_err(|what| {
-        let hint = "give a file of tcpdump or Wireshark";
+        let hint = "give a file from tcpdump or Wireshark";
         Problem::new(source, None, &what, hint)
     })?;
 
@@ -58,7 +58,7 @@ pub(super) fn import(
         for session in sessions(segments) {
             if connections.len() == TALKS_MAX {
                 let what = format!("more than {TALKS_MAX} connections");
-                let hint = "take some of them: tcpdump -r FILE -w LESS host HOST";
+                let hint = "select some of them: tcpdump -r FILE -w LESS host HOST";
                 return Err(Problem::new(source, None, &what, hint));
             }
             connections.push((ends, session));
@@ -112,7 +112,7 @@ fn why_nothing(
         encrypted
     } else if is_there {
         (
-            format!("connections to {own}, but none of their octets"),
+            format!("connections to {own}, but no octets were captured"),
             "record while a session runs",
         )
     } else if let Some(unread) = why_unread(&own, others, notes) {
@@ -176,8 +176,8 @@ fn why_unread(own: &str, others: &OtherPorts, notes: &Notes) -> Option<(String, 
     }
     if others.all.is_empty() && !notes.headless.is_empty() {
         return Some((
-            format!("no POP3 on {own}, but IP fragments whose first one is missing"),
-            "record without a filter of ports: only the first fragment has them",
+            format!("no POP3 on {own}, but IP fragments without the first fragment"),
+            "record without a port filter: only the first fragment has the ports",
         ));
     }
     if !others.named(|_| true).is_empty() {

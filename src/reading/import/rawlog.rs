@@ -36,7 +36,7 @@ pub(super) fn import(
             return Err(Problem::new(
                 source,
                 None,
-                "the file of the other side is missing",
+                "the other side's file is missing",
                 hint,
             ));
         };

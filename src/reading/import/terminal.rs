@@ -87,10 +87,12 @@ impl LineEndForm {
             ),
             Self::Terminal(_) => format!("{name}; line ends of the client{times} are not in it"),
             Self::Copy if has_times => {
-                format!("{name}; line ends are not in it; their order decides which side sent each")
+                format!(
+                    "{name}; line ends are not in it; the order of the lines decides which side sent each"
+                )
             }
             Self::Copy => format!(
-                "{name}; line ends and times are not in it; their order decides which side sent each"
+                "{name}; line ends and times are not in it; the order of the lines decides which side sent each"
             ),
         }
     }
@@ -407,7 +409,7 @@ impl TerminalSession<'_> {
         if is_first && let Some(inner) = self.glued(line, crs, ahead) {
             let (greeting, rest) = line.split_at(inner);
             self.talk.prose(
-                "s_client -starttls shows a part of the greeting, and neither STLS nor its reply",
+                "s_client -starttls shows only part of the greeting, and neither STLS nor its reply",
             );
             let pieces = vec![Piece::Octets(greeting.to_vec()), Piece::Hole(Hole::Text)];
             self.talk.row(Side::Server, pieces, LineEnd::Crlf);

@@ -67,7 +67,7 @@ pub(crate) fn unpack<'a>(source: &Source<'a>) -> Result<Unpacked<'a>, Problem> {
     if octets.len() as u64 > FILE_MAX {
         let what = format!("more than {} MiB when unpacked", FILE_MAX >> 20);
         let hint =
-            "unpack it and cut it, or filter a capture: tcpdump -r FILE -w LESS tcp port 110";
+            "unpack it and shorten it, or filter a capture: tcpdump -r FILE -w LESS tcp port 110";
         return Err(Problem::new(source, None, &what, hint));
     }
     if read.is_err() && octets.is_empty() {

@@ -9,7 +9,7 @@ use crate::transcript::{Hole, Piece};
 #[derive(Debug, Default)]
 pub(super) struct SideStream {
     fed: u64,
-    told: u64,
+    taken: u64,
     rows: VecDeque<RowStart>,
     holes: VecDeque<(u64, Hole)>,
 }
@@ -19,6 +19,8 @@ struct RowStart {
     at: u64,
     place: Place,
     time_ms: u64,
+    /// Where the run of rows ends that begins with this one, each row a whole line.
+    run_end: u64,
 }
 
 /// Where some octets came from.
@@ -40,7 +42,17 @@ impl SideStream {
             at: self.fed,
             place,
             time_ms,
+            run_end: 0,
         });
+    }
+
+    /// A run of whole rows without times, which have this many octets.
+    pub(super) fn start_run(&mut self, place: Place, time_ms: u64, octets: usize) {
+        self.start_row(place, time_ms);
+        self.feed(octets, std::iter::empty());
+        if let Some(row) = self.rows.back_mut() {
+            row.run_end = self.fed;
+        }
     }
 
     /// `octets` will be fed, with holes at these offsets among them.
@@ -51,15 +63,17 @@ impl SideStream {
         self.fed += octets as u64;
     }
 
-    pub(super) fn take(&mut self, octets: usize) -> OctetOrigin {
-        let from = self.told;
+    /// Hands out octets, which `pieces` are.
+    pub(super) fn take(&mut self, pieces: [&[u8]; 2]) -> OctetOrigin {
+        let from = self.taken;
         self.drop_rows(from + 1);
         let first = self.rows.front().copied().unwrap_or_default();
-        self.told += octets as u64;
-        self.drop_rows(self.told);
-        let last = self.rows.front().copied().unwrap_or_default();
+        let mut last = first;
+        for octets in pieces {
+            last = self.pass(octets).unwrap_or(last);
+        }
         let mut holes = Vec::new();
-        while let Some((at, hole)) = self.holes.pop_front_if(|(at, _)| *at < self.told) {
+        while let Some((at, hole)) = self.holes.pop_front_if(|(at, _)| *at < self.taken) {
             holes.push((usize::try_from(at - from).unwrap_or(usize::MAX), hole));
         }
         OctetOrigin {
@@ -71,8 +85,35 @@ impl SideStream {
         }
     }
 
+    /// Returns where the last of the octets came from.
+    fn pass(&mut self, octets: &[u8]) -> Option<RowStart> {
+        let (final_octet, before) = octets.split_last()?;
+        self.pass_rows(before);
+        self.taken += before.len() as u64;
+        self.drop_rows(self.taken + 1);
+        let last = self.rows.front().copied();
+        self.pass_rows(std::slice::from_ref(final_octet));
+        self.taken += 1;
+        last
+    }
+
+    /// Moves the start of a run to the row after the last line end.
+    fn pass_rows(&mut self, octets: &[u8]) {
+        let taken = self.taken;
+        let Some(row) = self.rows.iter_mut().find(|row| row.run_end > taken) else {
+            return;
+        };
+        for lf in memchr::memchr_iter(b'\n', octets) {
+            let next = taken + lf as u64 + 1;
+            if row.at < next && next <= row.run_end {
+                row.place.next_row(next - row.at);
+                row.at = next;
+            }
+        }
+    }
+
     pub(super) fn reset(&mut self) {
-        self.told = self.fed;
+        self.taken = self.fed;
         self.holes.clear();
     }
 

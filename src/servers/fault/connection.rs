@@ -40,7 +40,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "redis-lookalike",
-        "there is no greeting, and commands are refused in the words of a Redis server",
+        "there is no greeting, and commands are refused with a Redis server's text",
         &["redis-lookalike"],
         &[
             FaultStep::new(Greeting, &[], Drop),

@@ -53,7 +53,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "stat-list-mismatch",
-        "STAT counts one message more than LIST shows",
+        "STAT counts one more message than LIST shows",
         &["stat-list-mismatch"],
         &[FaultStep::new(
             Status,

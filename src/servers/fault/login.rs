@@ -535,7 +535,7 @@ pub(super) const FAULTS: &[Fault] = &[
     .after_stls(Leftover::Discard)
     .typing(&["STLS", "CAPA", "QUIT"])
     .in_clear()
-    .because("this is correct behavior; the practice server closes the connection instead"),
+    .because("this is correct; the practice server closes the connection instead"),
     Fault::new(
         "stls-ok-no-handshake",
         "the connection is closed after the +OK to STLS",

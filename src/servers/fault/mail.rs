@@ -206,7 +206,7 @@ pub(super) const FAULTS: &[Fault] = &[
     .hearing(unmarked)
     .typing(&["USER alice", "PASS wonderland", "DELE 1", "QUIT"])
     .because(
-        "it shows in the next session; in the same one, `dele-still-listed` finds it after a LIST",
+        "it shows in the next session; in the same session, `dele-still-listed` finds it after a LIST",
     ),
     Fault::new(
         "dele-still-listed",

@@ -191,7 +191,7 @@ pub(super) const FAULTS: &[Fault] = &[
     .typing(BOTH),
     Fault::new(
         "top-changes-body",
-        "TOP sends a line of the body with different words than RETR",
+        "TOP and RETR send different words in a line of the body",
         &["top-differs-from-retr"],
         &[
             FaultStep::new(Data, &["TOP"], Say("A line in other words."))

@@ -246,7 +246,7 @@ pub(crate) enum LineProblem {
 impl LineProblem {
     fn hint(&self) -> &'static str {
         match self {
-            Self::Version => "\nhint: a newer poptalk may read it",
+            Self::Version => "\nhint: a newer poptalk may be able to read it",
             Self::UnknownEscape(_) => "\nhint: write a backslash as `\\\\`",
             Self::NotLast(_) => "\nhint: write a line feed inside a row as `\\x0a`",
             Self::BadHole => "\nhint: write two braces as `\\{{`, a hole as `{{password}}`",

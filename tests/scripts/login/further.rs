@@ -267,7 +267,7 @@ fn a_person_is_asked_before_each_further_login() {
         let home = Home::new();
         let size = (100, 160);
         let mut terminal = Terminal::open(&home, &args, &[("POPTALK_PASSWORD", SECRET)], size);
-        terminal.see("it is one more failed login. [y/N]");
+        terminal.see("A refusal counts as one more failed login. [y/N]");
         terminal.press(answer);
         let screen = terminal.prompt(prompt);
         assert_eq!(
@@ -286,7 +286,7 @@ fn a_person_is_warned_before_the_password_goes_out_in_cleartext() {
     let home = Home::new();
     let args = [&address.to_string(), "-u", "alice", "--login"];
     let mut terminal = Terminal::open(&home, &args, &[("POPTALK_PASSWORD", SECRET)], (100, 160));
-    terminal.see("may have refused the digest to get it");
+    terminal.see("an attacker may have sent the refusal");
     terminal.see("try USER and PASS?");
     terminal.press("n\r");
     terminal.prompt("auth>");

@@ -377,7 +377,7 @@ fn stripped_stls() {
 fn stls_that_is_announced_and_refused() {
     everybody(&Attack {
         stls: "-ERR [SYS/TEMP] later\r\n",
-        told: &["-ERR", "the server refuses STLS"],
+        told: &["-ERR", "the server refused STLS"],
         ..NONE
     });
 }
@@ -423,7 +423,7 @@ fn a_greeting_of_somebody_who_is_logged_in_already() {
             greeting,
             told: &[
                 "-ERR",
-                "the server refuses STLS",
+                "the server refused STLS",
                 "skipped",
                 "the greeting is -ERR",
             ],

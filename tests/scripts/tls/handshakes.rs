@@ -284,7 +284,7 @@ fn a_server_that_stalls_in_the_handshake_ends_at_the_time_limit() {
     });
     let (code, told, log) = trusted.play(address.port(), &["--timeout", "0.3", "-cNOOP"]);
     assert_eq!(code, 4, "{told}");
-    let why = "no answer to the TLS handshake for 0.3 s";
+    let why = "no answer to the TLS handshake within 0.3 s";
     assert!(told.contains(why) && log.contains(why), "{told}");
 }
 

@@ -356,7 +356,7 @@ const EXCEPTIONS: &[(Place, Trouble, &[Client], Want)] = &{
             OWN,
             want(
                 TLS,
-                &["no answer to the TLS handshake for 1 s", "TLS failed"],
+                &["no answer to the TLS handshake within 1 s", "TLS failed"],
             ),
         ),
         (
@@ -399,7 +399,7 @@ const EXCEPTIONS: &[(Place, Trouble, &[Client], Want)] = &{
             Handshake,
             Silence,
             &[Upstream],
-            want(WELL, &["no answer to the TLS handshake for 1 s"]),
+            want(WELL, &["no answer to the TLS handshake within 1 s"]),
         ),
         (
             Handshake,
@@ -426,7 +426,10 @@ const EXCEPTIONS: &[(Place, Trouble, &[Client], Want)] = &{
             Quit,
             Silence,
             TYPED,
-            want(WELL, &["the server has not closed 3 s after QUIT"]),
+            want(
+                WELL,
+                &["the server has not closed the connection 3 s after QUIT"],
+            ),
         ),
         (Quit, Reset, &[Replay], want(WELL, &["as recorded"])),
         (Quit, HalfClose, &[Replay], want(WELL, &["as recorded"])),

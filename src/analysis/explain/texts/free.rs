@@ -168,7 +168,7 @@ const DOVECOT: TextOrigin = TextOrigin {
 
 const DOVECOT_OLD: TextOrigin = TextOrigin {
     who: "older Dovecot",
-    source: "older sources and logs of Dovecot, before 2.0 and 2.3; seen 2026-11",
+    source: "sources and logs of Dovecot before 2.0 and 2.3; seen 2026-11",
     is_client: false,
     texts: &[
         ("-ERR {?[IN-USE] }Couldn't sync mailbox.", &TROUBLE),

@@ -143,7 +143,8 @@ const CITADEL: TextOrigin = TextOrigin {
 
 const QPOPPER: TextOrigin = TextOrigin {
     who: "Qpopper",
-    source: "Qpopper 4: popper/pop_pass.c and its kin; logs of vmime and check_pop; seen 2026-11",
+    source: "Qpopper 4: popper/pop_pass.c and related files; logs of vmime and check_pop; seen \
+             2026-11",
     is_client: false,
     texts: &[
         (
@@ -357,7 +358,7 @@ const EXCHANGE: TextOrigin = TextOrigin {
 
 const YAHOO: TextOrigin = TextOrigin {
     who: "Yahoo and AOL",
-    source: "RainLoop issue 1354 (the same words and number by IMAP); seen 2026-11",
+    source: "RainLoop issue 1354 (the same words and number over IMAP); seen 2026-11",
     is_client: false,
     texts: &[(
         "-ERR [AUTH] (#MBR{n}) Incorrect username or password.",

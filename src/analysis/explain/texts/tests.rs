@@ -176,10 +176,7 @@ fn refused_credentials_are_not_a_missing_user() {
         "-ERR Incorrect username or password",
     ] {
         let found = flat(&answer(line));
-        assert!(
-            found.contains("the credentials were refused: name or password"),
-            "{found}"
-        );
+        assert!(found.contains("the credentials were refused"), "{found}");
         assert!(!found.contains("Cyrus"), "{found}");
         assert!(!found.contains("does not know this name"), "{found}");
     }
@@ -295,7 +292,7 @@ fn a_line_without_a_status_is_explained_as_such() {
     let found = flat(&answer(
         "+ERR Server error: Failed to fetch messages in Inbox.",
     ));
-    assert!(found.contains("takes it for success; others report an error or wait"));
+    assert!(found.contains("takes this for success. Others report an error or wait"));
     assert!(found.contains("seen with hMailServer"), "{found}");
     assert!(!flat(&answer("+ERR something else")).contains("hMailServer"));
     // In a session every line is a reply.
@@ -330,7 +327,7 @@ fn a_status_alone_is_neither_unexplained_nor_overexplained() {
         let found = flat(&explained);
         assert!(explained.is_known && explained.parts.len() == 1, "{found}");
         assert!(
-            found.contains(part) && !found.contains("text after it"),
+            found.contains(part) && !found.contains("text after the status"),
             "{found}"
         );
     }

@@ -144,7 +144,7 @@ impl Context {
             "LIST" => {
                 let scan = ended.text().and_then(two_numbers);
                 if let Some((message, size, _)) = scan.filter(|scan| self.has_message(scan.0)) {
-                    self.message(message, |known| known.size = Some(size));
+                    self.message(message, |facts| facts.size = Some(size));
                 }
             }
             "UIDL" if !ended.has_arguments() => self.unique_all(ended),
@@ -194,7 +194,7 @@ impl Context {
             .iter()
             .filter(|_| self.session.marked.is_empty());
         for (message, size) in numbers.collect::<Vec<_>>() {
-            self.message(*message, |known| known.size = Some(*size));
+            self.message(*message, |facts| facts.size = Some(*size));
         }
         if is_whole && self.session.marked.is_empty() {
             self.counts.listed = Some((listing.lines, listing.sum));
@@ -210,7 +210,7 @@ impl Context {
         let listing = std::mem::take(&mut self.listing);
         self.maildrop.twins.clear();
         for (message, id) in &listing.numbers {
-            self.message(*message, |known| known.unique_id = Some(*id));
+            self.message(*message, |facts| facts.unique_id = Some(*id));
             let last = listing.unique_ids.get(id).copied();
             if let Some(last) = last.filter(|last| last != message) {
                 self.maildrop.twins.insert(*message, last);
@@ -229,7 +229,7 @@ impl Context {
         if let Some(message) = ended.number().filter(|_| ended.verb == "TOP") {
             let lines = ended.arguments().nth(1).and_then(number);
             let is_usual = lines.is_some_and(|lines| lines < HUGE_LINES);
-            self.message(message, |known| known.takes_top |= is_usual);
+            self.message(message, |facts| facts.takes_top |= is_usual);
         }
         let data = ended.exchange.data.as_ref().filter(|data| !data.has_holes);
         let (Some(body), Some(data), Some(message)) = (ended.body, data, ended.number()) else {
@@ -257,11 +257,11 @@ impl Context {
         if !is_top {
             self.maildrop.highest_retrieved = self.maildrop.highest_retrieved.max(message);
         }
-        self.message(message, |known| {
+        self.message(message, |facts| {
             if is_top {
-                known.top_header = Some(fetched.header);
+                facts.top_header = Some(fetched.header);
             } else {
-                known.retrieved = Some(fetched);
+                facts.retrieved = Some(fetched);
             }
         });
     }

@@ -348,3 +348,36 @@ fn a_row_after_a_status_line_inside_a_listing_has_its_own_place() {
     let found = found(text);
     assert!(found.contains(&("status-missing", 16)), "{found:?}");
 }
+
+/// Rows of a reply that belongs to an earlier command come in one read, and are looked at one by
+/// one: each has its own place.
+#[test]
+fn rows_read_at_once_are_found_where_rows_read_singly_are() {
+    let shifted = "* connected 192.0.2.1:110\nS: +OK ready\nC: USER alice\nS: +OK\nC: PASS {{password}}\nS: +OK\n\
+                C: TOP 1 0\nS: +OK the top follows\nS: From: Bob\nS: Subject:\n* connected 192.0.2.1:110\n\
+                S: +OK ready\nC: CAPA\nS: +OK capabilities follow\nS: TOP\nS: LOGIN-DELAY 300  one\nS:\n\
+                S: .\nC: TOP 1 1\nS: +OK the top follows\nS: From: Bob\nS: To: alice\nS: Date: today\n\
+                S: Subject: one\nS:\nS: A line.\nS: .\nC: QUIT\nS: +OK bye\n";
+    let mut texts = vec![shifted.to_owned()];
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/transcripts/faults");
+    let files = std::fs::read_dir(folder).unwrap();
+    let mut paths: Vec<PathBuf> = files.map(|file| file.unwrap().path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|end| end == "pop3"));
+    paths.sort();
+    for path in paths.iter().step_by(5) {
+        let text = std::fs::read_to_string(path).unwrap();
+        let rows: Vec<&str> = text.lines().collect();
+        for part in 1..4 {
+            let mut rows = rows.clone();
+            rows.remove(rows.len() * part / 4);
+            texts.push(rows.join("\n") + "\n");
+        }
+    }
+    for text in texts {
+        let judge = |capacity| {
+            let input = std::io::BufReader::with_capacity(capacity, text.as_bytes());
+            judge(&mut Reader::new(input), Lint::new()).unwrap()
+        };
+        assert_eq!(judge(1 << 13), judge(7), "{text}");
+    }
+}

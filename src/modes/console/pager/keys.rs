@@ -122,7 +122,7 @@ pub(super) const KEYS: &[Binding] = &[
     Binding {
         keys: &[Control('z')],
         action: KeyAction::Suspend,
-        help: "suspend, until the shell's fg",
+        help: "suspend; resume with fg",
     },
     Binding {
         keys: &[char('q'), char('Q'), Control('c')],
