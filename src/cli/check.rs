@@ -28,7 +28,6 @@ use crate::modes::report::findings::{Format, Judged};
 use crate::net::password::{self, PasswordError};
 use crate::net::target;
 
-/// The text after the options in the help.
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   poptalk check mail.example.org           without a login
@@ -44,7 +43,6 @@ const REPLY: Duration = Duration::from_secs(15);
 /// What `--max-size` limits here.
 const MAX_SIZE_HELP: &str = "Limit a session's data, and the total to four times that: octets, or with K, M or G [default: 64M]";
 
-/// The arguments of `check`.
 #[derive(Debug, clap::Args)]
 #[command(
     mut_arg("user", |arg| arg.help("Log in as USER for the probes that need it (they delete nothing)")),

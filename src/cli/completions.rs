@@ -13,7 +13,6 @@ Examples:
   poptalk completions zsh > ~/.zfunc/_poptalk   # with ~/.zfunc in $fpath
   poptalk completions fish > ~/.config/fish/completions/poptalk.fish";
 
-/// The arguments of `completions`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct CompletionsArgs {
     /// The shell

@@ -20,7 +20,6 @@ use crate::net::target;
 use crate::net::tls::{TlsSettings, read_ca};
 use crate::net::upstream_proxy::{self, Proxy, ProxyError};
 
-/// The text after the options in the help.
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   poptalk mail.example.org                  console, port 110
@@ -38,7 +37,6 @@ fn port(text: &str) -> Result<u16, String> {
     })
 }
 
-/// The arguments of `connect`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ConnectArgs {
     /// HOST, HOST:PORT, pop3://[USER@]HOST or pop3s://[USER@]HOST; if omitted, DNS names the server
@@ -71,7 +69,6 @@ pub(crate) struct ConnectArgs {
 }
 
 impl ConnectArgs {
-    #[must_use]
     pub(crate) fn host(&self) -> Option<&str> {
         self.host.as_deref()
     }

@@ -19,7 +19,6 @@ Examples:
   poptalk diff --level octets before.pop3 after.pop3
   poptalk diff --format junit before.pop3 after.pop3 > report.xml";
 
-/// The arguments of `diff`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct DiffArgs {
     /// The expected transcript; its holes match anything

@@ -12,7 +12,6 @@ Examples:
   poptalk explain '-ERR [IN-USE] maildrop is locked'
   poptalk explain SCRAM-SHA-256";
 
-/// The arguments of `explain`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ExplainArgs {
     /// Command that was answered

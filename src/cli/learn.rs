@@ -27,7 +27,6 @@ Examples:
   poptalk learn FOLDER          the lessons of a class, *.pop3
   poptalk learn --check FOLDER  prove that each can be solved";
 
-/// The arguments of `learn`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct LearnArgs {
     /// Number or name of a lesson, a file, or a folder of files

@@ -16,7 +16,6 @@ use crate::base::style::{ColorChoice, Style};
 use crate::modes::report::findings::{self, Format, Judged};
 use crate::transcript::text::Reader;
 
-/// The text after the options in the help.
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   poptalk lint recording.pop3
@@ -26,7 +25,6 @@ Examples:
 /// How much of a file is read at once, in octets.
 const CHUNK: usize = 256 * 1024;
 
-/// The arguments of `lint`.
 #[derive(Debug, clap::Args)]
 #[command(mut_arg("fail_on", |arg| arg.default_value("should")))]
 pub(crate) struct LintArgs {

@@ -35,7 +35,7 @@ use crate::base::say;
 use crate::base::stdio;
 use crate::base::style::{ColorChoice, Style};
 
-/// What follows the first screen of help.
+/// What follows the first screen of help, as the `EXAMPLES` of a subcommand follow its options.
 const EXAMPLES: &str = "  poptalk practice                           try it without a server
   poptalk --tls mail.example.org             options: poptalk connect -h
   poptalk -c capa -c quit mail.example.org   two commands, then leave

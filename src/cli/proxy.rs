@@ -22,13 +22,11 @@ use crate::net::target;
 use crate::net::tls;
 use crate::transcript::file::Destination;
 
-/// The text after the options in the help.
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   poptalk proxy mail.example.org --listen 127.0.0.1:1110
   poptalk proxy pop3s://mail.example.org --listen 127.0.0.1:1110 --log DIR";
 
-/// The arguments of `proxy`.
 #[derive(Debug, clap::Args)]
 #[command(
     mut_arg("tls", |arg| arg.help("Use TLS to the server from the first octet, as on port 995")),

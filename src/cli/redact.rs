@@ -33,7 +33,6 @@ const PIPE_MAX: u64 = 1024 * 1024 * 1024;
 /// As much is put together before it is written.
 const BLOCK: usize = 64 * 1024;
 
-/// The arguments of `redact`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct RedactArgs {
     /// Transcript; `-` is standard input

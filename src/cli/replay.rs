@@ -35,7 +35,6 @@ use crate::net::target::{self, Target};
 use crate::net::tls::TlsSettings;
 use crate::servers::Account;
 
-/// The text after the options in the help.
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   poptalk replay recording.pop3           on the server that it names
@@ -46,7 +45,6 @@ Examples:
 /// What the head of a transcript calls the practice server.
 const PRACTICE: &str = "practice";
 
-/// The arguments of `replay`.
 #[derive(Debug, clap::Args)]
 #[command(
     mut_arg("user", |arg| arg.help("User name to log in with, where the recording hides it")),

@@ -26,7 +26,6 @@ use crate::servers::{Account, Maildrop, StoreFailure};
 use crate::transcript::file::Destination;
 use crate::transcript::text::{self, ParseError};
 
-/// The text after the options in the help.
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   poptalk serve --listen 127.0.0.1:1110  the practice maildrop
@@ -37,7 +36,6 @@ Examples:
 /// The longest autologout, in seconds: a year.
 const LONGEST_AUTOLOGOUT: u64 = 366 * 24 * 60 * 60;
 
-/// The arguments of `serve`.
 #[derive(Debug, clap::Args)]
 #[command(mut_arg("log", |arg| arg.help("Write a transcript of each visit to this folder")))]
 pub(crate) struct ServeArgs {

@@ -41,7 +41,6 @@ Examples:
 /// As much of a file is read at once, in octets.
 const BLOCK: usize = 256 * 1024;
 
-/// The arguments of `show`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ShowArgs {
     /// The transcript

@@ -61,7 +61,6 @@ pub(crate) struct Watched {
 
 impl Watched {
     /// Starts to watch `goals`, none of which is reached yet.
-    #[must_use]
     pub(crate) fn new(goals: Goals, maildrop: Maildrop) -> Self {
         Self {
             goals: Arc::new(Mutex::new(goals)),

@@ -114,7 +114,6 @@ pub(crate) struct TlsArgs {
 }
 
 impl TlsArgs {
-    #[must_use]
     pub(crate) fn settings(self) -> TlsSettings {
         TlsSettings {
             is_insecure: self.insecure,
@@ -151,7 +150,6 @@ pub(crate) struct Plan {
 
 impl Plan {
     /// Returns a session with a server that is called by its address, without any options.
-    #[must_use]
     pub(crate) fn to(target: Target) -> Self {
         Self {
             server: target.to_string(),
@@ -170,13 +168,11 @@ impl Plan {
     }
 
     /// The user who is to log in, as far as is known: the one of the target, or that of `-u`.
-    #[must_use]
     pub(crate) fn user(&self) -> Option<&str> {
         let given = self.args.credentials.user.as_deref();
         self.user.as_deref().or(given)
     }
 
-    #[must_use]
     pub(crate) fn log_place(&self) -> Destination {
         match (&self.args.log, self.args.no_log.no_log) {
             (_, true) => Destination::Nowhere,
@@ -186,7 +182,6 @@ impl Plan {
     }
 
     /// How long to wait; `reply` is for scripts, a person waits as long as they like.
-    #[must_use]
     pub(crate) fn waits(&self, is_script: bool) -> Timeouts {
         let LimitArgs {
             timeout: given,
@@ -261,7 +256,6 @@ impl Plan {
 pub(crate) const NO_TLS: &str = "no TLS: the server did not agree to STLS";
 
 /// Whether a line of the client sends a secret, or begins an exchange that will.
-#[must_use]
 pub(crate) fn sends_secret(line: &[u8]) -> bool {
     let begins_exchange =
         |row: &Command| row.effect == Effect::Login && row.shape(line) == Shape::Sasl;

@@ -239,10 +239,6 @@ impl ProxyShared {
     fn handshake_wait(&self) -> Duration {
         HANDSHAKE.min(self.options.idle)
     }
-
-    fn emit(&self, event: ProxyEvent) {
-        (self.on_event)(event);
-    }
 }
 
 /// Starts a proxy. What happens is passed to `on_event` from the threads of the connections; while
@@ -291,7 +287,7 @@ fn hold(shared: &Arc<ProxyShared>, client: Client, has_room: bool) -> Option<Hel
     let ready = has_room.then(|| ready(&mut socket)).and_then(Result::ok);
     let Some((poll, waker)) = ready else {
         listener::turn_away(socket, is_tls);
-        shared.emit(ProxyEvent::Ended(ConnectionReport {
+        (shared.on_event)(ProxyEvent::Ended(ConnectionReport {
             peer,
             client_tls: None,
             server_tls: None,
@@ -334,7 +330,7 @@ fn run(
 ) {
     // A line waits for nothing. It also works without.
     let _ = socket.set_nodelay(true);
-    shared.emit(ProxyEvent::Started(peer));
+    (shared.on_event)(ProxyEvent::Started(peer));
     let tape = RelayLog::new(shared, &peer.to_string());
     let mut talk = ProxiedConnection::new(shared, tape, poll, socket, dialling);
     let outcome = talk.hold(is_tls);
@@ -355,6 +351,6 @@ fn run(
         outcome,
     };
     let is_gentle = report.outcome != RelayOutcome::Stopped;
-    shared.emit(ProxyEvent::Ended(report));
+    (shared.on_event)(ProxyEvent::Ended(report));
     talk.close(is_gentle);
 }

@@ -153,19 +153,18 @@ pub(crate) fn play(
         user: plan.user().map(str::to_owned),
         mechanism: None,
         exchange: None,
-        departure: None,
         silences: 0,
         outgoing: Zeroizing::default(),
-        limit: None,
-        unsent: Vec::new(),
-        rest_row: None,
         in_hand: None,
-        last_sent: None,
         vain_waits: 0,
+        played: Played {
+            log,
+            ..Played::default()
+        },
     };
     let result = replay.run(progress);
     replay.note_rest();
-    replay.finish(log, result)
+    replay.finish(result)
 }
 
 enum ReplayStart {
@@ -215,43 +214,35 @@ struct Replay<'a> {
     user: Option<String>,
     mechanism: Option<&'static Mechanism>,
     exchange: Option<SaslExchange>,
-    departure: Option<Departure>,
     /// Time-outs that the recording has as well.
     silences: u64,
     /// Rows that wait for nothing and go out together: so what was pipelined is pipelined, however
     /// fast the server is.
     outgoing: Zeroizing<Vec<u8>>,
-    limit: Option<Limit>,
-    /// The commands that were not sent for want of a session or a login.
-    unsent: Vec<String>,
-    /// The first row that was not sent because the session ended.
-    rest_row: Option<usize>,
     /// The command whose turn it is, with its row, until it is sent.
     in_hand: Option<(usize, String)>,
-    last_sent: Option<String>,
     /// How often nothing came after a reply without status indicator.
     vain_waits: u64,
+    /// What came of it so far.
+    played: Played,
 }
 
 impl Replay<'_> {
     /// Closes the connection, and gives what came of the replay.
     ///
     /// Errors: those of the replay, or the transcript could not be kept.
-    fn finish(
-        self,
-        log: PathBuf,
-        result: Result<Option<Exit>, ReplayError>,
-    ) -> Result<Played, ReplayError> {
+    fn finish(self, result: Result<Option<Exit>, ReplayError>) -> Result<Played, ReplayError> {
         let end = self.connection.close();
+        let played = self.played;
         let mut why = None;
-        let exit = plan::kept(Exit::Well, &end, Some(&log), &mut |what| {
+        let exit = plan::kept(Exit::Well, &end, Some(&played.log), &mut |what| {
             why = Some(what.to_owned());
         });
         if exit != Exit::Well && result.is_ok() {
             // With half of it there is nothing to compare.
             let why = why.or(lock(&self.heard).log_failure.take());
             let why = io::Error::other(why.unwrap_or_default());
-            return Err(Failure::Log(log, why).into());
+            return Err(Failure::Log(played.log, why).into());
         }
         let (failure, not_pop3) = match result {
             Err(ReplayError::NotPop3(mistake)) if self.options.answers_only => {
@@ -260,16 +251,10 @@ impl Replay<'_> {
             result => (result?, None),
         };
         Ok(Played {
-            log,
-            departure: self.departure,
             failure,
-            limit: self.limit,
-            unsent: self.unsent,
-            rest_row: self.rest_row,
-            last_sent: self.last_sent,
             is_out_of_step: matches!(end.ending, Some(CloseReason::OutOfStep)),
             not_pop3,
-            ..Played::default()
+            ..played
         })
     }
 }

@@ -1,7 +1,7 @@
 //! A running server of ours, whatever it serves: where it listens, its certificate, and how it
 //! ends.
 
-use std::fmt::{self, Display};
+use std::fmt::Display;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -42,7 +42,6 @@ impl Server {
 
     /// Returns where this machine reaches it: unencrypted, or by TLS from the first octet where it
     /// listens for that.
-    #[must_use]
     pub(crate) fn target(&self, is_tls: bool) -> Target {
         let address = self.tls_address().filter(|_| is_tls);
         let address = address.unwrap_or(self.address());
@@ -54,7 +53,6 @@ impl Server {
     }
 
     /// Returns how a client in this process checks it: the certificate was made a moment ago.
-    #[must_use]
     pub(crate) fn tls_settings(&self) -> TlsSettings {
         TlsSettings {
             own_pem: self.certificate_pem().unwrap_or_default().into(),
@@ -68,12 +66,6 @@ impl Server {
     pub fn stop(self) -> bool {
         drop(self.listener);
         !self.logs.has_lost.load(Ordering::SeqCst)
-    }
-}
-
-impl fmt::Debug for Server {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.listener.fmt(f)
     }
 }
 

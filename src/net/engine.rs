@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Sender};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -323,7 +323,7 @@ impl Connection {
             recorder,
             observer,
             shared: Arc::clone(&shared),
-            standing: shared.lock().clone(),
+            standing: lock(&shared.standing).clone(),
             start,
             asked_since: Instant::now(),
             first: Some(Vec::new()),
@@ -374,7 +374,7 @@ impl Connection {
     /// `wait` at most.
     pub(crate) fn wait(&self, wait: Duration, is_enough: impl Fn(&Snapshot) -> bool) -> Snapshot {
         let asked = *lock(&self.asked);
-        let guard = self.shared.lock();
+        let guard = lock(&self.shared.standing);
         let not_yet =
             |now: &mut Snapshot| now.ending.is_none() && (now.taken < asked || !is_enough(now));
         // Under the mutex, so that no change is missed.
@@ -397,7 +397,7 @@ impl Connection {
     }
 
     pub(crate) fn standing(&self) -> Snapshot {
-        self.shared.lock().clone()
+        lock(&self.shared.standing).clone()
     }
 
     pub(crate) fn is_open(&self) -> bool {
@@ -430,7 +430,7 @@ struct EndGuard(Arc<EngineShared>);
 
 impl Drop for EndGuard {
     fn drop(&mut self) {
-        let mut now = self.0.lock();
+        let mut now = lock(&self.0.standing);
         if now.ending.is_none() {
             let why = "a bug in poptalk ended its thread".to_owned();
             now.ending = Some(CloseReason::Lost(why, CutAt::Nothing));
@@ -438,12 +438,6 @@ impl Drop for EndGuard {
         drop(now);
         self.0.has_ended.store(true, Ordering::Release);
         self.0.changed.notify_all();
-    }
-}
-
-impl EngineShared {
-    fn lock(&self) -> MutexGuard<'_, Snapshot> {
-        lock(&self.standing)
     }
 }
 

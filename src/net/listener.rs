@@ -189,15 +189,6 @@ impl Drop for Listener {
     }
 }
 
-impl std::fmt::Debug for Listener {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Listener")
-            .field("address", &self.address)
-            .field("tls_address", &self.tls_address)
-            .finish_non_exhaustive()
-    }
-}
-
 /// Listens on an address, and on port 0 says which port was taken.
 fn bind(
     poll: &Poll,

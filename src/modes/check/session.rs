@@ -197,12 +197,8 @@ impl SessionReading {
             _ if text.starts_with("-ERR") => Status::Negative,
             _ => return,
         };
-        let Some((verb, _)) = self
-            .state
-            .last
-            .as_ref()
-            .filter(|(_, first)| *first != second)
-        else {
+        let last = self.state.last.as_ref();
+        let Some((verb, _)) = last.filter(|(_, first)| *first != second) else {
             return;
         };
         let session = &mut self.session;

@@ -88,27 +88,22 @@ impl Editor {
             screen: Arc::clone(screen),
             long_help: Arc::clone(&long_help),
         };
-        let drawn = Arc::new(Mutex::new(String::new()));
+        let drawn = Arc::default();
         rustyline.set_helper(Some(Assistant {
             knowledge,
             style,
             drawn: Arc::clone(&drawn),
             mode,
         }));
-        rustyline.bind_sequence(
-            Event::from(KeyEvent(KeyCode::F(1), Modifiers::NONE)),
-            EventHandler::Conditional(Box::new(f1)),
-        );
+        let f1 = EventHandler::Conditional(Box::new(f1));
+        rustyline.bind_sequence(KeyEvent(KeyCode::F(1), Modifiers::NONE), f1);
         #[cfg(unix)]
         rustyline.bind_sequence(
-            Event::from(KeyEvent::ctrl('Z')),
+            KeyEvent::ctrl('Z'),
             EventHandler::Conditional(Box::new(StopKey)),
         );
         // NUL is an octet like any other.
-        rustyline.bind_sequence(
-            Event::from(KeyEvent::ctrl('@')),
-            EventHandler::Simple(Cmd::SelfInsert(1, '\0')),
-        );
+        rustyline.bind_sequence(KeyEvent::ctrl('@'), Cmd::SelfInsert(1, '\0'));
         screen.serve(rustyline.create_external_printer()?);
         let history = file::state_folder()
             .ok()
@@ -237,12 +232,9 @@ fn candidates(typed: &str, knowledge: &Knowledge) -> (usize, Vec<String>) {
             .chars()
             .next()
             .is_none_or(|first| !first.is_ascii_uppercase());
-    let cased = |text: &str| {
-        if is_lower {
-            text.to_ascii_lowercase()
-        } else {
-            text.to_owned()
-        }
+    let cased = |text: &str| match is_lower {
+        true => text.to_ascii_lowercase(),
+        false => text.to_owned(),
     };
     let now = knowledge.states();
     let mut found: Vec<String> = match before.trim() {
@@ -342,22 +334,17 @@ fn syntax_hint(line: &str) -> Option<String> {
         .args
         .iter()
         .skip(typed)
-        .map(|arg| {
-            if arg.optional {
-                format!(" [{}]", arg.name)
-            } else {
-                format!(" {}", arg.name)
-            }
+        .map(|arg| match arg.optional {
+            true => format!(" [{}]", arg.name),
+            false => format!(" {}", arg.name),
         })
         .collect();
     if typed == 0 {
         hint.push_str(&format!("   {}", row.help));
     }
-    let hint = if has_gap {
-        hint.trim_start().to_owned()
-    } else {
-        hint
-    };
+    if has_gap {
+        hint = hint.trim_start().to_owned();
+    }
     (!hint.is_empty()).then_some(hint)
 }
 

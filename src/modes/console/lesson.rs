@@ -8,13 +8,13 @@ use crate::analysis::console_input::Action;
 use crate::analysis::goal::Goal;
 use crate::analysis::help::wrap;
 use crate::analysis::lint;
-use crate::base::edit_distance;
+use crate::base::edit_distance::nearest;
 use crate::base::error::Error;
 use crate::base::exit::Exit;
 use crate::base::lock::lock;
 use crate::base::style::Paint;
 use crate::modes::learn::course::Course;
-use crate::modes::learn::lesson::WIDEST;
+use crate::modes::learn::lesson::{WIDEST, ids};
 use crate::modes::plan::Plan;
 use crate::reading::dialogue::Place;
 use crate::servers::fault;
@@ -26,12 +26,6 @@ const EXAMPLE_ID: &str = "greeting-err";
 
 /// Where the ids are.
 const IDS: &str = "in another terminal, `poptalk lint --list` lists the ids of rules, `poptalk serve --list-faults` those of faults";
-
-/// The id of a rule or a fault that is at most two typing errors away.
-fn nearest(id: &str) -> Option<&'static str> {
-    let rules = lint::rules().map(|rule| rule.id);
-    edit_distance::nearest(id, rules.chain(fault::all().map(|fault| fault.name)))
-}
 
 impl Console {
     /// Begins the lesson that the course is at: its server, its task, what is done for the learner,
@@ -298,7 +292,7 @@ impl Console {
                 "the answer is not {id}; look again, or type `:hint`"
             ));
         } else {
-            let what = match nearest(id) {
+            let what = match nearest(id, ids()) {
                 Some(meant) => format!("did you mean `:diagnose {meant}`?"),
                 None => IDS.to_owned(),
             };

@@ -1,7 +1,7 @@
 //! The screen, shared by the thread that reads the network and the one that reads the keyboard.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use rustyline::ExternalPrinter;
 
@@ -85,7 +85,7 @@ impl Screen {
     /// Prints text that is safe for a terminal. The editor's printer is never called here: it may
     /// wait for the editor.
     pub(crate) fn print(&self, text: &str) {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         if state.is_prompting || state.is_covered {
             let end = if text.ends_with('\n') { "" } else { "\n" };
             state.queue.push_back(format!("{text}{end}"));
@@ -99,7 +99,7 @@ impl Screen {
     pub(crate) fn line(&self, paint: Paint, text: &str) {
         let rows = in_margin(text, terminal::size().0);
         // A server line without an end yet is not one of ours.
-        let mut text = match self.lock().is_inside_line {
+        let mut text = match lock(&self.state).is_inside_line {
             true => "\n".to_owned(),
             false => String::new(),
         };
@@ -129,7 +129,7 @@ impl Screen {
     /// Says whether a line is being typed. What waited to be shown above it is shown now when it is
     /// not.
     pub(crate) fn set_prompting(&self, is_prompting: bool) {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         state.is_prompting = is_prompting;
         if is_prompting && state.is_inside_line {
             put(&mut state, "\n");
@@ -140,7 +140,7 @@ impl Screen {
     /// Says whether a pager has the terminal: nothing is printed into it, but kept until it was
     /// left.
     pub(crate) fn set_covered(&self, is_covered: bool) {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         state.is_covered = is_covered;
         flush(&mut state);
     }
@@ -160,7 +160,7 @@ impl Screen {
 
     /// Ends the thread of [`Screen::serve`].
     pub(crate) fn finish(&self) {
-        self.lock().is_over = true;
+        lock(&self.state).is_over = true;
         self.changed.notify_all();
     }
 
@@ -171,17 +171,13 @@ impl Screen {
         };
         let mut state = self
             .changed
-            .wait_while(self.lock(), not_yet)
+            .wait_while(lock(&self.state), not_yet)
             .unwrap_or_else(PoisonError::into_inner);
         if state.is_over {
             None
         } else {
             state.queue.pop_front()
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, ScreenState> {
-        lock(&self.state)
     }
 }
 

@@ -10,7 +10,7 @@ mod search;
 use crate::base::lock::lock;
 use std::fs::File;
 use std::io;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 pub use lines::LineStart;
@@ -93,7 +93,7 @@ impl Spool {
         let mut cutter = lock(&self.cutter);
         let mut rest = octets;
         let (mut at, has_failed) = {
-            let state = self.state();
+            let state = lock(&self.state);
             (state.progress.octets, state.failure.is_some())
         };
         if has_failed {
@@ -112,7 +112,7 @@ impl Spool {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => error,
             };
-            self.state().failure = Some(error.to_string());
+            lock(&self.state).failure = Some(error.to_string());
             self.grown.notify_all();
             return Some(error);
         }
@@ -121,7 +121,7 @@ impl Spool {
 
     /// Lets readers see octets that are in the file.
     fn publish(&self, cutter: &mut Cutter, octets: &[u8]) {
-        let mut state = self.state();
+        let mut state = lock(&self.state);
         cutter.feed(octets, |start| state.index.add(start));
         let SpoolState { progress, .. } = &mut *state;
         progress.octets += octets.len() as u64;
@@ -132,19 +132,19 @@ impl Spool {
 
     /// Says that nothing more will come.
     pub fn finish(&self) {
-        self.state().progress.is_finished = true;
+        lock(&self.state).progress.is_finished = true;
         self.grown.notify_all();
     }
 
     /// How far it is.
     #[must_use]
     pub fn progress(&self) -> SpoolProgress {
-        self.state().progress
+        lock(&self.state).progress
     }
 
     /// Why octets are missing at the end; None when all were kept.
     pub(crate) fn failure(&self) -> Option<String> {
-        self.state().failure.clone()
+        lock(&self.state).failure.clone()
     }
 
     /// Waits until there are more than `octets` octets, or nothing more will come, or `timeout` is
@@ -157,7 +157,7 @@ impl Spool {
         };
         let waited = self
             .grown
-            .wait_timeout_while(self.state(), timeout, is_enough);
+            .wait_timeout_while(lock(&self.state), timeout, is_enough);
         waited.unwrap_or_else(PoisonError::into_inner).0.progress
     }
 
@@ -166,7 +166,7 @@ impl Spool {
     /// Errors: the file can't be read.
     pub fn lines(&self, line: u64) -> io::Result<Lines<'_>> {
         let (near, end) = {
-            let state = self.state();
+            let state = lock(&self.state);
             (
                 state.index.last(|start| start.line <= line),
                 state.progress.octets,
@@ -182,7 +182,7 @@ impl Spool {
     /// Errors: the file can't be read.
     pub fn line_of(&self, offset: u64) -> io::Result<LineStart> {
         let (near, end) = {
-            let state = self.state();
+            let state = lock(&self.state);
             (
                 state.index.last(|start| start.offset <= offset),
                 state.progress.octets,
@@ -230,10 +230,6 @@ impl Spool {
 
     pub(crate) fn octets(&self, at: u64) -> impl io::Read {
         Octets { spool: self, at }
-    }
-
-    fn state(&self) -> MutexGuard<'_, SpoolState> {
-        lock(&self.state)
     }
 }
 

@@ -57,7 +57,6 @@ pub(super) fn server(
 
 impl Course {
     /// Returns a course at lesson `at`, counted from 0, or `None` if there is no such lesson.
-    #[must_use]
     pub(crate) fn new(
         lessons: Vec<Lesson>,
         at: usize,
@@ -95,7 +94,6 @@ impl Course {
     }
 
     /// Returns the current lesson.
-    #[must_use]
     #[expect(
         clippy::indexing_slicing,
         reason = "`new` and `go_on` keep `at` within the lessons"
@@ -105,19 +103,16 @@ impl Course {
     }
 
     /// Whether `target` is the server of the current lesson.
-    #[must_use]
     pub(crate) fn is_at(&self, target: &Target) -> bool {
         self.target.as_ref() == Some(target)
     }
 
     /// Returns the number of the current lesson, from 1, and the count of lessons.
-    #[must_use]
     pub(crate) fn number(&self) -> (usize, usize) {
         (self.at + 1, self.lessons.len())
     }
 
     /// Returns how many lessons are done, and the count of lessons.
-    #[must_use]
     pub(crate) fn done(&self) -> (usize, usize) {
         let done = self
             .lessons
@@ -134,7 +129,6 @@ impl Course {
     }
 
     /// Whether every goal of the current lesson is reached.
-    #[must_use]
     pub(crate) fn is_solved(&self) -> bool {
         self.watched.goals().are_reached()
     }

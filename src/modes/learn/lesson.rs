@@ -235,13 +235,11 @@ impl Lesson {
     }
 
     /// Returns its goals, none of which is reached.
-    #[must_use]
     pub(crate) fn begin(&self) -> Goals {
         Goals::new(self.goals.clone())
     }
 
     /// Returns the ids that the learner may name as the diagnosis; empty if no goal asks for one.
-    #[must_use]
     pub(crate) fn diagnosis(&self) -> &[String] {
         let mut ids = self.goals.iter().map(Goal::diagnosis);
         ids.find(|ids| !ids.is_empty()).unwrap_or_default()
@@ -308,9 +306,14 @@ pub(crate) fn meant<'a>(unknown: &str, names: impl Iterator<Item = &'a str>) -> 
     nearest(unknown, names).map_or(String::new(), |name| format!("did you mean `{name}`? "))
 }
 
-fn no_id(id: &str) -> String {
+/// Returns the ids of all rules and faults.
+pub(crate) fn ids() -> impl Iterator<Item = &'static str> {
     let rules = lint::rules().map(|rule| rule.id);
-    let meant = meant(id, rules.chain(fault::all().map(|fault| fault.name)));
+    rules.chain(fault::all().map(|fault| fault.name))
+}
+
+fn no_id(id: &str) -> String {
+    let meant = meant(id, ids());
     format!(
         "unknown id `{id}`; {meant}`poptalk lint --list` lists the ids of rules, `poptalk serve --list-faults` those of faults"
     )

@@ -16,7 +16,6 @@ pub(crate) struct Progress {
 
 impl Progress {
     /// Reads the file. Without one, or without a home folder, no lesson is done.
-    #[must_use]
     pub(crate) fn read() -> Self {
         let path = file::state_folder()
             .ok()
@@ -32,7 +31,6 @@ impl Progress {
     }
 
     /// Whether the lesson of this key is done.
-    #[must_use]
     pub(crate) fn has(&self, key: &str) -> bool {
         self.done.iter().any(|done| done == key)
     }

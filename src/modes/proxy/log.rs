@@ -105,7 +105,7 @@ impl<'a> RelayLog<'a> {
         self.report_failure();
         if let Some(view) = &mut self.view {
             let text = view.event(&event.to_string());
-            self.shared.emit(ProxyEvent::Lines(text));
+            (self.shared.on_event)(ProxyEvent::Lines(text));
         }
     }
 
@@ -132,7 +132,7 @@ impl<'a> RelayLog<'a> {
         if let Some(view) = &mut self.view {
             let text = view.rest();
             if !text.is_empty() {
-                self.shared.emit(ProxyEvent::Lines(text));
+                (self.shared.on_event)(ProxyEvent::Lines(text));
             }
         }
         cut
@@ -153,7 +153,7 @@ impl<'a> RelayLog<'a> {
         });
         self.report_failure();
         if !shown.is_empty() {
-            self.shared.emit(ProxyEvent::Lines(shown));
+            (self.shared.on_event)(ProxyEvent::Lines(shown));
         }
     }
 

@@ -66,8 +66,10 @@ impl Replay<'_> {
         while let Ok(Some(cue)) = cue(&mut self.player, self.path) {
             rest.extend(label(&cue.action).map(|label| (cue.row, label)));
         }
-        self.rest_row = rest.first().map(|(row, _)| *row);
-        self.unsent.extend(rest.into_iter().map(|(_, label)| label));
+        self.played.rest_row = rest.first().map(|(row, _)| *row);
+        self.played
+            .unsent
+            .extend(rest.into_iter().map(|(_, label)| label));
     }
 }
 

@@ -101,7 +101,6 @@ impl Verdict {
         Self::Skipped,
     ];
 
-    #[must_use]
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Pass => "pass",
@@ -123,7 +122,6 @@ impl Judged {
     }
 
     /// The verdict: what the worst finding makes it.
-    #[must_use]
     pub(crate) fn verdict(&self) -> Verdict {
         let own = self.findings.iter().map(|finding| finding.level).max();
         match own.max(self.repeated) {
@@ -197,7 +195,6 @@ pub(crate) fn text(out: &mut dyn Write, judged: &Judged, style: Style) -> io::Re
 
 /// The same with each finding once, where it was found first, and a list of where else it was
 /// found.
-#[must_use]
 pub(crate) fn grouped(judged: &[Judged]) -> Vec<Judged> {
     let mut grouped: Vec<Judged> = Vec::new();
     for one in judged {

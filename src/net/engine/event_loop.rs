@@ -17,6 +17,7 @@ use super::{
     Timeouts,
 };
 use crate::base::io_error::plain;
+use crate::base::lock::lock;
 use crate::base::service::Service;
 use crate::net::Stream;
 use crate::net::tls::{self, TlsError, TlsSettings};
@@ -469,7 +470,7 @@ impl Engine {
         now.last_octets.extend_from_slice(tracker.last_octets());
         now.queued = self.queue.left();
         self.observer.on_idle(&self.standing);
-        let mut shared = self.shared.lock();
+        let mut shared = lock(&self.shared.standing);
         shared.clone_from(&self.standing);
         let is_awaited = self.shared.waiting.load(Ordering::Relaxed) > 0;
         drop(shared);

@@ -251,7 +251,7 @@ proptest! {
             prop_assert_eq!(spool.line_of(last).unwrap(), line.start);
         }
         prop_assert_eq!(lines_from(&spool, all.len() as u64), vec![]);
-        prop_assert!(spool.state().index.len() <= limit.max(1));
+        prop_assert!(lock(&spool.state).index.len() <= limit.max(1));
     }
 
     #[test]
