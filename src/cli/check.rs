@@ -40,7 +40,6 @@ const SAMPLES_MAX: u8 = 50;
 /// How long each reply may take when nothing else is said.
 const REPLY: Duration = Duration::from_secs(15);
 
-/// What `--max-size` limits here.
 const MAX_SIZE_HELP: &str = "Limit a session's data, and the total to four times that: octets, or with K, M or G [default: 64M]";
 
 #[derive(Debug, clap::Args)]

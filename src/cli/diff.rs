@@ -40,7 +40,6 @@ pub(crate) struct DiffArgs {
     side_by_side: bool,
 }
 
-/// Compares two transcripts and prints where they differ.
 pub(crate) fn run(args: &DiffArgs) -> Result<Exit, Error> {
     let (old, new) = (open(&args.old), open(&args.new));
     // Both are named when both are not there.

@@ -31,7 +31,6 @@ Examples:
 /// The word that has the format found out.
 const AUTO: &str = "auto";
 
-/// Where the transcripts go.
 const OUTPUT_HELP: &str = "Write to OUT (a new file, or a folder OUT/ for several connections) instead of standard output";
 
 #[derive(Debug, clap::Args)]

@@ -75,7 +75,6 @@ impl ListenArgs {
     }
 }
 
-/// The fault of a name.
 fn fault(name: &str) -> Result<&'static Fault, String> {
     if let Some(fault) = fault::named(name) {
         return Ok(fault);
@@ -141,7 +140,6 @@ fn end_unread(is_interrupted: &AtomicBool) {
     }
 }
 
-/// How many connections there may be.
 fn connections(text: &str) -> Result<usize, &'static str> {
     match text.parse() {
         Ok(count @ 1..=10_000) => Ok(count),

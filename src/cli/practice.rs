@@ -28,7 +28,6 @@ pub(crate) struct PracticeArgs {
     session: SessionArgs,
 }
 
-/// Starts the server and holds the session.
 pub(crate) fn run(args: PracticeArgs) -> Result<Exit, Error> {
     let options = ServeOptions {
         faults: args.faults.chosen,

@@ -79,7 +79,6 @@ impl LogFolderArgs {
     }
 }
 
-/// Where one result goes.
 #[derive(Debug, clap::Args)]
 pub(super) struct OutputArgs {
     /// Write to OUT (a new file, or a folder OUT/) instead of standard output
@@ -87,7 +86,6 @@ pub(super) struct OutputArgs {
     pub(super) output: Option<PathBuf>,
 }
 
-/// How a report is printed.
 #[derive(Debug, clap::Args)]
 pub(super) struct FormatArgs {
     /// Output format

@@ -68,7 +68,6 @@ impl Watched {
         }
     }
 
-    /// Locks the goals and returns them.
     pub(crate) fn goals(&self) -> MutexGuard<'_, Goals> {
         // A panic cannot leave a goal half judged, so a poisoned lock is still good.
         lock(&self.goals)

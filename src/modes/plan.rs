@@ -32,7 +32,6 @@ use crate::transcript::secret::{self, Hider, Secrets};
 /// How many octets one connection takes from the other side by default. All of them may be stored.
 pub(crate) const MAX_SIZE: u64 = 4 << 30;
 
-/// The options of a session with any server.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct SessionArgs {
     /// Send LINE and wait for its reply; exit after the last (repeatable)
@@ -335,10 +334,8 @@ pub(crate) fn kept(
 /// Why there is no session.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// The transcript can't be made.
     #[error("transcript {path}: {why}", path = .0.display(), why = plain(.1))]
     Log(PathBuf, io::Error),
-    /// No connection.
     #[error(transparent)]
     Open(#[from] OpenError),
 }

@@ -196,7 +196,6 @@ pub(crate) struct Snapshot {
     pub(crate) is_tls_asked: bool,
     pub(crate) received: u64,
     pub(crate) quiet_since: Instant,
-    /// How many time-outs there were.
     pub(crate) timeouts: u64,
     /// The server has answered QUIT, and not closed for [`CLOSE_WAIT`].
     pub(crate) is_kept_open: bool,
@@ -215,13 +214,10 @@ pub(crate) struct Snapshot {
 /// Why a connection could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// No TCP connection.
     #[error(transparent)]
     Dial(#[from] DialError),
-    /// No TLS.
     #[error(transparent)]
     Tls(#[from] TlsError),
-    /// The system refuses.
     #[error("{}", plain(.0))]
     Io(#[from] io::Error),
 }

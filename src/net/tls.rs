@@ -105,10 +105,8 @@ impl TlsFacts {
             None => Trust::Verified,
             Some(doubt) => Trust::Unverified(doubt.to_string()),
         };
-        let subject = self
-            .certificate
-            .as_ref()
-            .map_or("", |certificate| &certificate.subject);
+        let subject = self.certificate.as_ref();
+        let subject = subject.map_or("", |certificate| &certificate.subject);
         Event::TlsStarted {
             version: self.version.to_string(),
             cipher: self.cipher.to_string(),

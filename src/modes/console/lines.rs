@@ -12,7 +12,7 @@ use crate::analysis::show::{Canvas, Highlight};
 const BLOCK: usize = 64 * 1024;
 
 /// The first text is waited for so long.
-const PATIENCE: Duration = Duration::from_millis(200);
+pub(super) const PATIENCE: Duration = Duration::from_millis(200);
 
 pub(crate) fn can_page() -> bool {
     terminal::can_edit()

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
+use super::lines::PATIENCE;
 use super::screen;
 use super::spool::Spool;
 use super::view::{self, Mode};
@@ -11,9 +11,6 @@ use super::{Console, Keyboard, external_pager, hex, pager, terminal};
 use crate::analysis::help;
 use crate::base::lock::lock;
 use crate::base::style::Paint;
-
-/// How long the first lines of a dump are waited for.
-const PATIENCE: Duration = Duration::from_millis(200);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum PagedPart {

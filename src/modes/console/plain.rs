@@ -6,7 +6,6 @@ use super::editor::Input;
 use super::terminal;
 use crate::base::stdio;
 
-/// Asks for lines without any editing.
 #[derive(Debug)]
 pub(super) struct PlainEditor;
 

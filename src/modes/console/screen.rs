@@ -69,7 +69,6 @@ fn overflow(text: &str, columns: usize) -> Option<usize> {
 }
 
 impl Screen {
-    /// A screen without a prompt.
     pub(crate) fn new(style: Style) -> Arc<Self> {
         Arc::new(Self {
             state: Mutex::default(),

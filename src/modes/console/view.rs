@@ -82,10 +82,7 @@ impl ReplyView {
         self.was_unrequested = unrequested;
         let mut text = String::new();
         for piece in pieces {
-            match piece {
-                Piece::Octets(octets) => escape::escape(octets, &mut text),
-                Piece::Hole(_) => text.push_str("••••••"),
-            }
+            show(piece, &mut text);
         }
         let style = self.screen.style();
         let paint = match role {
@@ -108,11 +105,7 @@ impl ReplyView {
             self.challenge(pieces);
         }
         if lock(&self.shared).is_hex {
-            let octets = pieces.iter().flat_map(|piece| match piece {
-                Piece::Octets(octets) => octets.as_slice(),
-                Piece::Hole(_) => b"",
-            });
-            let octets: Vec<u8> = octets.chain(end.octets()).copied().collect();
+            let octets: Vec<u8> = octets_of(pieces).chain(end.octets()).copied().collect();
             self.hex(&octets);
         }
     }
@@ -155,11 +148,9 @@ impl ReplyView {
         }
         let Some(last) = &mut shared.last else { return };
         for piece in pieces {
-            match piece {
-                // The start says it all; an endless line is not to be kept.
-                _ if last.line.len() > 1024 => {}
-                Piece::Octets(octets) => escape::escape(octets, &mut last.line),
-                Piece::Hole(_) => last.line.push_str("••••••"),
+            // The start says it all; an endless line is not to be kept.
+            if last.line.len() <= 1024 {
+                show(piece, &mut last.line);
             }
         }
     }
@@ -182,11 +173,7 @@ impl ReplyView {
             return;
         }
         self.status.clear();
-        for piece in pieces {
-            if let Piece::Octets(octets) = piece {
-                self.status.extend_from_slice(octets);
-            }
-        }
+        self.status.extend(octets_of(pieces));
     }
 
     fn keep_verb(&self, sent: &Sent) {
@@ -357,6 +344,21 @@ fn rows_of(lines: &[u8], columns: usize, is_hex: bool) -> usize {
         terminal::rows_of(&text, columns).max(1) + dump
     });
     rows.sum()
+}
+
+/// The octets of a line, without its holes.
+fn octets_of(pieces: &[Piece]) -> impl Iterator<Item = &u8> {
+    pieces.iter().flat_map(|piece| match piece {
+        Piece::Octets(octets) => octets.as_slice(),
+        Piece::Hole(_) => b"",
+    })
+}
+
+fn show(piece: &Piece, out: &mut String) {
+    match piece {
+        Piece::Octets(octets) => escape::escape(octets, out),
+        Piece::Hole(_) => out.push_str("••••••"),
+    }
 }
 
 /// A line without its line end; None where that has not come.

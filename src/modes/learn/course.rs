@@ -10,7 +10,6 @@ use crate::net::target::Target;
 use crate::servers::maildrop::Maildrop;
 use crate::servers::messages;
 
-/// A course that a learner is taking.
 pub(crate) struct Course {
     lessons: Vec<Lesson>,
     at: usize,
@@ -93,7 +92,6 @@ impl Course {
         Ok(plan)
     }
 
-    /// Returns the current lesson.
     #[expect(
         clippy::indexing_slicing,
         reason = "`new` and `go_on` keep `at` within the lessons"

@@ -21,7 +21,6 @@ pub struct Lesson {
     pub(crate) name: String,
     /// Its key in the progress file: the name of a built-in lesson, the full path of any other.
     pub(crate) key: String,
-    /// The title that the learner sees.
     pub(crate) title: String,
     pub(crate) prose: Vec<String>,
     /// What must happen in the session.
@@ -306,7 +305,6 @@ pub(crate) fn meant<'a>(unknown: &str, names: impl Iterator<Item = &'a str>) -> 
     nearest(unknown, names).map_or(String::new(), |name| format!("did you mean `{name}`? "))
 }
 
-/// Returns the ids of all rules and faults.
 pub(crate) fn ids() -> impl Iterator<Item = &'static str> {
     let rules = lint::rules().map(|rule| rule.id);
     rules.chain(fault::all().map(|fault| fault.name))

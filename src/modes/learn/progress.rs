@@ -7,7 +7,6 @@ use std::path::PathBuf;
 use crate::base::files;
 use crate::transcript::file;
 
-/// The lessons that the learner has solved.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Progress {
     path: Option<PathBuf>,

@@ -22,7 +22,6 @@ use crate::transcript::{Item, Piece, Row};
 /// The longest wait for a reply. The built-in server answers at once.
 const REPLY: Duration = Duration::from_secs(10);
 
-/// An attempt to solve a lesson.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ProofCase {
     Empty,

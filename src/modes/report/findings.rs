@@ -13,14 +13,10 @@ use crate::base::style::{Paint, Style};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Format {
-    /// For people
     #[default]
     Text,
-    /// One JSON object
     Json,
-    /// JUnit XML, for build servers
     Junit,
-    /// A page for a bug report: one file, without scripts or external content
     Html,
 }
 
@@ -359,7 +355,6 @@ fn details(finding: &Finding) -> String {
     details.join("; ")
 }
 
-/// Everything judged as a page of HTML.
 pub(crate) fn html(out: &mut dyn Write, judged: &[Judged]) -> io::Result<()> {
     let title = |one: &Judged| {
         let why = one.skipped.clone();

@@ -18,7 +18,6 @@ use crate::net::engine::{CloseReason, Greeting, Notice, Observer, Snapshot};
 use crate::pop3::tracker::CutAt;
 use crate::transcript::recorder::RecordedStep;
 
-/// Prints the server's octets, and poptalk's own words elsewhere.
 pub(super) struct ScriptPrinter {
     /// On a terminal what would drive it is made visible; no one reads the octets there.
     pub(super) safe: Option<escape::LineEscaper>,

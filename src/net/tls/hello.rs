@@ -190,9 +190,7 @@ impl Write for Tap {
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct HelloSeen {
-    /// `TLSv1.3` and so on.
     pub(super) version: String,
-    /// The IANA name of the cipher suite.
     pub(super) cipher: String,
     pub(super) key_exchange: String,
     /// The certificates (DER), the server's own first; empty in TLS 1.3, which encrypts them.
