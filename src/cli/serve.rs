@@ -139,16 +139,12 @@ pub(crate) fn run(args: ServeArgs) -> Result<Exit, Error> {
     }
     let certificate =
         listen_args::certificate(("--cert", args.cert.as_ref()), ("--key", args.key.as_ref()))?;
-    let client_ca = args
-        .client_ca
-        .as_deref()
-        .map(|path| listen_args::read("--client-ca", path))
-        .transpose()?;
-    let recording = args
-        .file
-        .as_deref()
-        .map(|path| recording(path, args.timing, args.any_order))
-        .transpose()?;
+    let client_ca = args.client_ca.as_deref();
+    let client_ca = client_ca.map(|path| listen_args::read("--client-ca", path));
+    let client_ca = client_ca.transpose()?;
+    let file = args.file.as_deref();
+    let recording = file.map(|path| recording(path, args.timing, args.any_order));
+    let recording = recording.transpose()?;
     let log = args.folder.made()?;
     let log = log.map_or(Destination::Nowhere, |log| Destination::Folder(log.into()));
     let maildrop = match &args.mailbox {

@@ -49,7 +49,6 @@ use crate::pop3::tracker::{Awaited, State};
 use crate::transcript::secret::Recall;
 use editor::{Editor, Input};
 use knowledge::{Knowledge, SharedKnowledge};
-use plain::PlainEditor;
 use screen::Screen;
 use terminal::{Interrupts, Quiet};
 use view::{Mode, ReplyView, SharedShown};
@@ -131,7 +130,7 @@ struct Console {
 /// Where lines come from: an editor, or a terminal that can't be used for one.
 enum Keyboard {
     Editor(Box<Editor>),
-    Plain(PlainEditor),
+    Plain,
 }
 
 enum AfterLine {
@@ -145,14 +144,11 @@ impl Keyboard {
         screen: &Arc<Screen>,
         is_plain: bool,
     ) -> Result<Self, rustyline::error::ReadlineError> {
-        if !is_plain && terminal::can_edit() && stdio::is_output_terminal() {
-            Ok(Self::Editor(Box::new(Editor::new(
-                Arc::clone(knowledge),
-                screen,
-            )?)))
-        } else {
-            Ok(Self::Plain(PlainEditor))
+        if is_plain || !terminal::can_edit() || !stdio::is_output_terminal() {
+            return Ok(Self::Plain);
         }
+        let editor = Editor::new(Arc::clone(knowledge), screen)?;
+        Ok(Self::Editor(Box::new(editor)))
     }
 }
 
@@ -182,7 +178,7 @@ impl Console {
         if let Some(welcome) = &self.plan.welcome {
             self.screen.print(&format!("{welcome}\n"));
         }
-        if matches!(self.keyboard, Keyboard::Plain(_)) {
+        if matches!(self.keyboard, Keyboard::Plain) {
             self.screen
                 .warn("this terminal echoes what you type; use :pass to enter a password");
         }

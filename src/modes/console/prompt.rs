@@ -2,7 +2,7 @@
 
 use super::drawn::MASK;
 use super::editor::{Input, LongHelp};
-use super::{Console, Keyboard, SILENCE, is_idle};
+use super::{Console, Keyboard, SILENCE, is_idle, plain};
 use crate::analysis::console_input::{self, Typed};
 use crate::base::lock::lock;
 use crate::base::say;
@@ -114,9 +114,9 @@ impl Console {
             let style = self.screen.style();
             let input = match &mut self.keyboard {
                 Keyboard::Editor(editor) => editor.read(prompt, style, &given),
-                Keyboard::Plain(editor) => {
+                Keyboard::Plain => {
                     self.screen.set_prompting(false);
-                    Ok(editor.read(prompt))
+                    Ok(plain::read(prompt))
                 }
             };
             self.screen.set_prompting(false);

@@ -101,12 +101,8 @@ fn answer(exchange: &Exchange) -> String {
 /// Complains about a `ready` line that the server refuses.
 fn refused(lesson: &Lesson, answers: &Answers) -> Option<String> {
     let made = answers.first()?.iter().take(lesson.ready.len());
-    let no = made.enumerate().find(|(_, exchange)| {
-        exchange
-            .status
-            .is_some_and(|status| status != Status::Positive)
-    });
-    let (at, exchange) = no?;
+    let is_no = |exchange: &Exchange| exchange.status.is_some_and(|it| it != Status::Positive);
+    let (at, exchange) = made.enumerate().find(|(_, exchange)| is_no(exchange))?;
     let row = row_of(lesson, "ready: ", at);
     Some(format!(
         "row {row}: the server refuses this `ready` line: {}",
@@ -120,12 +116,8 @@ fn departure(lesson: &Lesson, from: usize, answers: &Answers) -> Option<String> 
         let mut came = came.iter().skip(lesson.ready.len());
         for exchange in wanted {
             let row = exchange.place().row;
-            let line = lesson
-                .text
-                .lines()
-                .nth(row.saturating_sub(1))
-                .unwrap_or_default();
-            let shown = escape::escaped(line.as_bytes());
+            let line = lesson.text.lines().nth(row.saturating_sub(1));
+            let shown = escape::escaped(line.unwrap_or_default().as_bytes());
             match came.next() {
                 Some(other) if other.status == exchange.status => {}
                 Some(other) => {

@@ -50,9 +50,7 @@ impl Replay<'_> {
 
     /// Keeps who logs in, and how.
     fn learn(&mut self, pieces: &[Piece]) {
-        let Some(Piece::Octets(line)) = pieces.first() else {
-            return;
-        };
+        let line = Piece::head(pieces);
         let Some(command) = Command::of_line(line) else {
             return;
         };
