@@ -126,6 +126,7 @@ pub(crate) fn run(args: LearnArgs) -> Result<Exit, Error> {
     Ok(console::run(plan, Some(course)))
 }
 
+#[derive(Default)]
 struct Found {
     lessons: Vec<Lesson>,
     at: Option<usize>,
@@ -138,11 +139,8 @@ struct Found {
 
 fn find(wanted: Option<&Path>) -> Result<Found, Error> {
     let mut found = Found {
-        lessons: Vec::new(),
-        at: None,
-        wrong: Vec::new(),
-        folder: None,
         call: "poptalk learn".to_owned(),
+        ..Found::default()
     };
     let Some(wanted) = wanted else {
         found.lessons = built_in()?;

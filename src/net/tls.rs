@@ -14,6 +14,7 @@ use super::wrong_service::Mistake;
 use crate::base::error::Explain;
 use crate::base::escape;
 use crate::base::exit::Exit;
+use crate::base::lock::lock;
 use crate::transcript::event::{Event, Trust};
 pub(crate) use certificate::Certificate;
 use hello::Tap;
@@ -315,7 +316,7 @@ pub(crate) fn handshake(
 ) -> Result<(TlsStream, TlsFacts), TlsError> {
     let connector = connector(settings)?;
     let (tap, tapped) = Tap::new(socket, is_stls);
-    let heard = || tapped.octets();
+    let heard = || lock(&tapped).clone();
     let mut attempt = connector.connect(host, tap);
     let mut stream = loop {
         match attempt {
@@ -339,7 +340,7 @@ pub(crate) fn handshake(
         }
     };
     stream.get_mut().stop();
-    let heard = hello::listen(&tapped.take());
+    let heard = hello::listen(&std::mem::take(&mut *lock(&tapped)));
     let leaf = stream.peer_certificate().ok().flatten();
     let der = leaf.and_then(|leaf| leaf.to_der().ok());
     let certificate = der.as_deref().and_then(Certificate::of_der);

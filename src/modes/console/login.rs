@@ -10,8 +10,8 @@ use crate::base::say;
 use crate::base::style::Paint;
 use crate::modes::login::{self, LoginError, LoginHost, Method, NextAttempt};
 use crate::modes::plan::{self, NO_TLS};
-use crate::net::engine::{Request, Risk, Snapshot};
-use crate::net::password::{self, PasswordError};
+use crate::net::engine::{Risk, Snapshot};
+use crate::net::password::PasswordError;
 use crate::net::target::Target;
 use crate::pop3::session::SessionState;
 use crate::pop3::tracker::Role;
@@ -149,16 +149,11 @@ impl LoginHost for Console {
         let prompt = format!("password of {} (not shown): ", say::shown(user));
         let interrupts = self.interrupts.clone();
         let mut ask = || terminal::ask_unseen(&prompt, &interrupts);
-        let secret = password::find(
-            self.plan.args.credentials.sources(),
-            &self.target().host,
-            user,
-            Some(&mut ask),
-        )?;
-        if let Some(connection) = &self.connection {
-            connection.order(Request::Remember("password", secret.clone()));
+        match &self.connection {
+            Some(connection) => plan::password(&self.plan, connection, user, Some(&mut ask)),
+            // Without one nothing logs in.
+            None => Err(PasswordError::Nowhere(user.to_owned())),
         }
-        Ok(secret)
     }
 
     fn may_send_in_clear(&mut self) -> bool {

@@ -43,35 +43,21 @@ struct EarlyCleartext {
 }
 
 /// What a tap has seen; it outlives a failed handshake.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Tapped(Arc<Mutex<Vec<u8>>>);
-
-impl Tapped {
-    pub(super) fn octets(&self) -> Vec<u8> {
-        lock(&self.0).clone()
-    }
-
-    /// The octets so far; they are forgotten here.
-    pub(super) fn take(&self) -> Vec<u8> {
-        std::mem::take(&mut lock(&self.0))
-    }
-}
+type Tapped = Arc<Mutex<Vec<u8>>>;
 
 impl Tap {
     /// `reads_text`: cleartext in place of a handshake is read to the end of its line, 8 KiB at
     /// most.
     pub(super) fn new(socket: TcpStream, reads_text: bool) -> (Self, Tapped) {
         let tapped = Tapped::default();
-        (
-            Self {
-                socket,
-                tapped: Some(tapped.clone()),
-                has_ended: false,
-                reads_text,
-                text: None,
-            },
-            tapped,
-        )
+        let tap = Self {
+            socket,
+            tapped: Some(Arc::clone(&tapped)),
+            has_ended: false,
+            reads_text,
+            text: None,
+        };
+        (tap, tapped)
     }
 
     pub(super) fn stop(&mut self) {
@@ -94,7 +80,7 @@ impl Tap {
         let count = self.socket.read(octets)?;
         self.has_ended |= count == 0 && !octets.is_empty();
         if let Some(tapped) = &self.tapped {
-            let mut kept = lock(&tapped.0);
+            let mut kept = lock(tapped);
             let room = TAPPED_MAX.saturating_sub(kept.len());
             kept.extend_from_slice(octets.get(..count.min(room)).unwrap_or_default());
         }
