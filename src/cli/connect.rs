@@ -43,7 +43,7 @@ pub(crate) struct ConnectArgs {
     /// of -u NAME@DOMAIN
     // Not there beside another subcommand either.
     #[arg(value_name = "HOST", required_unless_present = "user")]
-    host: Option<String>,
+    pub(crate) host: Option<String>,
 
     /// Port [default: 110, or 995 with --tls]
     #[arg(value_name = "PORT", value_parser = port)]
@@ -66,12 +66,6 @@ pub(crate) struct ConnectArgs {
 
     #[command(flatten)]
     session: SessionArgs,
-}
-
-impl ConnectArgs {
-    pub(crate) fn host(&self) -> Option<&str> {
-        self.host.as_deref()
-    }
 }
 
 /// Holds the session.

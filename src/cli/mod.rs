@@ -144,7 +144,7 @@ impl<T: clap::FromArgMatches> clap::FromArgMatches for Later<T> {
 
 /// Connects; a host that is not found may be a subcommand, misspelt.
 fn connect(args: connect::ConnectArgs) -> Result<Exit, Error> {
-    let host = args.host().map(str::to_owned);
+    let host = args.host.clone();
     let exit = connect::run(args)?;
     // The table of subcommands takes a while to make.
     if exit == Exit::NoConnection

@@ -305,8 +305,8 @@ fn messages(source: &mut ShowInput, path: &Path) -> Result<(), Trouble> {
         Some(failure) => Err(failure),
         None => messages.emit(&TapeStep::Abandoned, &mut folder),
     };
-    ended.map_err(|error| failed(folder.failed(), error))?;
-    let (whole, cut) = (folder.whole(), folder.cut());
+    ended.map_err(|error| failed(folder.failed.take(), error))?;
+    let (whole, cut) = (folder.whole, folder.cut);
     out.flush().map_err(Trouble::Stdout)?;
     let mut said = format!("{} in {}", counted(whole, "message"), path.display());
     if cut > 0 {

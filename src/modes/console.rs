@@ -249,7 +249,7 @@ impl Console {
 
     /// Connects as planned, and reports where the transcript is.
     fn open(&mut self) -> Result<(), Failure> {
-        let style = self.screen.style();
+        let style = self.screen.style;
         let has_pager = self.has_pager();
         *lock(&self.knowledge) = Knowledge {
             recall: Recall::new(&self.plan.secrets),

@@ -81,7 +81,7 @@ impl Editor {
         let mode = config.grapheme_cluster_mode();
         let mut rustyline = Rustyline::with_config(config)?;
         rustyline.set_max_history_size(HISTORY)?;
-        let style = screen.style();
+        let style = screen.style;
         let long_help = Arc::default();
         let f1 = HelpKey {
             knowledge: Arc::clone(&knowledge),

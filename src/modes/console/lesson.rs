@@ -88,7 +88,7 @@ impl Console {
         let lesson = course.lesson();
         let (number, count) = course.number();
         let title = format!("Lesson {number} of {count}: {}", lesson.title);
-        let style = self.screen.style();
+        let style = self.screen.style;
         self.screen
             .print(&format!("\n{}\n", style.paint(Paint::Positive, &title)));
         for line in &lesson.prose {
@@ -133,7 +133,7 @@ impl Console {
     }
 
     fn tell_solved(&self, text: &str) {
-        let line = self.screen.style().paint(Paint::Positive, text);
+        let line = self.screen.style.paint(Paint::Positive, text);
         self.screen.print(&format!("{line}\n"));
     }
 
@@ -149,7 +149,7 @@ impl Console {
         let number = course.number();
         let key = course.lesson().key.clone();
         let trouble = is_solved.then(|| course.progress.add(&key));
-        let style = self.screen.style();
+        let style = self.screen.style;
         for says in news {
             for line in hanging("[done]", &says, room()) {
                 let line = style.paint(Paint::Positive, &line);

@@ -111,7 +111,7 @@ impl Console {
         let mut given = given.to_owned();
         loop {
             self.screen.set_prompting(true);
-            let style = self.screen.style();
+            let style = self.screen.style;
             let input = match &mut self.keyboard {
                 Keyboard::Editor(editor) => editor.read(prompt, style, &given),
                 Keyboard::Plain => {

@@ -22,7 +22,7 @@ const MARGIN: &str = "  ";
 pub(crate) struct Screen {
     state: Mutex<ScreenState>,
     changed: Condvar,
-    style: Style,
+    pub(crate) style: Style,
 }
 
 #[derive(Debug, Default)]
@@ -75,10 +75,6 @@ impl Screen {
             changed: Condvar::new(),
             style,
         })
-    }
-
-    pub(crate) fn style(&self) -> Style {
-        self.style
     }
 
     /// Prints text that is safe for a terminal. The editor's printer is never called here: it may

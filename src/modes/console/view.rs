@@ -84,7 +84,7 @@ impl ReplyView {
         for piece in pieces {
             show(piece, &mut text);
         }
-        let style = self.screen.style();
+        let style = self.screen.style;
         let paint = match role {
             Role::Terminator => Paint::Note,
             Role::Continuation => Paint::Challenge,

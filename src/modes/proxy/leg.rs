@@ -70,7 +70,7 @@ impl Leg {
         let LegStream::Server(stream) = &self.stream else {
             return false;
         };
-        self.has_ended && stream.get_ref().has_ended()
+        self.has_ended && stream.get_ref().has_ended
     }
 
     /// Something has happened on the socket. Inside TLS a read may have waited for a chance to
@@ -225,7 +225,7 @@ impl Leg {
             }
             LegStream::Server(stream) => {
                 let _ = stream.shutdown();
-                stream.get_ref().socket().shutdown(Shutdown::Write)
+                stream.get_ref().socket.shutdown(Shutdown::Write)
             }
             LegStream::None => Ok(()),
         };

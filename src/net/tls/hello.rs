@@ -23,9 +23,12 @@ const LINE_WAIT: Duration = Duration::from_secs(1);
 /// A socket whose received octets are kept until [`Tap::stop`].
 #[derive(Debug)]
 pub(crate) struct Tap {
-    socket: TcpStream,
+    pub(crate) socket: TcpStream,
     tapped: Option<Tapped>,
-    has_ended: bool,
+    /// The TCP connection was read to its end. After close_notify nothing more is read (RFC 8314
+    /// §3.4), so an end of TLS that finds this was not announced; libraries do not distinguish the
+    /// two.
+    pub(crate) has_ended: bool,
     /// Whether cleartext in place of a handshake is read to the end of its line.
     reads_text: bool,
     text: Option<EarlyCleartext>,
@@ -63,17 +66,6 @@ impl Tap {
     pub(super) fn stop(&mut self) {
         self.tapped = None;
         self.reads_text = false;
-    }
-
-    /// Whether the TCP connection was read to its end. After close_notify nothing more is read (RFC
-    /// 8314 §3.4), so an end of TLS that finds this was not announced; libraries do not distinguish
-    /// the two.
-    pub(crate) fn has_ended(&self) -> bool {
-        self.has_ended
-    }
-
-    pub(crate) fn socket(&self) -> &TcpStream {
-        &self.socket
     }
 
     fn read_socket(&mut self, octets: &mut [u8]) -> io::Result<usize> {
