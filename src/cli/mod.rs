@@ -195,7 +195,7 @@ fn print(error: &clap::Error) -> Exit {
         true => Stream::Stderr,
         false => Stream::Stdout,
     };
-    let has_colour = Style::new(ColorChoice::Auto, stream).has_colour();
+    let has_colour = Style::new(ColorChoice::Auto, stream).has_colour;
     let text = match has_colour {
         true => error.render().ansi().to_string(),
         false => error.render().to_string(),

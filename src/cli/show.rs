@@ -188,7 +188,7 @@ fn name(args: &ShowArgs) -> String {
 fn screen(args: &ShowArgs, source: &mut ShowInput) -> Result<(), Trouble> {
     let style = Style::new(args.style.color, Stream::Stdout);
     let mut out = BufWriter::with_capacity(BLOCK, stdio::output());
-    let canvas = Terminal::new(&mut out, style.has_colour());
+    let canvas = Terminal::new(&mut out, style.has_colour);
     let shown = on_canvas(canvas, options(args), source).map(drop);
     // What comes before an error is shown, too.
     out.flush().map_err(Trouble::Stdout).and(shown)
@@ -206,7 +206,7 @@ fn paged(args: &ShowArgs, source: &mut ShowInput) -> Result<(), Trouble> {
     if fits {
         return screen(args, source);
     }
-    let has_colour = Style::new(args.style.color, Stream::Stdout).has_colour();
+    let has_colour = Style::new(args.style.color, Stream::Stdout).has_colour;
     let title = name(args);
     let shown = lines::page(&title, has_colour, |lines| {
         on_canvas(lines, options(args), source).map(drop)
@@ -230,7 +230,7 @@ fn timeline(args: &ShowArgs, source: &mut ShowInput) -> Result<(), Trouble> {
     };
     let style = Style::new(args.style.color, Stream::Stdout);
     let mut out = BufWriter::new(stdio::output());
-    let canvas = Terminal::new(&mut out, style.has_colour());
+    let canvas = Terminal::new(&mut out, style.has_colour);
     let mut drawing = Timeline::new(canvas, columns, meter.totals()).map_err(Trouble::Stdout)?;
     let mut again = Timing::new();
     source.read(Trouble::Stdout, &mut |step| {

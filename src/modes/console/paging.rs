@@ -142,7 +142,7 @@ impl Console {
         if external_pager::page_in_own(spool) {
             return Ok(String::new());
         }
-        let has_colour = self.screen.style.has_colour();
+        let has_colour = self.screen.style.has_colour;
         let is_over = || self.interrupts.is_pressed();
         pager::page(spool, title, has_colour, &is_over).map(|leave| leave.typed_ahead)
     }

@@ -173,7 +173,7 @@ impl Spool {
             )
         };
         let mut lines = Lines::new(self, near, end);
-        while lines.next_start().line < line && lines.skip()? {}
+        while lines.next.line < line && lines.skip()? {}
         Ok(lines)
     }
 
@@ -190,8 +190,8 @@ impl Spool {
         };
         let mut lines = Lines::new(self, near, end);
         let mut start = near;
-        while lines.skip()? && lines.next_start().offset <= offset {
-            start = lines.next_start();
+        while lines.skip()? && lines.next.offset <= offset {
+            start = lines.next;
         }
         Ok(start)
     }

@@ -108,7 +108,7 @@ impl<'a> DifferencePrinter<'a> {
             write!(self.out, "{}", self.span(span))?;
         }
         writeln!(self.out)?;
-        if !self.style.has_colour()
+        if !self.style.has_colour
             && let Some(carets) = carets(&mark.spans)
         {
             writeln!(self.out, "{}{carets}", " ".repeat(head.width()))?;
@@ -193,7 +193,7 @@ impl<'a> DifferencePrinter<'a> {
                 }
             }
         }
-        if self.style.has_colour() {
+        if self.style.has_colour {
             return rows;
         }
         let has_carets = |(row, _): &(String, usize)| row.contains('^');

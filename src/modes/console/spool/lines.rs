@@ -137,7 +137,7 @@ impl Cutter {
 #[derive(Debug)]
 pub(super) struct LineIndex {
     /// In order; the first one is the first line.
-    starts: Vec<LineStart>,
+    pub(super) starts: Vec<LineStart>,
     limit: usize,
     /// The octets from one of them to the next, at least.
     spacing: u64,
@@ -176,11 +176,6 @@ impl LineIndex {
         }
     }
 
-    #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
-        self.starts.len()
-    }
-
     /// The last start remembered for which `is_before` holds, as it does for all before it.
     pub(super) fn last(&self, is_before: impl Fn(&LineStart) -> bool) -> LineStart {
         let behind = self.starts.partition_point(is_before);
@@ -193,7 +188,7 @@ impl LineIndex {
 #[derive(Debug)]
 pub struct Lines<'a> {
     spool: &'a Spool,
-    next: LineStart,
+    pub(crate) next: LineStart,
     end: u64,
     block: Vec<u8>,
     at: usize,
@@ -208,10 +203,6 @@ impl<'a> Lines<'a> {
             block: Vec::new(),
             at: 0,
         }
-    }
-
-    pub(crate) fn next_start(&self) -> LineStart {
-        self.next
     }
 
     /// The next line; None at the end.
