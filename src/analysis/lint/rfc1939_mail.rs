@@ -175,7 +175,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Should,
         source: "RFC 1939 §3, §11",
         says: "a dot should be doubled only once",
-        hint: "a proxy may dot-stuff again, or the message may be stored dot-stuffed: remove the stuffing at delivery",
+        hint: "a proxy may add a second dot, or the message may have been stored dot-stuffed: then remove the dots at delivery",
         check: &[
             Check::Exchange(|ended, context| sized(ended, context, Size::TwiceStuffed)),
             // If the size also counts the dots, TOP and RETR may differ.

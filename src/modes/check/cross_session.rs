@@ -378,7 +378,7 @@ pub const ACROSS: &[CrossRule] = &[
         id: "retr-deletes",
         level: Level::Must,
         source: "RFC 1939 §5",
-        says: "a fetched message should be kept until it is deleted",
+        says: "a fetched message must be kept until it is deleted",
         hint: "some providers delete fetched mail; look for a setting that keeps mail on the server",
         check: |sessions| {
             fewer(

@@ -336,7 +336,7 @@ meanings! {
         "raise `poplib._MAXLINE`, or fetch the message with another program.";
     CLIENT_SOCKET = "the client says this, not the server: the connection was closed",
         "JavaMail (Jakarta Mail) raises this error when the connection ends before a reply.",
-        "look for the reason in what came before; `mail.debug` shows it.";
+        "look for the reason in the replies before it. JavaMail logs them if `mail.debug` is set.";
     CLIENT_CURL = "the client says this, not the server: the login was refused",
         "curl prints this, followed by the first character of the server's reply.",
         "run curl with -v to see what the server said.";
