@@ -32,6 +32,13 @@ pub fn escape(octets: &[u8], out: &mut String) {
     escape_within(octets, 0..usize::MAX, out);
 }
 
+/// Returns `octets` as text that is safe for a terminal; see [`escape`].
+pub(crate) fn escaped(octets: &[u8]) -> String {
+    let mut text = String::new();
+    escape(octets, &mut text);
+    text
+}
+
 /// Like [`escape`] for octets that start in column `columns.start`; no tab goes beyond
 /// `columns.end`.
 ///
@@ -287,48 +294,42 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn shown(octets: &[u8]) -> String {
-        let mut out = String::new();
-        escape(octets, &mut out);
-        out
-    }
-
     #[test]
     fn control_octets_are_seen_with_a_caret() {
-        assert_eq!(shown(b"\x1b]0;title\x07"), "^[]0;title^G");
-        assert_eq!(shown(b"\0\x7f\r\n"), "^@^?^M^J");
+        assert_eq!(escaped(b"\x1b]0;title\x07"), "^[]0;title^G");
+        assert_eq!(escaped(b"\0\x7f\r\n"), "^@^?^M^J");
     }
 
     #[test]
     fn what_is_not_utf8_is_seen_in_hex() {
-        assert_eq!(shown(b"caf\xe9 \x9b2J"), "caf\\xe9 \\x9b2J");
-        assert_eq!(shown(b"\xed\xa0\x80"), "\\xed\\xa0\\x80");
-        assert_eq!(shown(b"\xe2\x82"), "\\xe2\\x82");
+        assert_eq!(escaped(b"caf\xe9 \x9b2J"), "caf\\xe9 \\x9b2J");
+        assert_eq!(escaped(b"\xed\xa0\x80"), "\\xed\\xa0\\x80");
+        assert_eq!(escaped(b"\xe2\x82"), "\\xe2\\x82");
     }
 
     #[test]
     fn readable_text_of_any_language_stays() {
         for text in ["café", "日本語", "שלום", "ภาษาไทย", "e\u{301}", "❤\u{fe0f}"]
         {
-            assert_eq!(shown(text.as_bytes()), text);
+            assert_eq!(escaped(text.as_bytes()), text);
         }
     }
 
     #[test]
     fn invisible_characters_are_named() {
-        assert_eq!(shown("\u{85}\u{202e}abc".as_bytes()), "<0085><202E>abc");
-        assert_eq!(shown("a\u{ad}\u{200d}".as_bytes()), "a<00AD><200D>");
-        assert_eq!(shown("\u{e0041}".as_bytes()), "<E0041>");
+        assert_eq!(escaped("\u{85}\u{202e}abc".as_bytes()), "<0085><202E>abc");
+        assert_eq!(escaped("a\u{ad}\u{200d}".as_bytes()), "a<00AD><200D>");
+        assert_eq!(escaped("\u{e0041}".as_bytes()), "<E0041>");
     }
 
     #[test]
     fn a_combining_character_has_nothing_to_combine_with_at_the_start() {
-        assert_eq!(shown("\u{301}e\u{301}".as_bytes()), "<0301>e\u{301}");
+        assert_eq!(escaped("\u{301}e\u{301}".as_bytes()), "<0301>e\u{301}");
     }
 
     #[test]
     fn a_tab_goes_to_the_next_multiple_of_eight() {
-        assert_eq!(shown(b"\tx\ty"), "        x       y");
+        assert_eq!(escaped(b"\tx\ty"), "        x       y");
         let mut out = String::new();
         assert_eq!(escape_within(b"\tx", 6..10, &mut out), 9);
         assert_eq!(escape_within(b"\t", 9..10, &mut out), 10);
@@ -390,19 +391,19 @@ mod tests {
 
         #[test]
         fn nothing_harmful_comes_out(octets in octets()) {
-            let shown = shown(&octets);
+            let shown = escaped(&octets);
             prop_assert!(!shown.chars().any(harmful), "{shown:?}");
         }
 
         #[test]
         fn plain_ascii_is_unchanged(text in "[ -~]{0,200}") {
-            prop_assert_eq!(shown(text.as_bytes()), text);
+            prop_assert_eq!(escaped(text.as_bytes()), text);
         }
 
         #[test]
         fn every_character_is_seen(c in any::<char>()) {
             let text = format!("a{c}");
-            let shown = shown(text.as_bytes());
+            let shown = escaped(text.as_bytes());
             prop_assert!(shown.len() > 1);
             prop_assert!(shown == text || harmful(c) || is_hidden(c), "{shown:?}");
         }
@@ -422,7 +423,7 @@ mod tests {
         #[test]
         fn long_lines_are_shown_like_short_ones(part in "[ -~é日😀]{1,9}", times in 1..300usize) {
             let text = part.repeat(times);
-            prop_assert_eq!(shown(text.as_bytes()), text);
+            prop_assert_eq!(escaped(text.as_bytes()), text);
         }
 
         #[test]

@@ -8,6 +8,7 @@ pub mod exit;
 pub(crate) mod figures;
 pub mod files;
 pub(crate) mod io_error;
+pub(crate) mod lock;
 pub(crate) mod loopback;
 pub(crate) mod percent;
 pub(crate) mod plural;

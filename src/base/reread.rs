@@ -4,9 +4,10 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use crate::base::files;
+use crate::base::lock::lock;
 
 /// The most octets of a pipe that are copied: one that does not end must not fill the disk.
 pub(crate) const COPY_MAX: u64 = 1 << 30;
@@ -65,7 +66,7 @@ pub(crate) struct RereadReader {
 
 impl Read for RereadReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut file = lock(&self.file);
         file.seek(SeekFrom::Start(self.at))?;
         let count = file.read(buffer)?;
         self.at = self.at.saturating_add(count as u64);
@@ -75,7 +76,7 @@ impl Read for RereadReader {
 
 impl Seek for RereadReader {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut file = lock(&self.file);
         self.at = match to {
             SeekFrom::Current(by) => {
                 file.seek(SeekFrom::Start(self.at))?;

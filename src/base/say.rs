@@ -63,7 +63,5 @@ pub(crate) fn written(result: &std::io::Result<()>, exit: Exit) -> Exit {
 
 /// A text that is safe for a terminal, on one line.
 pub(crate) fn shown(text: &str) -> String {
-    let mut shown = String::new();
-    escape::escape(text.as_bytes(), &mut shown);
-    shown
+    escape::escaped(text.as_bytes())
 }

@@ -15,57 +15,35 @@ use indicatif::ProgressDrawTarget;
 static BEGUN: AtomicU64 = AtomicU64::new(0);
 static DONE: AtomicU64 = AtomicU64::new(0);
 
-/// Standard output, locked. Its errors are the caller's: see [`crate::base::say::written`].
-#[derive(Debug)]
-pub(crate) struct Output(StdoutLock<'static>);
-
-/// Returns standard output, which no other thread can write to until the value is dropped.
-pub(crate) fn output() -> Output {
-    Output(io::stdout().lock())
-}
-
-impl Write for Output {
-    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        self.0.write(octets)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
-    }
+/// Returns standard output, which no other thread can write to until the value is dropped. Its
+/// errors are the caller's: see [`crate::base::say::written`].
+pub(crate) fn output() -> StdoutLock<'static> {
+    io::stdout().lock()
 }
 
 /// Writes to standard output, and hands it on at once.
 ///
 /// Errors: the reader has gone ([`io::ErrorKind::BrokenPipe`]), or there is no room.
 pub(crate) fn print(octets: &[u8]) -> io::Result<()> {
-    let _write = Writing::begin();
-    let mut out = output();
-    out.write_all(octets)?;
-    out.flush()
+    counted(|| {
+        let mut out = output();
+        out.write_all(octets)?;
+        out.flush()
+    })
 }
 
 /// Writes a message to standard error, in one piece. A message without a reader is lost, and the
 /// program continues without it: nothing depends on messages, and there is no other place to
 /// complain.
 pub(crate) fn say(text: &str) {
-    let _write = Writing::begin();
-    let _ = io::stderr().lock().write_all(text.as_bytes());
+    let _ = counted(|| io::stderr().lock().write_all(text.as_bytes()));
 }
 
-/// A write, in progress until it is dropped.
-struct Writing;
-
-impl Writing {
-    fn begin() -> Self {
-        BEGUN.fetch_add(1, Ordering::SeqCst);
-        Self
-    }
-}
-
-impl Drop for Writing {
-    fn drop(&mut self) {
-        DONE.fetch_add(1, Ordering::SeqCst);
-    }
+fn counted(write: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+    BEGUN.fetch_add(1, Ordering::SeqCst);
+    let written = write();
+    DONE.fetch_add(1, Ordering::SeqCst);
+    written
 }
 
 /// Returns a number that stays the same for as long as the same write of [`print()`] or [`say()`]
@@ -94,28 +72,17 @@ pub(crate) fn progress() -> ProgressDrawTarget {
 
 /// Whether the reader of standard output is known to have gone, without a write. False where the
 /// system does not report it.
-pub(crate) fn has_lost_reader() -> bool {
-    imp::has_lost_reader()
-}
-
 #[cfg(unix)]
-mod imp {
+pub(crate) fn has_lost_reader() -> bool {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
-    use rustix::stdio::stdout;
-
-    pub(super) fn has_lost_reader() -> bool {
-        let stdout = stdout();
-        // An error of a pipe without a reader is reported whether or not it is asked for.
-        let mut fds = [PollFd::new(&stdout, PollFlags::empty())];
-        let now = Timespec::default();
-        poll(&mut fds, Some(&now)).is_ok()
-            && fds.iter().any(|fd| fd.revents().contains(PollFlags::ERR))
-    }
+    let stdout = rustix::stdio::stdout();
+    // An error of a pipe without a reader is reported whether or not it is asked for.
+    let mut fds = [PollFd::new(&stdout, PollFlags::empty())];
+    let now = Timespec::default();
+    poll(&mut fds, Some(&now)).is_ok() && fds.iter().any(|fd| fd.revents().contains(PollFlags::ERR))
 }
 
 #[cfg(not(unix))]
-mod imp {
-    pub(super) fn has_lost_reader() -> bool {
-        false
-    }
+pub(crate) fn has_lost_reader() -> bool {
+    false
 }

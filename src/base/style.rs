@@ -26,7 +26,7 @@ pub(crate) enum Paint {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Style {
-    has_colour: bool,
+    pub(crate) has_colour: bool,
 }
 
 impl Style {
@@ -41,10 +41,6 @@ impl Style {
             }
         };
         Self { has_colour }
-    }
-
-    pub(crate) fn has_colour(self) -> bool {
-        self.has_colour
     }
 
     pub(crate) fn paint(self, paint: Paint, text: &str) -> String {

@@ -28,7 +28,6 @@ use crate::modes::report::findings::{Format, Judged};
 use crate::net::password::{self, PasswordError};
 use crate::net::target;
 
-/// The text after the options in the help.
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   poptalk check mail.example.org           without a login
@@ -41,10 +40,8 @@ const SAMPLES_MAX: u8 = 50;
 /// How long each reply may take when nothing else is said.
 const REPLY: Duration = Duration::from_secs(15);
 
-/// What `--max-size` limits here.
 const MAX_SIZE_HELP: &str = "Limit a session's data, and the total to four times that: octets, or with K, M or G [default: 64M]";
 
-/// The arguments of `check`.
 #[derive(Debug, clap::Args)]
 #[command(
     mut_arg("user", |arg| arg.help("Log in as USER for the probes that need it (they delete nothing)")),
@@ -108,10 +105,9 @@ pub(crate) struct CheckArgs {
 }
 
 fn read_samples(text: &str) -> Result<u8, String> {
-    let count = text
-        .parse()
-        .ok()
-        .filter(|count| (SAMPLES_MIN..=usize::from(SAMPLES_MAX)).contains(&usize::from(*count)));
+    let is_fit =
+        |count: &u8| (SAMPLES_MIN..=usize::from(SAMPLES_MAX)).contains(&usize::from(*count));
+    let count = text.parse().ok().filter(is_fit);
     count.ok_or_else(|| format!("give a number from {SAMPLES_MIN} to {SAMPLES_MAX}"))
 }
 
@@ -151,10 +147,8 @@ pub(crate) fn run(mut args: CheckArgs) -> Result<Exit, Error> {
         ..Plan::to(target)
     };
     let password = password(args, &plan)?;
-    if password
-        .as_deref()
-        .is_some_and(|text| text.contains(['\r', '\n']))
-    {
+    let has_line_end = |text: &String| text.contains(['\r', '\n']);
+    if password.as_ref().is_some_and(has_line_end) {
         let what = "the password contains CR or LF, which would end the line";
         return Err(Error::usage(what)
             .with_hint("give a password of one line; from a file, poptalk takes the first line"));
@@ -197,10 +191,9 @@ fn password(args: &CheckArgs, plan: &Plan) -> Result<Option<String>, PasswordErr
         return Ok(None);
     };
     let mut ask = || Interrupts::during(|it| terminal::ask_unseen("password (not shown): ", it));
-    let ask: Option<&mut dyn FnMut() -> _> = if io::stdin().is_terminal() {
-        Some(&mut ask)
-    } else {
-        None
+    let ask: Option<&mut dyn FnMut() -> _> = match io::stdin().is_terminal() {
+        true => Some(&mut ask),
+        false => None,
     };
     let found = password::find(args.credentials.sources(), &plan.target.host, user, ask)?;
     Ok(Some(String::from_utf8_lossy(&found).into_owned()))
@@ -246,7 +239,7 @@ struct CheckRun {
 impl CheckRun {
     fn of(args: &CheckArgs, check: &mut CheckPlan<'_>) -> Self {
         let mut run = Self::default();
-        let is_told = stdio::is_error_terminal() && args.report.format == Format::Text;
+        let is_announced = stdio::is_error_terminal() && args.report.format == Format::Text;
         let is_wanted = |id: &str| args.rules.wants(id);
         let has_user = args.credentials.user.is_some();
         let failing = match has_user {
@@ -275,24 +268,23 @@ impl CheckRun {
             .chain(timed.into_iter().map(|probe| (probe, true)))
             .collect();
         for (number, (probe, is_timed)) in (1..).zip(&all) {
-            if check.until <= Instant::now() {
-                run.gap = Some(Exit::TimedOut);
-                run.skip(probe, check::TIME_LIMIT.to_owned());
-                continue;
-            }
-            if check.octets_left == 0 {
-                run.gap = Some(Exit::TimedOut);
-                let most = figures::size(octets_of_a_run(check.most));
-                run.skip(probe, format!("the server sent more than {most} in all"));
-                continue;
-            }
             check.is_silent = run.sessions.are_silent();
-            if check.is_silent && probe.need() != Need::Silence {
+            let why = if check.until <= Instant::now() {
+                Some(check::TIME_LIMIT.to_owned())
+            } else if check.octets_left == 0 {
+                let most = figures::size(octets_of_a_run(check.most));
+                Some(format!("the server sent more than {most} in all"))
+            } else if check.is_silent && probe.need() != Need::Silence {
+                Some("the server sends no greeting".to_owned())
+            } else {
+                None
+            };
+            if let Some(why) = why {
                 run.gap = Some(Exit::TimedOut);
-                run.skip(probe, "the server sends no greeting".to_owned());
+                run.skip(probe, why);
                 continue;
             }
-            if is_told {
+            if is_announced {
                 say::note(&format!("{number} of {}: {}", all.len(), probe.name));
             }
             run.take(
@@ -315,11 +307,8 @@ impl CheckRun {
         for finding in &findings {
             run.add(SEVERAL, finding);
         }
-        let files: Vec<String> = run
-            .judged
-            .iter()
-            .flat_map(|judged| judged.files.clone())
-            .collect();
+        let files = run.judged.iter().flat_map(|judged| judged.files.clone());
+        let files: Vec<String> = files.collect();
         if !files.is_empty() {
             run.judged.push(Judged {
                 probe: Some(SEVERAL),
@@ -400,11 +389,8 @@ impl CheckRun {
 
     /// Keeps a finding for people, who see each rule once.
     fn add(&mut self, probe: &'static str, finding: &Finding) {
-        if !self
-            .findings
-            .iter()
-            .any(|(_, known)| known.id == finding.id)
-        {
+        let mut known = self.findings.iter();
+        if !known.any(|(_, known)| known.id == finding.id) {
             self.findings.push((probe, finding.clone()));
         }
     }

@@ -1,7 +1,5 @@
 //! `poptalk completions SHELL`: what a shell needs to complete the arguments.
 
-use std::io::Write;
-
 use clap_complete::{Shell, generate};
 
 use crate::base::error::Error;
@@ -15,7 +13,6 @@ Examples:
   poptalk completions zsh > ~/.zfunc/_poptalk   # with ~/.zfunc in $fpath
   poptalk completions fish > ~/.config/fish/completions/poptalk.fish";
 
-/// The arguments of `completions`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct CompletionsArgs {
     /// The shell
@@ -25,7 +22,5 @@ pub(crate) struct CompletionsArgs {
 pub(crate) fn run(args: &CompletionsArgs, mut command: clap::Command) -> Result<Exit, Error> {
     let mut text = Vec::new();
     generate(args.shell, &mut command, "poptalk", &mut text);
-    let mut out = stdio::output();
-    let result = out.write_all(&text).and_then(|()| out.flush());
-    Ok(say::written(&result, Exit::Well))
+    Ok(say::written(&stdio::print(&text), Exit::Well))
 }

@@ -20,7 +20,6 @@ use crate::net::target;
 use crate::net::tls::{TlsSettings, read_ca};
 use crate::net::upstream_proxy::{self, Proxy, ProxyError};
 
-/// The text after the options in the help.
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   poptalk mail.example.org                  console, port 110
@@ -38,14 +37,13 @@ fn port(text: &str) -> Result<u16, String> {
     })
 }
 
-/// The arguments of `connect`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ConnectArgs {
     /// HOST, HOST:PORT, pop3://[USER@]HOST or pop3s://[USER@]HOST; if omitted, DNS names the server
     /// of -u NAME@DOMAIN
     // Not there beside another subcommand either.
     #[arg(value_name = "HOST", required_unless_present = "user")]
-    host: Option<String>,
+    pub(crate) host: Option<String>,
 
     /// Port [default: 110, or 995 with --tls]
     #[arg(value_name = "PORT", value_parser = port)]
@@ -68,13 +66,6 @@ pub(crate) struct ConnectArgs {
 
     #[command(flatten)]
     session: SessionArgs,
-}
-
-impl ConnectArgs {
-    #[must_use]
-    pub(crate) fn host(&self) -> Option<&str> {
-        self.host.as_deref()
-    }
 }
 
 /// Holds the session.
@@ -151,7 +142,7 @@ pub(crate) fn hold(plan: Plan) -> Result<Exit, Error> {
         read_ca(path).map_err(|error| Error::from(error).with_exit(Exit::Usage))?;
     }
     Ok(if is_for_person(&plan.args) {
-        console::run(plan)
+        console::run(plan, None)
     } else {
         script::run(&plan)
     })

@@ -19,7 +19,6 @@ Examples:
   poptalk diff --level octets before.pop3 after.pop3
   poptalk diff --format junit before.pop3 after.pop3 > report.xml";
 
-/// The arguments of `diff`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct DiffArgs {
     /// The expected transcript; its holes match anything
@@ -41,7 +40,6 @@ pub(crate) struct DiffArgs {
     side_by_side: bool,
 }
 
-/// Compares two transcripts and prints where they differ.
 pub(crate) fn run(args: &DiffArgs) -> Result<Exit, Error> {
     let (old, new) = (open(&args.old), open(&args.new));
     // Both are named when both are not there.
@@ -71,14 +69,8 @@ pub(crate) fn run(args: &DiffArgs) -> Result<Exit, Error> {
             };
             Ok(say::written(&flushed, exit))
         }
-        Err(unreadable) => {
-            let path = if unreadable.is_new {
-                &args.new
-            } else {
-                &args.old
-            };
-            Err(broken(path, &unreadable.error))
-        }
+        Err(unreadable) if unreadable.is_new => Err(broken(&args.new, &unreadable.error)),
+        Err(unreadable) => Err(broken(&args.old, &unreadable.error)),
     }
 }
 
@@ -93,7 +85,9 @@ fn people(
 ) -> Comparison {
     let mut printer = DifferencePrinter::for_stdout(out, args.side_by_side);
     // When no one reads any longer, the exit code is still to be found.
-    let summary = diff::compare(old, new, options, &mut |told| _ = printer.emit(&told))?;
+    let summary = diff::compare(old, new, options, &mut |compared| {
+        _ = printer.emit(&compared)
+    })?;
     let _ = printer.fold();
     Ok(summary)
 }
@@ -105,14 +99,9 @@ fn program(
     options: &Options,
     out: &mut dyn Write,
 ) -> Comparison {
-    let mut judged = Judged {
-        files: [&args.old, &args.new]
-            .map(|path| path.display().to_string())
-            .to_vec(),
-        ..Judged::default()
-    };
-    let summary = diff::compare(old, new, options, &mut |told| {
-        if let Compared::Differs(change) = told {
+    let mut judged = Judged::of_two(&args.old, &args.new);
+    let summary = diff::compare(old, new, options, &mut |compared| {
+        if let Compared::Differs(change) = compared {
             judged.add(change.findings);
         }
     })?;

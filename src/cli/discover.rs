@@ -114,41 +114,32 @@ fn choose(
     let targets: Vec<Target> = records.iter().map(of_record).collect();
     let target = of_record(first);
     let name = service.name(domain);
-    let why = match (targets.len(), service) {
-        (1, SrvService::Pop3s) => "TLS from the first octet".to_owned(),
-        (1, SrvService::Pop3) => "cleartext at first, then STLS".to_owned(),
-        (count, SrvService::Pop3s) => {
-            format!("TLS from the first octet; the first of {count} by priority and weight")
-        }
-        (count, SrvService::Pop3) => {
-            format!("cleartext at first, then STLS; the first of {count} by priority and weight")
-        }
+    let start = match service {
+        SrvService::Pop3s => "TLS from the first octet",
+        SrvService::Pop3 => "cleartext at first, then STLS",
+    };
+    let why = match targets.len() {
+        1 => start.to_owned(),
+        count => format!("{start}; the first of {count} by priority and weight"),
     };
     say::note(&format!("{target}, by {name} SRV: {why}"));
     // RFC 6186 §6, RFC 7817 §3: the domain that was asked for vouches for the server, by a DNS-ID
     // or an SRV-ID.
     let mut names = vec![domain.to_owned(), service.srv_id(domain)];
-    let outside = targets
-        .iter()
-        .find(|target| !srv::is_within(&target.host, domain));
-    match outside {
-        // DNS is not signed, but a server in the domain is what the domain's owner has a
-        // certificate for.
-        None => names.extend(targets.iter().map(|target| target.host.clone())),
-        Some(outside) if search.has_person => {
-            if !may_leave(outside, domain) {
-                return None;
-            }
-            names.extend(targets.iter().map(|target| target.host.clone()));
-        }
-        // There is no one to ask: only the domain's own word counts.
-        Some(_) => names.extend(
-            targets
-                .iter()
-                .filter(|target| srv::is_within(&target.host, domain))
-                .map(|target| target.host.clone()),
-        ),
+    // DNS is not signed, but a server in the domain is what the domain's owner has a certificate
+    // for.
+    let is_within = |target: &&Target| srv::is_within(&target.host, domain);
+    let outside = targets.iter().find(|target| !is_within(target));
+    if let Some(outside) = outside.filter(|_| search.has_person)
+        && !may_leave(outside, domain)
+    {
+        return None;
     }
+    // Where there is no one to ask, only the domain's own word counts.
+    let meant = targets
+        .iter()
+        .filter(|target| search.has_person || is_within(target));
+    names.extend(meant.map(|target| target.host.clone()));
     names.dedup();
     let shown: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
     say::note(&format!(

@@ -1,7 +1,5 @@
 //! `poptalk explain TEXT`: what a reply, a response code, a capability or a command means.
 
-use std::io::Write;
-
 use crate::analysis::explain::{self, ExplainContext};
 use crate::base::error::Error;
 use crate::base::exit::Exit;
@@ -14,7 +12,6 @@ Examples:
   poptalk explain '-ERR [IN-USE] maildrop is locked'
   poptalk explain SCRAM-SHA-256";
 
-/// The arguments of `explain`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ExplainArgs {
     /// Command that was answered
@@ -39,10 +36,7 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<Exit, Error> {
         ..ExplainContext::default()
     };
     let explained = explain::explain(&args.text.join(" "), &context);
-    let mut out = stdio::output();
-    let result = out
-        .write_all(explained.text(80).as_bytes())
-        .and_then(|()| out.flush());
+    let result = stdio::print(explained.text(80).as_bytes());
     let exit = match explained.is_known {
         true => Exit::Well,
         false => Exit::Refused,

@@ -21,7 +21,6 @@ use crate::reading::import::{
 };
 use crate::transcript::file;
 
-/// The text after the options in the help.
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   poptalk import auto openssl.txt -o session.pop3
@@ -32,10 +31,8 @@ Examples:
 /// The word that has the format found out.
 const AUTO: &str = "auto";
 
-/// Where the transcripts go.
 const OUTPUT_HELP: &str = "Write to OUT (a new file, or a folder OUT/ for several connections) instead of standard output";
 
-/// The arguments of `import`.
 #[derive(Debug, clap::Args)]
 #[command(mut_arg("output", |arg| arg.help(OUTPUT_HELP)))]
 pub(crate) struct ImportArgs {

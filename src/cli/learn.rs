@@ -27,7 +27,6 @@ Examples:
   poptalk learn FOLDER          the lessons of a class, *.pop3
   poptalk learn --check FOLDER  prove that each can be solved";
 
-/// The arguments of `learn`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct LearnArgs {
     /// Number or name of a lesson, a file, or a folder of files
@@ -124,9 +123,10 @@ pub(crate) fn run(args: LearnArgs) -> Result<Exit, Error> {
         args,
         ..Plan::to(target)
     };
-    Ok(console::teach(plan, course))
+    Ok(console::run(plan, Some(course)))
 }
 
+#[derive(Default)]
 struct Found {
     lessons: Vec<Lesson>,
     at: Option<usize>,
@@ -139,11 +139,8 @@ struct Found {
 
 fn find(wanted: Option<&Path>) -> Result<Found, Error> {
     let mut found = Found {
-        lessons: Vec::new(),
-        at: None,
-        wrong: Vec::new(),
-        folder: None,
         call: "poptalk learn".to_owned(),
+        ..Found::default()
     };
     let Some(wanted) = wanted else {
         found.lessons = built_in()?;
@@ -237,9 +234,8 @@ fn reset(found: &Found, progress: &mut Progress) -> Result<Exit, Error> {
     let names = forgotten
         .iter()
         .filter_map(|key| Path::new(key).file_name());
-    let names: Vec<String> = names
-        .map(|name| say::shown(&name.to_string_lossy()))
-        .collect();
+    let names = names.map(|name| say::shown(&name.to_string_lossy()));
+    let names: Vec<String> = names.collect();
     let text = match names.as_slice() {
         [] => "nothing to forget: none of these lessons was done".to_owned(),
         [name] => format!("no longer done: {name}"),
@@ -287,10 +283,9 @@ fn list(lessons: &[Lesson], progress: &Progress) -> io::Result<()> {
     let widths = lessons.iter().map(|lesson| lesson.name.chars().count());
     let width = widths.max().unwrap_or(0).min(NAME_MAX);
     for (number, lesson) in (1..).zip(lessons) {
-        let mark = if progress.has(&lesson.key) {
-            "done"
-        } else {
-            "    "
+        let mark = match progress.has(&lesson.key) {
+            true => "done",
+            false => "    ",
         };
         let (name, title) = (say::shown(&lesson.name), &lesson.title);
         writeln!(out, "{number:>3} {mark} {name:<width$} {title}")?;
@@ -302,25 +297,22 @@ fn list(lessons: &[Lesson], progress: &Progress) -> io::Result<()> {
 fn check(lessons: &[Lesson]) -> Exit {
     let mut out = stdio::output();
     let mut exit = Exit::Well;
-    let mut told = Ok(());
-    let mut is_proved = true;
+    let mut printed = Ok(());
     for lesson in lessons {
         let complaints = proof::complaints(lesson);
-        let verdict = if complaints.is_empty() {
-            "proved"
-        } else {
-            "NOT PROVED"
+        let verdict = match complaints.is_empty() {
+            true => "proved",
+            false => "NOT PROVED",
         };
-        told = told.and_then(|()| writeln!(out, "{}: {verdict}", lesson.name));
+        printed = printed.and_then(|()| writeln!(out, "{}: {verdict}", lesson.name));
         for complaint in complaints {
             exit = Exit::Refused;
-            told = told.and_then(|()| writeln!(out, "  {complaint}"));
-            is_proved = false;
+            printed = printed.and_then(|()| writeln!(out, "  {complaint}"));
         }
     }
-    if !is_proved {
+    if exit != Exit::Well {
         let hint = "hint: `poptalk learn FILE` plays a lesson by hand; fix the goal, or the rows of the solution, and check again";
-        told = told.and_then(|()| writeln!(out, "{hint}"));
+        printed = printed.and_then(|()| writeln!(out, "{hint}"));
     }
-    say::written(&told, exit)
+    say::written(&printed, exit)
 }

@@ -1,22 +1,21 @@
 //! `poptalk lint FILE...`: the rules over transcripts.
 
-use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use owo_colors::Stream;
 
-use super::shared::{FormatArgs, RuleArgs, broken};
+use super::shared::{FormatArgs, RuleArgs, broken, unreadable};
 use crate::analysis::lint::{self, Lint, Rule};
 use crate::base::error::Error;
 use crate::base::exit::Exit;
+use crate::base::files;
 use crate::base::say;
 use crate::base::stdio;
 use crate::base::style::{ColorChoice, Style};
 use crate::modes::report::findings::{self, Format, Judged};
 use crate::transcript::text::Reader;
 
-/// The text after the options in the help.
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   poptalk lint recording.pop3
@@ -26,7 +25,6 @@ Examples:
 /// How much of a file is read at once, in octets.
 const CHUNK: usize = 256 * 1024;
 
-/// The arguments of `lint`.
 #[derive(Debug, clap::Args)]
 #[command(mut_arg("fail_on", |arg| arg.default_value("should")))]
 pub(crate) struct LintArgs {
@@ -91,16 +89,7 @@ pub(crate) fn run(args: &LintArgs) -> Result<Exit, Error> {
 /// Errors: it can't be read, or there is nothing in it.
 fn judge(path: &Path, wants: impl Fn(&Rule) -> bool) -> Result<Judged, Error> {
     let name = path.display().to_string();
-    let open = || {
-        let file = File::open(path)?;
-        match file.metadata()?.is_dir() {
-            true => Err(io::ErrorKind::IsADirectory.into()),
-            false => Ok(file),
-        }
-    };
-    let file = open().map_err(|error: io::Error| {
-        Error::about(&name, &error).with_hint("name a transcript, a file that ends in .pop3")
-    })?;
+    let file = files::read(path).map_err(|error| unreadable(path, &error))?;
     let mut reader = Reader::new(BufReader::with_capacity(CHUNK, file));
     match lint::judge(&mut reader, Lint::with(wants)) {
         // No finding would say that all is well.

@@ -75,7 +75,6 @@ impl ListenArgs {
     }
 }
 
-/// The fault of a name.
 fn fault(name: &str) -> Result<&'static Fault, String> {
     if let Some(fault) = fault::named(name) {
         return Ok(fault);
@@ -109,13 +108,6 @@ pub(super) fn listen(text: &str) -> Result<SocketAddr, &'static str> {
     }
 }
 
-/// True once the program is to end.
-pub(super) fn interrupt() -> Result<Arc<AtomicBool>, Error> {
-    let is_interrupted = Arc::new(AtomicBool::new(false));
-    catch(&is_interrupted)?;
-    Ok(is_interrupted)
-}
-
 /// Sets a flag at an interrupt, from now on. To be called when all files are open: a FIFO among
 /// them can wait indefinitely.
 pub(super) fn catch(is_interrupted: &Arc<AtomicBool>) -> Result<(), Error> {
@@ -125,10 +117,8 @@ pub(super) fn catch(is_interrupted: &Arc<AtomicBool>) -> Result<(), Error> {
     }
     let is_interrupted = Arc::clone(is_interrupted);
     let watch = thread::Builder::new().name("signals".to_owned());
-    watch
-        .spawn(move || end_unread(&is_interrupted))
-        .map_err(|error| Error::usage(plain(&error)))?;
-    Ok(())
+    let watch = watch.spawn(move || end_unread(&is_interrupted));
+    watch.map(drop).map_err(|error| Error::usage(plain(&error)))
 }
 
 /// Ends the program after an interrupt when no one reads what it prints: a full pipe would hold it
@@ -150,7 +140,6 @@ fn end_unread(is_interrupted: &AtomicBool) {
     }
 }
 
-/// How many connections there may be.
 fn connections(text: &str) -> Result<usize, &'static str> {
     match text.parse() {
         Ok(count @ 1..=10_000) => Ok(count),
@@ -179,12 +168,19 @@ pub(super) fn certificate(
     }
 }
 
-/// Says where it listens and what it is.
+/// Says where it listens and what it is, and loudly that others than this machine can connect, where
+/// they can.
 ///
 /// Errors: the reader has gone.
 pub(super) fn announce(server: &Server, what: &str) -> io::Result<()> {
     let (address, tls_address) = (server.address(), server.tls_address());
-    tell_reach([Some(address), tls_address]);
+    for address in std::iter::once(address).chain(tls_address) {
+        if !address.ip().to_canonical().is_loopback() {
+            say::warning(&format!(
+                "listening on {address}, which other machines may reach: anyone who can reach that port can connect, and anyone on the network path can read cleartext"
+            ));
+        }
+    }
     let tls = tls_address.map_or_else(String::new, |address| format!(" tls {address}"));
     print(&format!("ready {address}{tls} {what}"))
 }
@@ -192,17 +188,6 @@ pub(super) fn announce(server: &Server, what: &str) -> io::Result<()> {
 /// Whether the program is to end: it was interrupted, or no one reads what it prints.
 pub(super) fn is_over(is_interrupted: &AtomicBool) -> bool {
     is_interrupted.load(Ordering::SeqCst) || stdio::has_lost_reader()
-}
-
-/// Says loudly that others than this machine can connect, where they can.
-fn tell_reach(addresses: [Option<SocketAddr>; 2]) {
-    for address in addresses.into_iter().flatten() {
-        if !address.ip().to_canonical().is_loopback() {
-            say::warning(&format!(
-                "listening on {address}, which other machines may reach: anyone who can reach that port can connect, and anyone on the network path can read cleartext"
-            ));
-        }
-    }
 }
 
 /// Prints where the server listens and what it is, and a line for each connection, until the

@@ -18,7 +18,6 @@ Examples:
   poptalk man replay | man -l -              read the page of a subcommand
   poptalk man --dir ~/.local/share/man/man1  write them all";
 
-/// The arguments of `man`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ManArgs {
     /// Subcommand to print the page of

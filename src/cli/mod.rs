@@ -20,7 +20,7 @@ mod shared;
 pub(crate) mod show;
 mod values;
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::builder::Resettable;
@@ -35,7 +35,7 @@ use crate::base::say;
 use crate::base::stdio;
 use crate::base::style::{ColorChoice, Style};
 
-/// What follows the first screen of help.
+/// What follows the first screen of help, as the `EXAMPLES` of a subcommand follow its options.
 const EXAMPLES: &str = "  poptalk practice                           try it without a server
   poptalk --tls mail.example.org             options: poptalk connect -h
   poptalk -c capa -c quit mail.example.org   two commands, then leave
@@ -144,7 +144,7 @@ impl<T: clap::FromArgMatches> clap::FromArgMatches for Later<T> {
 
 /// Connects; a host that is not found may be a subcommand, misspelt.
 fn connect(args: connect::ConnectArgs) -> Result<Exit, Error> {
-    let host = args.host().map(str::to_owned);
+    let host = args.host.clone();
     let exit = connect::run(args)?;
     // The table of subcommands takes a while to make.
     if exit == Exit::NoConnection
@@ -169,7 +169,8 @@ fn meant(host: &str) -> Option<String> {
 /// command line's author: what could drive a terminal is made visible in them first.
 fn refuse(error: &clap::Error) -> ExitCode {
     let given: Vec<OsString> = std::env::args_os().collect();
-    let safe: Vec<OsString> = given.iter().map(|word| safe_word(word)).collect();
+    let safe = |word: &OsString| escape::escaped(word.as_encoded_bytes()).into();
+    let safe: Vec<OsString> = given.iter().map(safe).collect();
     let exit = if given == safe {
         print(error)
     } else if let Err(error) = Cli::try_parse_from(safe) {
@@ -194,7 +195,7 @@ fn print(error: &clap::Error) -> Exit {
         true => Stream::Stderr,
         false => Stream::Stdout,
     };
-    let has_colour = Style::new(ColorChoice::Auto, stream).has_colour();
+    let has_colour = Style::new(ColorChoice::Auto, stream).has_colour;
     let text = match has_colour {
         true => error.render().ansi().to_string(),
         false => error.render().to_string(),
@@ -204,12 +205,6 @@ fn print(error: &clap::Error) -> Exit {
         return Exit::Usage;
     }
     say::written(&stdio::print(text.as_bytes()), Exit::Well)
-}
-
-fn safe_word(word: &OsStr) -> OsString {
-    let mut safe = String::new();
-    escape::escape(word.as_encoded_bytes(), &mut safe);
-    safe.into()
 }
 
 /// Runs what the command line asks for.

@@ -9,7 +9,6 @@ use crate::base::plural::counted;
 use crate::modes::plan::{Plan, SessionArgs};
 use crate::modes::serve::{ServeOptions, Server};
 
-/// The text after the options in the help.
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   poptalk practice                  nothing else is needed
@@ -17,7 +16,6 @@ Examples:
   poptalk practice -c capa -c quit  two commands, then leave
   poptalk practice --fault bare-lf  a server that does something wrong";
 
-/// The arguments of `practice`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct PracticeArgs {
     #[command(flatten)]
@@ -30,7 +28,6 @@ pub(crate) struct PracticeArgs {
     session: SessionArgs,
 }
 
-/// Starts the server and holds the session.
 pub(crate) fn run(args: PracticeArgs) -> Result<Exit, Error> {
     let options = ServeOptions {
         faults: args.faults.chosen,

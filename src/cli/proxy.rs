@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use crate::base::error::Error;
 use crate::base::exit::Exit;
 use crate::base::figures::read_size;
 use crate::base::files;
+use crate::base::lock::lock;
 use crate::base::say;
 use crate::modes::options::{BodiesArgs, NoLogArgs, SecretsArgs, seconds};
 use crate::modes::plan::{MAX_SIZE, TlsArgs};
@@ -21,13 +22,11 @@ use crate::net::target;
 use crate::net::tls;
 use crate::transcript::file::Destination;
 
-/// The text after the options in the help.
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   poptalk proxy mail.example.org --listen 127.0.0.1:1110
   poptalk proxy pop3s://mail.example.org --listen 127.0.0.1:1110 --log DIR";
 
-/// The arguments of `proxy`.
 #[derive(Debug, clap::Args)]
 #[command(
     mut_arg("tls", |arg| arg.help("Use TLS to the server from the first octet, as on port 995")),
@@ -137,10 +136,10 @@ pub(crate) fn run(args: ProxyArgs) -> Result<Exit, Error> {
         {
             met.store(true, Ordering::SeqCst);
             let what = format!("{host}: this is {}", service.name);
-            Error::usage(what).with_hint(service.hint).say();
+            say::error(&what, Some(service.hint));
         }
         if let Err(error) = listen_args::print(&event.to_string()) {
-            *outcome.lock().unwrap_or_else(PoisonError::into_inner) = Err(error);
+            *lock(&outcome) = Err(error);
             is_deaf.store(true, Ordering::SeqCst);
         }
     };
@@ -154,13 +153,13 @@ pub(crate) fn run(args: ProxyArgs) -> Result<Exit, Error> {
                 thread::sleep(listen_args::POLL_EVERY);
             }
         }
-        Err(error) => *printed.lock().unwrap_or_else(PoisonError::into_inner) = Err(error),
+        Err(error) => *lock(&printed) = Err(error),
     }
     let exit = match listen_args::recorded(server.stop()) {
         Exit::Well if has_met_other.load(Ordering::SeqCst) => Exit::Refused,
         exit => exit,
     };
-    let printed = printed.lock().unwrap_or_else(PoisonError::into_inner);
+    let printed = lock(&printed);
     Ok(say::written(&printed, exit))
 }
 

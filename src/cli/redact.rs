@@ -33,7 +33,6 @@ const PIPE_MAX: u64 = 1024 * 1024 * 1024;
 /// As much is put together before it is written.
 const BLOCK: usize = 64 * 1024;
 
-/// The arguments of `redact`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct RedactArgs {
     /// Transcript; `-` is standard input
@@ -59,10 +58,6 @@ pub(crate) struct RedactArgs {
 ///
 /// Errors: a file can't be read, or not be written.
 pub(crate) fn run(args: &RedactArgs) -> Result<Exit, Error> {
-    redact(args).map(|()| Exit::Well)
-}
-
-fn redact(args: &RedactArgs) -> Result<(), Error> {
     let mut hider = Hider::new(false);
     if let Some(path) = &args.secret_file {
         remember(&mut hider, path)?;
@@ -188,7 +183,7 @@ fn copy(
     mut redactor: Redactor,
     input: File,
     output: &mut dyn Write,
-) -> Result<(), Error> {
+) -> Result<Exit, Error> {
     let mut out = Vec::new();
     let mut failure = None;
     for item in Reader::new(BufReader::new(input)) {
@@ -200,12 +195,12 @@ fn copy(
             }
         }
         if out.len() >= BLOCK && !write(args, output, &mut out)? {
-            return Ok(());
+            return Ok(Exit::Well);
         }
     }
     redactor.finish(&mut out);
     write(args, output, &mut out)?;
-    failure.map_or(Ok(()), Err)
+    failure.map_or(Ok(Exit::Well), Err)
 }
 
 /// Writes a block; false when no one reads any longer.
@@ -216,11 +211,8 @@ fn write(args: &RedactArgs, output: &mut dyn Write, out: &mut Vec<u8>) -> Result
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
         Err(error) => {
-            let place = args
-                .place
-                .output
-                .as_deref()
-                .unwrap_or(Path::new("standard output"));
+            let place = args.place.output.as_deref();
+            let place = place.unwrap_or(Path::new("standard output"));
             Err(Error::about(place.display(), &error))
         }
     }

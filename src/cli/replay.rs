@@ -18,6 +18,7 @@ use crate::base::error::Error;
 use crate::base::exit::Exit;
 use crate::base::figures;
 use crate::base::files;
+use crate::base::lock::lock;
 use crate::base::loopback::is_loopback;
 use crate::base::plural::counted;
 use crate::base::say;
@@ -34,7 +35,6 @@ use crate::net::target::{self, Target};
 use crate::net::tls::TlsSettings;
 use crate::servers::Account;
 
-/// The text after the options in the help.
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   poptalk replay recording.pop3           on the server that it names
@@ -45,7 +45,6 @@ Examples:
 /// What the head of a transcript calls the practice server.
 const PRACTICE: &str = "practice";
 
-/// The arguments of `replay`.
 #[derive(Debug, clap::Args)]
 #[command(
     mut_arg("user", |arg| arg.help("User name to log in with, where the recording hides it")),
@@ -152,6 +151,17 @@ struct Done {
     is_alike: bool,
 }
 
+impl Done {
+    fn with(exit: Exit) -> Self {
+        Self {
+            exit,
+            text: Vec::new(),
+            judged: None,
+            is_alike: false,
+        }
+    }
+}
+
 /// Plays the files.
 ///
 /// Errors: a file can't be read, or there is no folder for what is new.
@@ -180,7 +190,7 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<Exit, Error> {
                         return;
                     };
                     let result = one(args, job, &bar);
-                    let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
+                    let mut done = lock(&done);
                     if let Some(place) = done.get_mut(index) {
                         *place = Some(result);
                     }
@@ -249,10 +259,10 @@ impl<'a> Job<'a> {
 fn one(args: &ReplayArgs, job: &Job<'_>, bar: &ProgressBar) -> Done {
     let preview = &job.preview;
     let before = bar.position();
-    let mut told = 0;
+    let mut seen = 0;
     let mut progress = |answers: u64| {
-        bar.inc(answers.saturating_sub(told));
-        told = told.max(answers);
+        bar.inc(answers.saturating_sub(seen));
+        seen = seen.max(answers);
     };
     let result = play(args, job, &mut progress);
     if args.jobs == 1 {
@@ -262,12 +272,7 @@ fn one(args: &ReplayArgs, job: &Job<'_>, bar: &ProgressBar) -> Done {
         Ok(played) => judge(args, job, &played),
         Err(error) => {
             bar.suspend(|| error.say());
-            Done {
-                exit: error.exit,
-                text: Vec::new(),
-                judged: None,
-                is_alike: false,
-            }
+            Done::with(error.exit)
         }
     }
 }
@@ -355,21 +360,13 @@ fn judge(args: &ReplayArgs, job: &Job<'_>, played: &Played) -> Done {
     if played.limit == Some(Limit::Octets) {
         let most = figures::size(args.limits.max_size.unwrap_or(MAX_SIZE));
         let what = format!("{}: the server sent more than {most}", file.display());
-        Error::usage(what).with_hint(report::MORE_HINT).say();
+        say::error(&what, Some(report::MORE_HINT));
     }
-    let mut done = Done {
-        exit: played.failure.unwrap_or(Exit::Well),
-        text: Vec::new(),
-        judged: None,
-        is_alike: false,
-    };
-    match compare(args, job, played, &mut done) {
-        Ok(()) => {}
-        Err(error) => {
-            error.say();
-            done.exit = error.exit;
-            return done;
-        }
+    let mut done = Done::with(played.failure.unwrap_or(Exit::Well));
+    if let Err(error) = compare(args, job, played, &mut done) {
+        error.say();
+        done.exit = error.exit;
+        return done;
     }
     if args.update && done.exit <= Exit::Refused {
         match rewrite::file(file, &played.log) {
@@ -379,9 +376,7 @@ fn judge(args: &ReplayArgs, job: &Job<'_>, played: &Played) -> Done {
             Ok(false) => {}
             Err(why) => {
                 let what = format!("{}: {why}", file.display());
-                Error::usage(what)
-                    .with_hint("the file was left unchanged")
-                    .say();
+                say::error(&what, Some("the file was left unchanged"));
                 done.exit = Exit::Usage;
             }
         }
@@ -401,12 +396,10 @@ fn compare(
     if done.is_alike {
         // An end that has an exit code of its own, but that was recorded, too.
         done.exit = Exit::Well;
-    } else if done.exit == Exit::Well {
-        done.exit = Exit::Refused;
-    }
-    if done.is_alike {
         // What is alike needs no other word.
         done.text.clear();
+    } else if done.exit == Exit::Well {
+        done.exit = Exit::Refused;
     }
     let end = match played.failure {
         _ if done.is_alike => "",
@@ -439,17 +432,12 @@ fn differences(
     };
     let (mut old, mut new) = (open(job.path())?, open(&played.log)?);
     let options = args.comparison.options();
-    let mut judged = Judged {
-        files: [file, &played.log]
-            .map(|path| path.display().to_string())
-            .to_vec(),
-        ..Judged::default()
-    };
+    let mut judged = Judged::of_two(file, &played.log);
     let mut printer = DifferencePrinter::for_stdout(&mut done.text, false);
     let mut greetings = 0;
-    let mut summary = diff::compare(&mut old, &mut new, &options, &mut |told| {
+    let mut summary = diff::compare(&mut old, &mut new, &options, &mut |compared| {
         // A piece of a session has no greeting to compare that of now with.
-        if let Compared::Differs(change) = &told
+        if let Compared::Differs(change) = &compared
             && preview.is_piece
             && change.old.is_none()
             && change.name == "greeting"
@@ -458,8 +446,8 @@ fn differences(
             return;
         }
         // Into memory, which does not fail.
-        let _ = printer.emit(&told);
-        if let Compared::Differs(change) = told {
+        let _ = printer.emit(&compared);
+        if let Compared::Differs(change) = compared {
             judged.add(change.findings);
         }
     })

@@ -26,7 +26,6 @@ use crate::servers::{Account, Maildrop, StoreFailure};
 use crate::transcript::file::Destination;
 use crate::transcript::text::{self, ParseError};
 
-/// The text after the options in the help.
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   poptalk serve --listen 127.0.0.1:1110  the practice maildrop
@@ -37,7 +36,6 @@ Examples:
 /// The longest autologout, in seconds: a year.
 const LONGEST_AUTOLOGOUT: u64 = 366 * 24 * 60 * 60;
 
-/// The arguments of `serve`.
 #[derive(Debug, clap::Args)]
 #[command(mut_arg("log", |arg| arg.help("Write a transcript of each visit to this folder")))]
 pub(crate) struct ServeArgs {
@@ -141,16 +139,12 @@ pub(crate) fn run(args: ServeArgs) -> Result<Exit, Error> {
     }
     let certificate =
         listen_args::certificate(("--cert", args.cert.as_ref()), ("--key", args.key.as_ref()))?;
-    let client_ca = args
-        .client_ca
-        .as_deref()
-        .map(|path| listen_args::read("--client-ca", path))
-        .transpose()?;
-    let recording = args
-        .file
-        .as_deref()
-        .map(|path| recording(path, args.timing, args.any_order))
-        .transpose()?;
+    let client_ca = args.client_ca.as_deref();
+    let client_ca = client_ca.map(|path| listen_args::read("--client-ca", path));
+    let client_ca = client_ca.transpose()?;
+    let file = args.file.as_deref();
+    let recording = file.map(|path| recording(path, args.timing, args.any_order));
+    let recording = recording.transpose()?;
     let log = args.folder.made()?;
     let log = log.map_or(Destination::Nowhere, |log| Destination::Folder(log.into()));
     let maildrop = match &args.mailbox {
@@ -193,7 +187,8 @@ pub(crate) fn run(args: ServeArgs) -> Result<Exit, Error> {
     // The receiver goes when no more is printed.
     let server = Server::start(options, move |event| drop(sender.send(event)))?;
     args.ports.write_certificate(&server)?;
-    let is_interrupted = listen_args::interrupt()?;
+    let is_interrupted = Arc::default();
+    listen_args::catch(&is_interrupted)?;
     let what = match &args.file {
         Some(path) => format!("playing {}", path.display()),
         None => format!("user {user} password {password}, {messages}"),

@@ -1,6 +1,7 @@
 //! What several subcommands share: options that no room below needs to know, each declared once,
 //! and the error of a broken file.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -9,6 +10,7 @@ use crate::analysis::finding::{Finding, Level};
 use crate::base::error::Error;
 use crate::base::files;
 use crate::base::io_error::plain;
+use crate::modes::replay::NAME_A_TRANSCRIPT;
 use crate::modes::report::findings::Format;
 use crate::net::target::Target;
 use crate::transcript::file;
@@ -77,7 +79,6 @@ impl LogFolderArgs {
     }
 }
 
-/// Where one result goes.
 #[derive(Debug, clap::Args)]
 pub(super) struct OutputArgs {
     /// Write to OUT (a new file, or a folder OUT/) instead of standard output
@@ -85,7 +86,6 @@ pub(super) struct OutputArgs {
     pub(super) output: Option<PathBuf>,
 }
 
-/// How a report is printed.
 #[derive(Debug, clap::Args)]
 pub(super) struct FormatArgs {
     /// Output format
@@ -161,6 +161,11 @@ impl ComparisonArgs {
             deadline: || Some(Instant::now() + ALIGNMENT_MAX),
         }
     }
+}
+
+/// Returns the error of a transcript that can't be read.
+pub(super) fn unreadable(path: &Path, error: &io::Error) -> Error {
+    Error::about(path.display(), error).with_hint(NAME_A_TRANSCRIPT)
 }
 
 /// Returns the error of a transcript that breaks the format.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use owo_colors::Stream;
 
 use self::folder::MessageFolder;
-use super::shared::broken;
+use super::shared::{broken, unreadable};
 use crate::analysis::lint::{self, Lint};
 use crate::analysis::show::html::{Page, Survey};
 use crate::analysis::show::messages::Messages;
@@ -41,7 +41,6 @@ Examples:
 /// As much of a file is read at once, in octets.
 const BLOCK: usize = 256 * 1024;
 
-/// The arguments of `show`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ShowArgs {
     /// The transcript
@@ -107,14 +106,10 @@ pub(crate) fn run(args: &ShowArgs) -> Result<Exit, Error> {
             _ if is_paged => paged(args, &mut source),
             _ => screen(args, &mut source),
         });
-    let file = args.file.display();
     match shown {
         Ok(()) => Ok(Exit::Well),
         Err(Trouble::Stdout(error)) => Ok(say::written(&Err(error), Exit::Well)),
-        Err(Trouble::Read(error)) => {
-            let hint = "name a transcript, a file that ends in .pop3";
-            Err(Error::about(file, &error).with_hint(hint))
-        }
+        Err(Trouble::Read(error)) => Err(unreadable(&args.file, &error)),
         Err(Trouble::Parse(error)) => Err(broken(&args.file, &error)),
         Err(Trouble::Write(path, error)) => {
             Err(Error::about(path.display(), &error).with_hint(files::other_place(&error)))
@@ -154,8 +149,8 @@ impl ShowInput {
     ) -> Result<(), Trouble> {
         let mut failure = None;
         let file = self.file();
-        let read = Walker::read(file, &mut |told| {
-            take(&told).unwrap_or_else(|error| {
+        let read = Walker::read(file, &mut |step| {
+            take(&step).unwrap_or_else(|error| {
                 failure = Some(error);
                 false
             })
@@ -173,7 +168,7 @@ fn on_canvas<C: Canvas>(
     source: &mut ShowInput,
 ) -> Result<C, Trouble> {
     let mut screen = ScreenView::new(canvas, options);
-    source.read(Trouble::Stdout, &mut |told| screen.emit(told))?;
+    source.read(Trouble::Stdout, &mut |step| screen.emit(step))?;
     Ok(screen.into_canvas())
 }
 
@@ -193,7 +188,7 @@ fn name(args: &ShowArgs) -> String {
 fn screen(args: &ShowArgs, source: &mut ShowInput) -> Result<(), Trouble> {
     let style = Style::new(args.style.color, Stream::Stdout);
     let mut out = BufWriter::with_capacity(BLOCK, stdio::output());
-    let canvas = Terminal::new(&mut out, style.has_colour());
+    let canvas = Terminal::new(&mut out, style.has_colour);
     let shown = on_canvas(canvas, options(args), source).map(drop);
     // What comes before an error is shown, too.
     out.flush().map_err(Trouble::Stdout).and(shown)
@@ -211,7 +206,7 @@ fn paged(args: &ShowArgs, source: &mut ShowInput) -> Result<(), Trouble> {
     if fits {
         return screen(args, source);
     }
-    let has_colour = Style::new(args.style.color, Stream::Stdout).has_colour();
+    let has_colour = Style::new(args.style.color, Stream::Stdout).has_colour;
     let title = name(args);
     let shown = lines::page(&title, has_colour, |lines| {
         on_canvas(lines, options(args), source).map(drop)
@@ -225,8 +220,8 @@ fn paged(args: &ShowArgs, source: &mut ShowInput) -> Result<(), Trouble> {
 
 fn timeline(args: &ShowArgs, source: &mut ShowInput) -> Result<(), Trouble> {
     let mut meter = Timing::new();
-    source.read(Trouble::Stdout, &mut |told| {
-        meter.emit(told, &mut |_| {});
+    source.read(Trouble::Stdout, &mut |step| {
+        meter.emit(step, &mut |_| {});
         Ok(true)
     })?;
     let columns = match stdio::is_output_terminal() {
@@ -235,12 +230,12 @@ fn timeline(args: &ShowArgs, source: &mut ShowInput) -> Result<(), Trouble> {
     };
     let style = Style::new(args.style.color, Stream::Stdout);
     let mut out = BufWriter::new(stdio::output());
-    let canvas = Terminal::new(&mut out, style.has_colour());
+    let canvas = Terminal::new(&mut out, style.has_colour);
     let mut drawing = Timeline::new(canvas, columns, meter.totals()).map_err(Trouble::Stdout)?;
     let mut again = Timing::new();
-    source.read(Trouble::Stdout, &mut |told| {
+    source.read(Trouble::Stdout, &mut |step| {
         let mut drawn = Ok(());
-        again.emit(told, &mut |lap| {
+        again.emit(step, &mut |lap| {
             if drawn.is_ok() {
                 drawn = drawing.lap(&lap);
             }
@@ -267,13 +262,13 @@ fn html(args: &ShowArgs, source: &mut ShowInput, path: &Path) -> Result<(), Trou
     let file = source.file();
     let findings = lint::judge(&mut Reader::new(file), Lint::new())?;
     let mut survey = Survey::new();
-    source.read(failed, &mut |told| {
-        survey.emit(told);
+    source.read(failed, &mut |step| {
+        survey.emit(step);
         Ok(true)
     })?;
     let mut out = BufWriter::new(files::create(path).map_err(failed)?);
     let mut page = Page::new(&mut out, &name(args), &survey, &findings).map_err(failed)?;
-    source.read(failed, &mut |told| page.emit(told).map(|()| true))?;
+    source.read(failed, &mut |step| page.emit(step).map(|()| true))?;
     page.finish().and_then(|()| out.flush()).map_err(failed)
 }
 
@@ -301,8 +296,8 @@ fn messages(source: &mut ShowInput, path: &Path) -> Result<(), Trouble> {
         None => Trouble::Stdout(error),
     };
     let mut failure = None;
-    let read = source.read(Trouble::Stdout, &mut |told| {
-        let taken = messages.emit(told, &mut folder);
+    let read = source.read(Trouble::Stdout, &mut |step| {
+        let taken = messages.emit(step, &mut folder);
         Ok(taken.map_err(|error| failure = Some(error)).is_ok())
     });
     // What came of a message before a line that can't be read is kept.
@@ -310,8 +305,8 @@ fn messages(source: &mut ShowInput, path: &Path) -> Result<(), Trouble> {
         Some(failure) => Err(failure),
         None => messages.emit(&TapeStep::Abandoned, &mut folder),
     };
-    ended.map_err(|error| failed(folder.failed(), error))?;
-    let (whole, cut) = (folder.whole(), folder.cut());
+    ended.map_err(|error| failed(folder.failed.take(), error))?;
+    let (whole, cut) = (folder.whole, folder.cut);
     out.flush().map_err(Trouble::Stdout)?;
     let mut said = format!("{} in {}", counted(whole, "message"), path.display());
     if cut > 0 {

@@ -4,7 +4,6 @@
 mod alignment;
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::net::engine::Notice;
 use crate::pop3::session::SessionState;
@@ -54,10 +53,4 @@ impl ServerAnswers {
             _ => {}
         }
     }
-}
-
-/// The answers, for one thread at a time.
-pub(crate) fn hear(heard: &Mutex<ServerAnswers>) -> MutexGuard<'_, ServerAnswers> {
-    // Nothing is left half done under the mutex.
-    heard.lock().unwrap_or_else(PoisonError::into_inner)
 }

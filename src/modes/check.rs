@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::analysis::finding::Finding;
+use crate::base::say::shown;
 use crate::modes::plan::{Failure, Plan};
 use crate::modes::replay::ReplayError;
 use crate::net::wrong_service::Mistake;
@@ -284,7 +285,7 @@ impl CheckPlan<'_> {
         }
         let (refused, text) = &self.refused_sessions;
         if *refused >= REFUSED_SESSIONS_MAX {
-            let text = reasons::shown_reply(text);
+            let text = shown(text);
             return Some(format!("the server refuses connections: {text}"));
         }
         if self.has_no_capa && probe.without_capa() == WithoutCapa::Skip {

@@ -34,6 +34,7 @@ use crate::analysis::console_input::{self, Typed};
 use crate::base::error::Error;
 use crate::base::exit::Exit;
 use crate::base::files;
+use crate::base::lock::lock;
 use crate::base::say;
 use crate::base::stdio;
 use crate::base::style::{ColorChoice, Paint, Style};
@@ -47,29 +48,20 @@ use crate::net::wrong_service::SILENT_HINT;
 use crate::pop3::tracker::{Awaited, State};
 use crate::transcript::secret::Recall;
 use editor::{Editor, Input};
-use knowledge::{Knowledge, SharedKnowledge, know};
-use plain::PlainEditor;
+use knowledge::{Knowledge, SharedKnowledge};
 use screen::Screen;
 use terminal::{Interrupts, Quiet};
-use view::{Mode, ReplyView, SharedShown, shown};
+use view::{Mode, ReplyView, SharedShown};
 
-/// How often Ctrl-C and the keyboard are looked at while a reply is awaited.
+/// How often Ctrl-C, the keyboard and a pager are looked at while a reply is awaited.
 const POLL_EVERY: Duration = Duration::from_millis(100);
 
 /// After this much silence, a line that was typed ahead gets the prompt back.
 const SILENCE: Duration = Duration::from_secs(2);
 
-pub(crate) fn run(plan: Plan) -> Exit {
-    hold(plan, None)
-}
-
-/// Holds the sessions of a course, whose server each lesson restarts; of the plan only the options
-/// count.
-pub(crate) fn teach(plan: Plan, course: Course) -> Exit {
-    hold(plan, Some(course))
-}
-
-fn hold(plan: Plan, course: Option<Course>) -> Exit {
+/// Holds the session, or those of a course, whose server each lesson restarts; of the plan only the
+/// options count then.
+pub(crate) fn run(plan: Plan, course: Option<Course>) -> Exit {
     let ScreenArgs {
         plain: is_plain,
         style: ColorArgs { color },
@@ -91,7 +83,7 @@ fn hold(plan: Plan, course: Option<Course>) -> Exit {
     };
     let _quiet = Quiet::start();
     let again = Arc::clone(&screen);
-    terminal::on_return(move || again.note(Paint::Note, "resumed"));
+    terminal::on_return(move || again.note("resumed"));
     let mut console = Console {
         plan,
         screen,
@@ -138,7 +130,7 @@ struct Console {
 /// Where lines come from: an editor, or a terminal that can't be used for one.
 enum Keyboard {
     Editor(Box<Editor>),
-    Plain(PlainEditor),
+    Plain,
 }
 
 enum AfterLine {
@@ -152,14 +144,11 @@ impl Keyboard {
         screen: &Arc<Screen>,
         is_plain: bool,
     ) -> Result<Self, rustyline::error::ReadlineError> {
-        if !is_plain && terminal::can_edit() && stdio::is_output_terminal() {
-            Ok(Self::Editor(Box::new(Editor::new(
-                Arc::clone(knowledge),
-                screen,
-            )?)))
-        } else {
-            Ok(Self::Plain(PlainEditor))
+        if is_plain || !terminal::can_edit() || !stdio::is_output_terminal() {
+            return Ok(Self::Plain);
         }
+        let editor = Editor::new(Arc::clone(knowledge), screen)?;
+        Ok(Self::Editor(Box::new(editor)))
     }
 }
 
@@ -189,11 +178,9 @@ impl Console {
         if let Some(welcome) = &self.plan.welcome {
             self.screen.print(&format!("{welcome}\n"));
         }
-        if matches!(self.keyboard, Keyboard::Plain(_)) {
-            self.screen.note(
-                Paint::Warning,
-                "this terminal echoes what you type; use :pass to enter a password",
-            );
+        if matches!(self.keyboard, Keyboard::Plain) {
+            self.screen
+                .warn("this terminal echoes what you type; use :pass to enter a password");
         }
         if self.course.is_some() {
             self.begin_lesson()?;
@@ -215,14 +202,10 @@ impl Console {
             Input::Line(line) => return self.take_line(&line),
             Input::Octets(line) => self.send_as_typed(&line),
             Input::Damaged(_) => {
-                self.screen.note(
-                    Paint::Warning,
-                    "not sent: the line contained an invalid UTF-8 octet",
-                );
-                self.screen.note(
-                    Paint::Note,
-                    r"hint: `:send` sends any octets, such as `:send caf\xe9\r\n`",
-                );
+                self.screen
+                    .warn("not sent: the line contained an invalid UTF-8 octet");
+                self.screen
+                    .note(r"hint: `:send` sends any octets, such as `:send caf\xe9\r\n`");
             }
             Input::Interrupted => self.interrupt_at_prompt(),
             Input::End => return self.leave(),
@@ -242,7 +225,7 @@ impl Console {
             Typed::Help(topic) => {
                 self.remember(line);
                 let topic = String::from_utf8_lossy(topic);
-                let topic = know(&self.knowledge).recall.hide(&topic);
+                let topic = lock(&self.knowledge).recall.hide(&topic);
                 self.help(&topic);
             }
             Typed::NotOwn(word) => {
@@ -250,11 +233,11 @@ impl Console {
                 let meant =
                     meant.map_or(String::new(), |meant| format!("did you mean `:{meant}`? "));
                 let word = String::from_utf8_lossy(word);
-                let word = know(&self.knowledge).recall.hide(&word);
+                let word = lock(&self.knowledge).recall.hide(&word);
                 let text = format!(
                     "unknown command `:{word}`; {meant}`:help` lists the commands, `::{word}` sends it to the server"
                 );
-                self.screen.note(Paint::Warning, &text);
+                self.screen.warn(&text);
             }
             Typed::Own(own, args) => {
                 self.remember(line);
@@ -266,13 +249,13 @@ impl Console {
 
     /// Connects as planned, and reports where the transcript is.
     fn open(&mut self) -> Result<(), Failure> {
-        let style = self.screen.style();
+        let style = self.screen.style;
         let has_pager = self.has_pager();
-        *know(&self.knowledge) = Knowledge {
+        *lock(&self.knowledge) = Knowledge {
             recall: Recall::new(&self.plan.secrets),
             ..Knowledge::default()
         };
-        shown(&self.shown).forget_reply();
+        lock(&self.shown).forget_reply();
         let view = ReplyView::new(
             Arc::clone(&self.screen),
             Arc::clone(&self.knowledge),
@@ -284,7 +267,7 @@ impl Console {
         let (mut path, mut why) = (None, None);
         let screen = Arc::clone(&self.screen);
         let is_keeping = self.plan.args.secrets.keep_secrets;
-        let opened = self.plan.open(false, Box::new(view), &mut |told| match told {
+        let opened = self.plan.open(false, Box::new(view), &mut |place| match place {
             Ok(found) => {
                 let place = found.as_ref().map_or("no transcript".to_owned(), |path| format!("transcript {}", say::shown(&files::shorten(path))));
                 let help = "? help   :quit leave";
@@ -294,15 +277,14 @@ impl Console {
                     screen.print(&format!("{}\n", style.paint(Paint::Note, line)));
                 }
                 if is_keeping {
-                    screen.note(Paint::Warning, "secrets appear in cleartext on the screen and in the transcript (--keep-secrets)");
+                    screen.warn("secrets appear in cleartext on the screen and in the transcript (--keep-secrets)");
                 }
                 path = found;
             }
             Err(error) => why = Some(error),
         });
         if let Some(why) = why {
-            self.screen
-                .note(Paint::Warning, &format!("no transcript: {why}"));
+            self.screen.warn(&format!("no transcript: {why}"));
         }
         self.log = path;
         self.connection = Some(opened?);
@@ -328,7 +310,7 @@ impl Console {
 
     fn send(&mut self, line: &[u8]) {
         self.has_stopped_showing = false;
-        know(&self.knowledge).note_sent();
+        lock(&self.knowledge).is_inside_line = false;
         if let Some(connection) = &self.connection {
             connection.send_line(line);
         }
@@ -344,8 +326,8 @@ impl Console {
         if let Some(connection) = &self.connection {
             connection.wait(POLL_EVERY, |_| true);
         }
-        let was_secret = std::mem::take(&mut shown(&self.shown).was_secret);
-        if !line.is_empty() && !was_secret && know(&self.knowledge).secret_from(line).is_none() {
+        let was_secret = std::mem::take(&mut lock(&self.shown).was_secret);
+        if !line.is_empty() && !was_secret && lock(&self.knowledge).secret_from(line).is_none() {
             editor.remember(line);
         }
     }
@@ -356,7 +338,7 @@ impl Console {
         let Keyboard::Editor(editor) = &mut self.keyboard else {
             return false;
         };
-        let is_open = know(&self.knowledge).secret_from(line).is_none();
+        let is_open = lock(&self.knowledge).secret_from(line).is_none();
         if is_open {
             editor.remember(line);
         }
@@ -370,7 +352,7 @@ impl Console {
             let Some(connection) = &self.connection else {
                 return;
             };
-            let wants_pager = || shown(&self.shown).mode == Mode::WantsPager;
+            let wants_pager = || lock(&self.shown).mode == Mode::WantsPager;
             let now = connection.wait(POLL_EVERY, |now| {
                 is_idle(now) || wants_pager() || self.interrupts.is_pressed()
             });
@@ -389,7 +371,7 @@ impl Console {
                 self.interrupt(&now);
                 return;
             }
-            if now.quiet_since.elapsed() > SILENCE && terminal::is_input_waiting() {
+            if now.quiet_since.elapsed() > SILENCE && terminal::is_input_waiting(Duration::ZERO) {
                 self.tell_awaited(&now);
                 return;
             }
@@ -399,12 +381,12 @@ impl Console {
     /// Ctrl-C while a reply is coming: the first stops showing it, the second closes.
     fn interrupt(&mut self, now: &Snapshot) {
         if self.has_stopped_showing {
-            self.screen.note(Paint::Warning, "closing the connection");
+            self.screen.warn("closing the connection");
             self.close();
             return;
         }
         self.has_stopped_showing = true;
-        let mut state = shown(&self.shown);
+        let mut state = lock(&self.shown);
         let is_long = state.spool.is_some() && state.took.is_none();
         if is_long {
             state.mode = Mode::Muted;
@@ -412,7 +394,6 @@ impl Console {
         drop(state);
         if is_long {
             self.screen.note(
-                Paint::Note,
                 "display stopped; the rest is still recorded. Press Ctrl-C again to disconnect",
             );
         }
@@ -420,10 +401,8 @@ impl Console {
     }
 
     fn interrupt_at_prompt(&mut self) {
-        if let Some(now) = self
-            .standing()
-            .filter(|now| now.ending.is_none() && !is_idle(now))
-        {
+        let is_waiting = |now: &Snapshot| now.ending.is_none() && !is_idle(now);
+        if let Some(now) = self.standing().filter(is_waiting) {
             self.interrupt(&now);
         }
     }
@@ -431,14 +410,13 @@ impl Console {
     fn tell_awaited(&self, now: &Snapshot) {
         if let Some(awaited) = &now.awaited {
             let last = report::octets(&now.last_octets);
-            self.screen.note(
-                Paint::Note,
-                &format!("awaiting {}, last octets {last}", report::awaiting(awaited)),
-            );
+            self.screen.note(&format!(
+                "awaiting {}, last octets {last}",
+                report::awaiting(awaited)
+            ));
             let is_silent = now.last_octets.is_empty() && !now.is_tls;
             if *awaited == Awaited::Greeting && is_silent {
-                self.screen
-                    .note(Paint::Note, &format!("hint: {SILENT_HINT}"));
+                self.screen.note(&format!("hint: {SILENT_HINT}"));
             }
         }
     }

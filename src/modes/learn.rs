@@ -7,9 +7,10 @@ pub mod lesson;
 pub(crate) mod progress;
 pub mod proof;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::analysis::goal::Goals;
+use crate::base::lock::lock;
 use crate::reading::dialogue::Place;
 use crate::servers::maildrop::Maildrop;
 use crate::transcript::Item;
@@ -60,7 +61,6 @@ pub(crate) struct Watched {
 
 impl Watched {
     /// Starts to watch `goals`, none of which is reached yet.
-    #[must_use]
     pub(crate) fn new(goals: Goals, maildrop: Maildrop) -> Self {
         Self {
             goals: Arc::new(Mutex::new(goals)),
@@ -68,10 +68,9 @@ impl Watched {
         }
     }
 
-    /// Locks the goals and returns them.
     pub(crate) fn goals(&self) -> MutexGuard<'_, Goals> {
         // A panic cannot leave a goal half judged, so a poisoned lock is still good.
-        self.goals.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.goals)
     }
 
     /// Judges the goals by the next item of the session.

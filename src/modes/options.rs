@@ -28,7 +28,6 @@ pub(crate) struct CredentialArgs {
 }
 
 impl CredentialArgs {
-    /// Returns where to look for the password.
     pub(crate) fn sources(&self) -> Sources<'_> {
         Sources {
             command: self.password_command.as_deref(),
@@ -50,7 +49,6 @@ pub(crate) struct ShapeArgs {
 }
 
 impl ShapeArgs {
-    /// Returns each verb with its shape.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, Shape)> {
         let multi = self.multi.iter().map(|verb| (verb, Shape::Multi));
         let single = self.single.iter().map(|verb| (verb, Shape::Single));
@@ -86,7 +84,6 @@ pub(crate) struct LimitArgs {
     pub(crate) max_size: Option<u64>,
 }
 
-/// How message data is recorded.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct BodiesArgs {
     /// How to record message bodies: keep, elide, or elide=LINES to keep LINES lines of each
@@ -94,7 +91,6 @@ pub(crate) struct BodiesArgs {
     pub(crate) bodies: Bodies,
 }
 
-/// How secrets are recorded.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct SecretsArgs {
     /// Write secrets in cleartext, to transcripts and to the screen
@@ -110,7 +106,6 @@ pub(crate) struct NoLogArgs {
     pub(crate) no_log: bool,
 }
 
-/// Whether there are colours.
 #[derive(Debug, Clone, Copy, Default, clap::Args)]
 pub(crate) struct ColorArgs {
     /// When to use colours

@@ -32,7 +32,6 @@ use crate::transcript::secret::{self, Hider, Secrets};
 /// How many octets one connection takes from the other side by default. All of them may be stored.
 pub(crate) const MAX_SIZE: u64 = 4 << 30;
 
-/// The options of a session with any server.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct SessionArgs {
     /// Send LINE and wait for its reply; exit after the last (repeatable)
@@ -114,7 +113,6 @@ pub(crate) struct TlsArgs {
 }
 
 impl TlsArgs {
-    #[must_use]
     pub(crate) fn settings(self) -> TlsSettings {
         TlsSettings {
             is_insecure: self.insecure,
@@ -151,7 +149,6 @@ pub(crate) struct Plan {
 
 impl Plan {
     /// Returns a session with a server that is called by its address, without any options.
-    #[must_use]
     pub(crate) fn to(target: Target) -> Self {
         Self {
             server: target.to_string(),
@@ -170,13 +167,11 @@ impl Plan {
     }
 
     /// The user who is to log in, as far as is known: the one of the target, or that of `-u`.
-    #[must_use]
     pub(crate) fn user(&self) -> Option<&str> {
         let given = self.args.credentials.user.as_deref();
         self.user.as_deref().or(given)
     }
 
-    #[must_use]
     pub(crate) fn log_place(&self) -> Destination {
         match (&self.args.log, self.args.no_log.no_log) {
             (_, true) => Destination::Nowhere,
@@ -186,7 +181,6 @@ impl Plan {
     }
 
     /// How long to wait; `reply` is for scripts, a person waits as long as they like.
-    #[must_use]
     pub(crate) fn waits(&self, is_script: bool) -> Timeouts {
         let LimitArgs {
             timeout: given,
@@ -261,13 +255,27 @@ impl Plan {
 pub(crate) const NO_TLS: &str = "no TLS: the server did not agree to STLS";
 
 /// Whether a line of the client sends a secret, or begins an exchange that will.
-#[must_use]
 pub(crate) fn sends_secret(line: &[u8]) -> bool {
     let begins_exchange =
         |row: &Command| row.effect == Effect::Login && row.shape(line) == Shape::Sasl;
     Command::of_line(line).is_some_and(begins_exchange)
         || secret::place(line, Role::Command, true).is_some()
         || secret::is_response(line)
+}
+
+/// Returns the password of `user` on the server of `connection`, which hides it from now on.
+///
+/// Errors: there is no password to be had.
+pub(crate) fn password(
+    plan: &Plan,
+    connection: &Connection,
+    user: &str,
+    ask: Option<&mut dyn FnMut() -> io::Result<Zeroizing<Vec<u8>>>>,
+) -> Result<Zeroizing<Vec<u8>>, PasswordError> {
+    let sources = plan.args.credentials.sources();
+    let secret = password::find(sources, &connection.target().host, user, ask)?;
+    connection.order(Request::Remember("password", secret.clone()));
+    Ok(secret)
 }
 
 /// The line `PASS` with the password of `user` on `host`, from where the options say, or by `ask`.
@@ -280,10 +288,7 @@ pub(crate) fn pass_line(
     ask: Option<&mut dyn FnMut() -> io::Result<Zeroizing<Vec<u8>>>>,
 ) -> Result<Zeroizing<Vec<u8>>, PasswordError> {
     let password = password::find(plan.args.credentials.sources(), host, user, ask)?;
-    let mut line = Zeroizing::new(Vec::with_capacity(password.len() + 5));
-    line.extend_from_slice(b"PASS ");
-    line.extend_from_slice(&password);
-    Ok(line)
+    Ok(Zeroizing::new([b"PASS ", password.as_slice()].concat()))
 }
 
 /// Starts another transcript on an open connection; returns where it is.
@@ -329,10 +334,8 @@ pub(crate) fn kept(
 /// Why there is no session.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// The transcript can't be made.
     #[error("transcript {path}: {why}", path = .0.display(), why = plain(.1))]
     Log(PathBuf, io::Error),
-    /// No connection.
     #[error(transparent)]
     Open(#[from] OpenError),
 }

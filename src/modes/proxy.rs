@@ -45,7 +45,6 @@ pub(crate) const IDLE: Duration = Duration::from_secs(1800);
 /// How long an address of the server is tried.
 const CONNECT: Duration = Duration::from_secs(15);
 
-/// How long a handshake may take, and the talk before one.
 const HANDSHAKE: Duration = Duration::from_secs(30);
 
 const CLIENT: Token = Token(0);
@@ -222,25 +221,10 @@ impl fmt::Display for ConnectionReport {
     }
 }
 
-#[derive(Debug, Clone, Copy)]
-struct RelayTimeouts {
-    connect: Duration,
-    handshake: Duration,
-    idle: Duration,
-}
-
 struct ProxyShared {
-    target: Target,
-    is_stls: bool,
-    server_tls: TlsSettings,
+    options: ProxyOptions,
     acceptor: Option<Acceptor>,
-    log: Destination,
-    is_keeping: bool,
     secrets: Secrets,
-    bodies: Bodies,
-    is_verbose: bool,
-    waits: RelayTimeouts,
-    max_size: u64,
     is_stopping: Arc<AtomicBool>,
     logs: Arc<LogHealth>,
     on_event: Box<dyn Fn(ProxyEvent) + Send + Sync>,
@@ -251,8 +235,9 @@ impl ProxyShared {
         self.is_stopping.load(Ordering::SeqCst)
     }
 
-    fn emit(&self, event: ProxyEvent) {
-        (self.on_event)(event);
+    /// How long a handshake may take, and the talk before one.
+    fn handshake_wait(&self) -> Duration {
+        HANDSHAKE.min(self.options.idle)
     }
 }
 
@@ -274,21 +259,9 @@ pub fn start(
     let (acceptor, certificate_pem) =
         listener::acceptor(&options.certificate, None, ports.tls.is_some())?;
     let shared = Arc::new(ProxyShared {
-        target: options.target,
-        is_stls: options.is_stls,
-        server_tls: options.server_tls,
+        options,
         acceptor,
-        log: options.log,
-        is_keeping: options.is_keeping,
         secrets: Secrets::by_user(),
-        bodies: options.bodies,
-        is_verbose: options.is_verbose,
-        max_size: options.max_size,
-        waits: RelayTimeouts {
-            connect: CONNECT.min(options.idle),
-            handshake: HANDSHAKE.min(options.idle),
-            idle: options.idle,
-        },
         is_stopping: Arc::default(),
         logs: Arc::default(),
         on_event: Box::new(on_event),
@@ -296,11 +269,12 @@ pub fn start(
     let holder = Arc::clone(&shared);
     let hold = move |client, has_room| hold(&holder, client, has_room);
     let listener = Listener::start(ports, Arc::clone(&shared.is_stopping), hold)?;
-    Ok(Server::new(
+    let logs = Arc::clone(&shared.logs);
+    Ok(Server {
         listener,
         certificate_pem,
-        Arc::clone(&shared.logs),
-    ))
+        logs,
+    })
 }
 
 /// Holds a connection in a thread of its own.
@@ -313,7 +287,7 @@ fn hold(shared: &Arc<ProxyShared>, client: Client, has_room: bool) -> Option<Hel
     let ready = has_room.then(|| ready(&mut socket)).and_then(Result::ok);
     let Some((poll, waker)) = ready else {
         listener::turn_away(socket, is_tls);
-        shared.emit(ProxyEvent::Ended(ConnectionReport {
+        (shared.on_event)(ProxyEvent::Ended(ConnectionReport {
             peer,
             client_tls: None,
             server_tls: None,
@@ -326,10 +300,10 @@ fn hold(shared: &Arc<ProxyShared>, client: Client, has_room: bool) -> Option<Hel
     };
     // While it dials it waits for the system, and can't be woken.
     let dialling = Arc::new(AtomicBool::new(false));
-    let (shared, told) = (Arc::clone(shared), Arc::clone(&dialling));
+    let (shared, flag) = (Arc::clone(shared), Arc::clone(&dialling));
     let thread = thread::Builder::new()
         .name(format!("proxy {peer}"))
-        .spawn(move || run(&shared, socket, peer, is_tls, poll, told));
+        .spawn(move || run(&shared, socket, peer, is_tls, poll, flag));
     // Without a thread the socket is closed with what was to be run there. A thread that dials ends
     // by itself; its transcript says that much.
     let end = move || waker.wake().is_ok() && !dialling.load(Ordering::SeqCst);
@@ -356,7 +330,7 @@ fn run(
 ) {
     // A line waits for nothing. It also works without.
     let _ = socket.set_nodelay(true);
-    shared.emit(ProxyEvent::Started(peer));
+    (shared.on_event)(ProxyEvent::Started(peer));
     let tape = RelayLog::new(shared, &peer.to_string());
     let mut talk = ProxiedConnection::new(shared, tape, poll, socket, dialling);
     let outcome = talk.hold(is_tls);
@@ -377,6 +351,6 @@ fn run(
         outcome,
     };
     let is_gentle = report.outcome != RelayOutcome::Stopped;
-    shared.emit(ProxyEvent::Ended(report));
+    (shared.on_event)(ProxyEvent::Ended(report));
     talk.close(is_gentle);
 }

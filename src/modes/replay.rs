@@ -20,7 +20,8 @@ use zeroize::Zeroizing;
 
 use crate::base::exit::Exit;
 use crate::base::files;
-use crate::modes::answers::{ServerAnswers, hear};
+use crate::base::lock::lock;
+use crate::modes::answers::ServerAnswers;
 use crate::modes::plan::{self, Failure, Plan};
 use crate::net::engine::{CloseReason, Connection, Notice, Observer, OpenError, Snapshot};
 use crate::pop3::sasl::{Mechanism, SaslExchange};
@@ -29,7 +30,7 @@ use crate::servers::player::{Cue, Player};
 use crate::transcript::recorder::RecordedStep;
 use crate::transcript::text::{self, Reader};
 
-pub(crate) use error::ReplayError;
+pub(crate) use error::{NAME_A_TRANSCRIPT, ReplayError};
 pub(crate) use played::{Departure, Limit, Played};
 pub use scan::Preview;
 
@@ -66,16 +67,6 @@ pub(crate) struct Options {
     pub(crate) password: Option<String>,
     /// Send each hole as its name in braces, for a server that takes anything.
     pub(crate) sends_names: bool,
-}
-
-impl std::fmt::Debug for Options {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // Values and password may be secret.
-        f.debug_struct("Options")
-            .field("keep_going", &self.keep_going)
-            .field("pace", &self.pace)
-            .finish_non_exhaustive()
-    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -141,9 +132,10 @@ pub(crate) fn play(
         ReplayStart::Connected(connection, log) => (connection, log),
         ReplayStart::NoTls(failure, log) => {
             return Ok(Played {
+                log,
                 failure: Some(Exit::Tls),
                 no_tls: Some(failure),
-                ..Played::at(log)
+                ..Played::default()
             });
         }
     };
@@ -161,19 +153,18 @@ pub(crate) fn play(
         user: plan.user().map(str::to_owned),
         mechanism: None,
         exchange: None,
-        departure: None,
         silences: 0,
         outgoing: Zeroizing::default(),
-        limit: None,
-        unsent: Vec::new(),
-        rest_row: None,
         in_hand: None,
-        last_sent: None,
         vain_waits: 0,
+        played: Played {
+            log,
+            ..Played::default()
+        },
     };
     let result = replay.run(progress);
     replay.note_rest();
-    replay.finish(log, result)
+    replay.finish(result)
 }
 
 enum ReplayStart {
@@ -193,7 +184,7 @@ fn open(
     let observer = Box::new(ReplayListener(Arc::clone(heard)));
     let mut log = None;
     let mut trouble = None;
-    let opened = plan.open(true, observer, &mut |told| match told {
+    let opened = plan.open(true, observer, &mut |log_place| match log_place {
         Ok(path) => log = path,
         Err(why) => trouble = Some(why),
     });
@@ -223,43 +214,35 @@ struct Replay<'a> {
     user: Option<String>,
     mechanism: Option<&'static Mechanism>,
     exchange: Option<SaslExchange>,
-    departure: Option<Departure>,
     /// Time-outs that the recording has as well.
     silences: u64,
     /// Rows that wait for nothing and go out together: so what was pipelined is pipelined, however
     /// fast the server is.
     outgoing: Zeroizing<Vec<u8>>,
-    limit: Option<Limit>,
-    /// The commands that were not sent for want of a session or a login.
-    unsent: Vec<String>,
-    /// The first row that was not sent because the session ended.
-    rest_row: Option<usize>,
     /// The command whose turn it is, with its row, until it is sent.
     in_hand: Option<(usize, String)>,
-    last_sent: Option<String>,
     /// How often nothing came after a reply without status indicator.
     vain_waits: u64,
+    /// What came of it so far.
+    played: Played,
 }
 
 impl Replay<'_> {
     /// Closes the connection, and gives what came of the replay.
     ///
     /// Errors: those of the replay, or the transcript could not be kept.
-    fn finish(
-        self,
-        log: PathBuf,
-        result: Result<Option<Exit>, ReplayError>,
-    ) -> Result<Played, ReplayError> {
+    fn finish(self, result: Result<Option<Exit>, ReplayError>) -> Result<Played, ReplayError> {
         let end = self.connection.close();
+        let played = self.played;
         let mut why = None;
-        let exit = plan::kept(Exit::Well, &end, Some(&log), &mut |what| {
+        let exit = plan::kept(Exit::Well, &end, Some(&played.log), &mut |what| {
             why = Some(what.to_owned());
         });
         if exit != Exit::Well && result.is_ok() {
             // With half of it there is nothing to compare.
-            let why = why.or(hear(&self.heard).log_failure.take());
+            let why = why.or(lock(&self.heard).log_failure.take());
             let why = io::Error::other(why.unwrap_or_default());
-            return Err(Failure::Log(log, why).into());
+            return Err(Failure::Log(played.log, why).into());
         }
         let (failure, not_pop3) = match result {
             Err(ReplayError::NotPop3(mistake)) if self.options.answers_only => {
@@ -268,15 +251,10 @@ impl Replay<'_> {
             result => (result?, None),
         };
         Ok(Played {
-            departure: self.departure,
             failure,
-            limit: self.limit,
-            unsent: self.unsent,
-            rest_row: self.rest_row,
-            last_sent: self.last_sent,
             is_out_of_step: matches!(end.ending, Some(CloseReason::OutOfStep)),
             not_pop3,
-            ..Played::at(log)
+            ..played
         })
     }
 }
@@ -288,11 +266,11 @@ impl Observer for ReplayListener {
     fn on_octets(&mut self, _: &[u8]) {}
 
     fn on_step(&mut self, seen: RecordedStep) {
-        hear(&self.0).see(&seen);
+        lock(&self.0).see(&seen);
     }
 
     fn on_notice(&mut self, news: Notice) {
-        hear(&self.0).hear_of(&news);
+        lock(&self.0).hear_of(&news);
     }
 
     fn on_idle(&mut self, _: &Snapshot) {}

@@ -15,6 +15,7 @@ use crate::transcript::{Hole, Item, Piece, Row};
 
 /// Brings a file up to date; false when it is so already. It is replaced as a whole, or not at all.
 pub(crate) fn file(old: &Path, new: &Path) -> Result<bool, String> {
+    let failed = |error: io::Error| plain(&error);
     // Where it is a link, the file that it means is replaced.
     let old = &old
         .canonicalize()
@@ -28,24 +29,19 @@ pub(crate) fn file(old: &Path, new: &Path) -> Result<bool, String> {
     let written = tempfile::Builder::new()
         .prefix(".poptalk-")
         .tempfile_in(folder.unwrap_or(Path::new(".")))
-        .map_err(|error| plain(&error))?;
+        .map_err(failed)?;
     let mut out = BufWriter::new(written);
     transcript(open(old)?, open(new)?, &mut out).map_err(|error| match error {
         UpdateError::Parse(error) => format!("row {}: {error}", error.row),
-        UpdateError::Write(error) => plain(&error),
+        UpdateError::Write(error) => failed(error),
     })?;
     let written = out.into_inner().map_err(|error| plain(error.error()))?;
-    if is_same(old, written.path()).map_err(|error| plain(&error))? {
+    if is_same(old, written.path()).map_err(failed)? {
         return Ok(false);
     }
-    let permissions = std::fs::metadata(old)
-        .map_err(|error| plain(&error))?
-        .permissions();
-    std::fs::set_permissions(written.path(), permissions).map_err(|error| plain(&error))?;
-    written
-        .as_file()
-        .sync_all()
-        .map_err(|error| plain(&error))?;
+    let permissions = std::fs::metadata(old).map_err(failed)?.permissions();
+    std::fs::set_permissions(written.path(), permissions).map_err(failed)?;
+    written.as_file().sync_all().map_err(failed)?;
     written.persist(old).map_err(|error| plain(&error.error))?;
     Ok(true)
 }
@@ -80,8 +76,6 @@ pub(crate) enum UpdateError {
     #[error("{}", plain(.0))]
     Write(#[from] io::Error),
 }
-
-type RewrittenItems<I> = Peekable<I>;
 
 /// Writes `old` with what the server says in `new`. Both are read as streams.
 ///
@@ -152,7 +146,7 @@ pub(crate) fn transcript(
 }
 
 fn next_of<I: Iterator<Item = Result<Item, ParseError>>>(
-    new: &mut RewrittenItems<I>,
+    new: &mut Peekable<I>,
     is_wanted: impl Fn(&Item) -> bool,
 ) -> Result<Option<Item>, ParseError> {
     new.next_if(|item| match item {
@@ -164,7 +158,7 @@ fn next_of<I: Iterator<Item = Result<Item, ParseError>>>(
 
 /// Hands on all that comes before the next row of the client; says whether there is one.
 fn flush<I: Iterator<Item = Result<Item, ParseError>>>(
-    new: &mut RewrittenItems<I>,
+    new: &mut Peekable<I>,
     put: &mut dyn FnMut(&Item) -> io::Result<()>,
 ) -> Result<bool, UpdateError> {
     let is_client = |item: &Item| matches!(item, Item::Row(row) if row.side == Side::Client);
@@ -176,7 +170,7 @@ fn flush<I: Iterator<Item = Result<Item, ParseError>>>(
 
 /// Leaves out what a `{{...}}` represents: all rows of the server up to the one that the old
 /// transcript has after it, or up to the client's next row.
-fn skip<O, N>(old: &mut RewrittenItems<O>, new: &mut RewrittenItems<N>) -> Result<(), UpdateError>
+fn skip<O, N>(old: &mut Peekable<O>, new: &mut Peekable<N>) -> Result<(), UpdateError>
 where
     O: Iterator<Item = Result<Item, ParseError>>,
     N: Iterator<Item = Result<Item, ParseError>>,

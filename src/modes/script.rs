@@ -10,7 +10,6 @@ mod stop;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use zeroize::Zeroizing;
 
@@ -21,14 +20,15 @@ use crate::base::escape;
 use crate::base::exit::Exit;
 use crate::base::files;
 use crate::base::io_error::plain;
+use crate::base::lock::lock;
 use crate::base::plural::counted;
 use crate::base::say;
 use crate::base::stdio;
-use crate::modes::answers::{ServerAnswers, hear};
+use crate::modes::answers::ServerAnswers;
 use crate::modes::login::Method;
 use crate::modes::plan::{self, NO_TLS, Plan};
 use crate::net::engine::{
-    CloseReason, Connection, Greeting, Pacing, Request, Risk, Snapshot, TrustRefusal,
+    CloseReason, Connection, Greeting, NEVER, Pacing, Request, Risk, Snapshot, TrustRefusal,
 };
 use crate::pop3::command::{Command, Effect, Shape};
 use crate::pop3::tracker::{CutAt, State};
@@ -44,9 +44,6 @@ const WINDOW: usize = 1000;
 /// How many octets of lines are handed to the connection together, and how many may wait there.
 const GATHERED_MAX: usize = 16 * 1024;
 const QUEUED_MAX: usize = 64 * 1024;
-
-/// Longer than any wait; the reply's own time-out comes first.
-const NEVER: Duration = Duration::from_secs(1 << 32);
 
 pub(crate) fn run(plan: &Plan) -> Exit {
     let is_pipe_closed = Arc::new(AtomicBool::new(false));
@@ -101,7 +98,7 @@ pub(crate) fn run(plan: &Plan) -> Exit {
 /// Connects as planned, and says where the transcript is; returns its path with the connection.
 fn open(plan: &Plan, observer: Box<ScriptPrinter>) -> Result<(Connection, Option<PathBuf>), Exit> {
     let mut log = None;
-    let opened = plan.open(true, observer, &mut |told| match told {
+    let opened = plan.open(true, observer, &mut |place| match place {
         Ok(path) => {
             if let (Some(path), None) = (&path, &plan.args.log) {
                 say::note(&format!("transcript {}", files::shorten(path)));
@@ -240,7 +237,7 @@ impl ScriptRun<'_> {
 
     /// Ends the script before a secret goes where it should not (RFC 8314 §4).
     fn guard(&mut self, line: &[u8], number: usize) -> Result<(), Exit> {
-        if !self.is_risky() || !plan::sends_secret(line) {
+        if self.risk().is_none() || !plan::sends_secret(line) {
             return Ok(());
         }
         self.drain()?;
@@ -251,10 +248,10 @@ impl ScriptRun<'_> {
         }
     }
 
-    /// Whether a secret may not be sent in the current state.
-    fn is_risky(&self) -> bool {
+    /// Returns why a secret may not be sent in the current state.
+    fn risk(&self) -> Option<Risk> {
         let risk = self.connection.standing().risk();
-        risk.is_some_and(|risk| !self.allows(risk))
+        risk.filter(|risk| !self.allows(*risk))
     }
 
     /// Whether an option allows it: without TLS, but never after the greeting of a different
@@ -264,19 +261,12 @@ impl ScriptRun<'_> {
     }
 
     fn keep_secret(&mut self, place: &str) -> Result<(), Exit> {
-        match self
-            .connection
-            .standing()
-            .risk()
-            .filter(|risk| !self.allows(*risk))
-        {
-            Some(risk) => {
-                let what = format!("{place}: not sent: {}", risk.says());
-                say::error(&what, Some(risk.hint()));
-                Err(Exit::Refused)
-            }
-            None => Ok(()),
-        }
+        let Some(risk) = self.risk() else {
+            return Ok(());
+        };
+        let what = format!("{place}: not sent: {}", risk.says());
+        say::error(&what, Some(risk.hint()));
+        Err(Exit::Refused)
     }
 
     /// Adds a line to those that wait; without a number it is not one of the script.
@@ -357,23 +347,8 @@ impl ScriptRun<'_> {
             Action::Login => self.log_in(&text, Method::Best, place)?,
             Action::Auth => self.log_in(&text, Method::Sasl, place)?,
             Action::Apop => self.log_in(&text, Method::Apop, place)?,
-            Action::Page
-            | Action::View
-            | Action::Save
-            | Action::Open
-            | Action::Hex
-            | Action::Time
-            | Action::Lint
-            | Action::State
-            | Action::Tls
-            | Action::Why
-            | Action::Caps
-            | Action::Hint
-            | Action::Lesson
-            | Action::Next
-            | Action::Skip
-            | Action::Restart
-            | Action::Diagnose => {}
+            // The table keeps the others out of scripts.
+            _ => {}
         }
         Ok(true)
     }
@@ -385,7 +360,7 @@ impl ScriptRun<'_> {
             usage(number, &what, r"the escapes are `\r \n \t \0 \xHH \\`")
         })?;
         let mut lines = octets.split(|octet| *octet == b'\n');
-        if self.is_risky() && lines.any(|line| plan::sends_secret(line.trim_ascii_end())) {
+        if self.risk().is_some() && lines.any(|line| plan::sends_secret(line.trim_ascii_end())) {
             self.keep_secret(&format!("line {number}, \":send\""))?;
         }
         self.connection.order(Request::Send(Zeroizing::new(octets)));
@@ -394,7 +369,7 @@ impl ScriptRun<'_> {
 
     fn send_password(&mut self, number: usize) -> Result<(), Exit> {
         self.keep_secret(&format!("line {number}, \":pass\""))?;
-        let user = hear(&self.heard).session.user.clone().unwrap_or_default();
+        let user = lock(&self.heard).session.user.clone().unwrap_or_default();
         let host = &self.connection.target().host;
         let line = plan::pass_line(self.plan, host, &user, None).map_err(|error| {
             let hint = error.hint();
@@ -539,10 +514,9 @@ impl ScriptRun<'_> {
         } else if !self.has_quit {
             say::note("script ended without QUIT");
         }
-        if self.was_refused {
-            Exit::Refused
-        } else {
-            Exit::Well
+        match self.was_refused {
+            true => Exit::Refused,
+            false => Exit::Well,
         }
     }
 }

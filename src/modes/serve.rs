@@ -237,17 +237,10 @@ impl fmt::Display for ServeEvent {
 }
 
 struct ServerShared {
-    account: Arc<Account>,
-    maildrop: Maildrop,
-    faults: Vec<&'static Fault>,
+    options: ServeOptions,
     visits: AtomicU32,
-    recording: Option<ServedRecording>,
-    log: Destination,
     secrets: Secrets,
-    bodies: Bodies,
     room: Arc<Room>,
-    autologout: Duration,
-    brake: LoginThrottle,
     tls: Option<Acceptor>,
     is_stopping: Arc<AtomicBool>,
     on_event: Box<dyn Fn(ServeEvent) + Send + Sync>,
@@ -275,17 +268,10 @@ impl Server {
         let (tls, certificate_pem) =
             listener::acceptor(&options.certificate, client_ca, ports.tls.is_some())?;
         let shared = Arc::new(ServerShared {
-            account: Arc::new(options.account),
-            maildrop: options.maildrop,
-            faults: options.faults,
             visits: AtomicU32::new(0),
-            recording: options.recording,
-            log: options.log,
             secrets: Secrets::by_user(),
-            bodies: options.bodies,
             room: Room::of(options.max_size),
-            autologout: options.autologout,
-            brake: options.brake,
+            options,
             tls,
             is_stopping: Arc::default(),
             on_event: Box::new(on_event),
@@ -294,11 +280,12 @@ impl Server {
         let holder = Arc::clone(&shared);
         let hold = move |client, has_room| hold(&holder, client, has_room);
         let listener = Listener::start(ports, Arc::clone(&shared.is_stopping), hold)?;
-        Ok(Self::new(
+        let logs = Arc::clone(&shared.logs);
+        Ok(Self {
             listener,
             certificate_pem,
-            Arc::clone(&shared.logs),
-        ))
+            logs,
+        })
     }
 }
 

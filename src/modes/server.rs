@@ -1,7 +1,7 @@
 //! A running server of ours, whatever it serves: where it listens, its certificate, and how it
 //! ends.
 
-use std::fmt::{self, Display};
+use std::fmt::Display;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,34 +16,22 @@ use crate::net::tls::TlsSettings;
 /// A running server. Dropped, it closes its ports and connections and waits until all of its
 /// threads are done; what was marked in an open session is not deleted.
 pub struct Server {
-    listener: Listener,
-    certificate_pem: Option<String>,
-    logs: Arc<LogHealth>,
+    pub(crate) listener: Listener,
+    pub(crate) certificate_pem: Option<String>,
+    pub(crate) logs: Arc<LogHealth>,
 }
 
 impl Server {
-    pub(crate) fn new(
-        listener: Listener,
-        certificate_pem: Option<String>,
-        logs: Arc<LogHealth>,
-    ) -> Self {
-        Self {
-            listener,
-            certificate_pem,
-            logs,
-        }
-    }
-
     /// The address for cleartext and STLS, with the port that was taken.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        self.listener.address()
+        self.listener.address
     }
 
     /// The address for TLS from the first octet, with the port that was taken.
     #[must_use]
     pub fn tls_address(&self) -> Option<SocketAddr> {
-        self.listener.tls_address()
+        self.listener.tls_address
     }
 
     /// The certificate that clients see, in PEM form; None without TLS for them.
@@ -54,7 +42,6 @@ impl Server {
 
     /// Returns where this machine reaches it: unencrypted, or by TLS from the first octet where it
     /// listens for that.
-    #[must_use]
     pub(crate) fn target(&self, is_tls: bool) -> Target {
         let address = self.tls_address().filter(|_| is_tls);
         let address = address.unwrap_or(self.address());
@@ -66,7 +53,6 @@ impl Server {
     }
 
     /// Returns how a client in this process checks it: the certificate was made a moment ago.
-    #[must_use]
     pub(crate) fn tls_settings(&self) -> TlsSettings {
         TlsSettings {
             own_pem: self.certificate_pem().unwrap_or_default().into(),
@@ -80,12 +66,6 @@ impl Server {
     pub fn stop(self) -> bool {
         drop(self.listener);
         !self.logs.has_lost.load(Ordering::SeqCst)
-    }
-}
-
-impl fmt::Debug for Server {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.listener.fmt(f)
     }
 }
 

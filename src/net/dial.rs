@@ -16,39 +16,30 @@ const SHORT_WAIT: Duration = Duration::from_secs(3);
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
 pub enum DialError {
-    /// The name has no address.
     #[error("{}", self.event())]
     Resolve {
         /// The name as typed.
         host: String,
-        /// What the resolver said.
         error: String,
     },
-    /// None of the addresses answered.
     #[error("{}", self.event())]
     Connect {
-        /// Each address that was tried, and what came of it.
         attempts: Vec<(SocketAddr, io::Error)>,
     },
-    /// There is no connection to the proxy.
     #[error("proxy {proxy}: {error}")]
     NoProxy {
         /// Its URL, without a user.
         proxy: String,
-        /// Why not.
         error: Box<DialError>,
     },
     /// The proxy does not connect to the server.
     #[error("{target} through {proxy}: {error}")]
     Proxy {
-        /// The server.
         target: String,
         /// The proxy's URL, without a user.
         proxy: String,
-        /// Why not.
         error: ProxyError,
     },
-    /// None of several servers can be connected to.
     #[error("{}", each(.0))]
     All(Vec<DialError>),
 }

@@ -121,15 +121,15 @@ pub(crate) fn ask(
     let left = || due.saturating_duration_since(Instant::now());
     let rounds = if proxy.is_some() { 1 } else { ROUNDS };
     let mut tries_left = rounds * u32::try_from(servers.len()).unwrap_or(u32::MAX);
-    let mut told: Vec<String> = Vec::new();
+    let mut failures: Vec<String> = Vec::new();
     for server in servers.iter().cycle().take(servers.len() * rounds as usize) {
         // Time that a server leaves of its share goes to the others.
         let share = left() / tries_left.max(1);
         tries_left = tries_left.saturating_sub(1);
         let result = match proxy {
-            Some(proxy) => over_proxy(*server, name, share, proxy),
+            Some(_) => over_tcp(*server, name, share, proxy),
             None => match over_udp(*server, name, share.min(ANSWER_WAIT)) {
-                Ok(DnsAnswer::Truncated) => over_tcp(*server, name, left()),
+                Ok(DnsAnswer::Truncated) => over_tcp(*server, name, left(), None),
                 result => result,
             },
         };
@@ -139,12 +139,12 @@ pub(crate) fn ask(
             Err(why) => why,
         };
         let line = format!("{server}: {why}");
-        if !told.contains(&line) {
-            told.push(line);
+        if !failures.contains(&line) {
+            failures.push(line);
         }
     }
     fail(
-        format!("no answer from DNS for `{name}`: {}", told.join("; ")),
+        format!("no answer from DNS for `{name}`: {}", failures.join("; ")),
         "give HOST, or a different DNS server with --dns ADDRESS",
     )
 }
@@ -198,29 +198,25 @@ fn over_udp(server: SocketAddr, name: &str, wait: Duration) -> Result<DnsAnswer,
     }
 }
 
-fn over_tcp(server: SocketAddr, name: &str, wait: Duration) -> Result<DnsAnswer, String> {
+fn over_tcp(
+    server: SocketAddr,
+    name: &str,
+    wait: Duration,
+    proxy: Option<&Proxy>,
+) -> Result<DnsAnswer, String> {
     let due = Instant::now() + wait;
     if wait.is_zero() {
         return Err(words(ErrorKind::TimedOut.into()));
     }
-    let mut socket = TcpStream::connect_timeout(&server, wait).map_err(words)?;
-    on_stream(&mut socket, name, due)
-}
-
-fn over_proxy(
-    server: SocketAddr,
-    name: &str,
-    wait: Duration,
-    proxy: &Proxy,
-) -> Result<DnsAnswer, String> {
+    let Some(proxy) = proxy else {
+        let mut socket = TcpStream::connect_timeout(&server, wait).map_err(words)?;
+        return on_stream(&mut socket, name, due);
+    };
     let target = Target {
         host: server.ip().to_string(),
         port: server.port(),
         is_tls: false,
     };
-    if wait.is_zero() {
-        return Err(words(ErrorKind::TimedOut.into()));
-    }
     let mut socket = dial_through(proxy, &target, wait).map_err(|error| error.to_string())?;
     on_stream(&mut socket, name, Instant::now() + wait)
 }
@@ -240,10 +236,8 @@ fn on_stream(socket: &mut TcpStream, name: &str, due: Instant) -> Result<DnsAnsw
 
 /// Returns a random number from 0 to `most`, both included.
 pub(crate) fn chance(most: u32) -> u32 {
-    let mut octets = [0; 8];
     // Without random numbers the first server is as good as any.
-    let _ = getrandom::fill(&mut octets);
-    let number = u64::from_be_bytes(octets) % (u64::from(most) + 1);
+    let number = getrandom::u64().unwrap_or(0) % (u64::from(most) + 1);
     u32::try_from(number).unwrap_or(0)
 }
 

@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Sender};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -23,6 +23,7 @@ use super::tls::{TlsError, TlsFacts, TlsSettings};
 use super::wrong_service::Mistake;
 use crate::base::figures;
 use crate::base::io_error::plain;
+use crate::base::lock::lock;
 use crate::net::target::Target;
 use crate::pop3::command::Shape;
 use crate::pop3::tracker::{Awaited, CutAt, State, Status};
@@ -38,6 +39,9 @@ const ORDERS: Token = Token(1);
 
 /// How long the server may take to close after its reply to QUIT.
 pub(crate) const CLOSE_WAIT: Duration = Duration::from_secs(3);
+
+/// Longer than any wait; the reply's own time-out comes first.
+pub(crate) const NEVER: Duration = Duration::from_secs(1 << 32);
 
 pub(crate) enum Request {
     /// Send these octets, line end included; after STLS, once TLS is on.
@@ -192,7 +196,6 @@ pub(crate) struct Snapshot {
     pub(crate) is_tls_asked: bool,
     pub(crate) received: u64,
     pub(crate) quiet_since: Instant,
-    /// How many time-outs there were.
     pub(crate) timeouts: u64,
     /// The server has answered QUIT, and not closed for [`CLOSE_WAIT`].
     pub(crate) is_kept_open: bool,
@@ -211,13 +214,10 @@ pub(crate) struct Snapshot {
 /// Why a connection could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// No TCP connection.
     #[error(transparent)]
     Dial(#[from] DialError),
-    /// No TLS.
     #[error(transparent)]
     Tls(#[from] TlsError),
-    /// The system refuses.
     #[error("{}", plain(.0))]
     Io(#[from] io::Error),
 }
@@ -319,12 +319,12 @@ impl Connection {
             recorder,
             observer,
             shared: Arc::clone(&shared),
-            standing: shared.lock().clone(),
+            standing: lock(&shared.standing).clone(),
             start,
             asked_since: Instant::now(),
             first: Some(Vec::new()),
             is_unannounced: false,
-            is_late_told: false,
+            is_silence_reported: false,
             flush_due: None,
         };
         if target.is_tls {
@@ -355,7 +355,7 @@ impl Connection {
     }
 
     pub(crate) fn order(&self, order: Request) {
-        *self.asked.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        *lock(&self.asked) += 1;
         // The thread may have ended; then no one receives this, and `standing` says so.
         let _ = self.orders.send(order);
         let _ = self.waker.wake();
@@ -363,17 +363,14 @@ impl Connection {
 
     /// Sends a line: the octets and CR LF.
     pub(crate) fn send_line(&self, line: &[u8]) {
-        let mut octets = Zeroizing::new(Vec::with_capacity(line.len() + 2));
-        octets.extend_from_slice(line);
-        octets.extend_from_slice(b"\r\n");
-        self.order(Request::Send(octets));
+        self.order(Request::Send(Zeroizing::new([line, b"\r\n"].concat())));
     }
 
     /// Returns the state once all requests so far are carried out; waits until `is_enough` or for
     /// `wait` at most.
     pub(crate) fn wait(&self, wait: Duration, is_enough: impl Fn(&Snapshot) -> bool) -> Snapshot {
-        let asked = *self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        let guard = self.shared.lock();
+        let asked = *lock(&self.asked);
+        let guard = lock(&self.shared.standing);
         let not_yet =
             |now: &mut Snapshot| now.ending.is_none() && (now.taken < asked || !is_enough(now));
         // Under the mutex, so that no change is missed.
@@ -396,7 +393,7 @@ impl Connection {
     }
 
     pub(crate) fn standing(&self) -> Snapshot {
-        self.shared.lock().clone()
+        lock(&self.shared.standing).clone()
     }
 
     pub(crate) fn is_open(&self) -> bool {
@@ -429,7 +426,7 @@ struct EndGuard(Arc<EngineShared>);
 
 impl Drop for EndGuard {
     fn drop(&mut self) {
-        let mut now = self.0.lock();
+        let mut now = lock(&self.0.standing);
         if now.ending.is_none() {
             let why = "a bug in poptalk ended its thread".to_owned();
             now.ending = Some(CloseReason::Lost(why, CutAt::Nothing));
@@ -437,12 +434,6 @@ impl Drop for EndGuard {
         drop(now);
         self.0.has_ended.store(true, Ordering::Release);
         self.0.changed.notify_all();
-    }
-}
-
-impl EngineShared {
-    fn lock(&self) -> MutexGuard<'_, Snapshot> {
-        self.standing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -131,8 +131,8 @@ pub(crate) fn turn_away(mut socket: impl Write, is_tls: bool) {
 /// Listens until it is dropped; then it closes its ports, ends its connections and waits until
 /// their threads are done.
 pub(crate) struct Listener {
-    address: SocketAddr,
-    tls_address: Option<SocketAddr>,
+    pub(crate) address: SocketAddr,
+    pub(crate) tls_address: Option<SocketAddr>,
     is_stopping: Arc<AtomicBool>,
     waker: Waker,
     thread: Option<JoinHandle<()>>,
@@ -174,14 +174,6 @@ impl Listener {
             thread: Some(thread),
         })
     }
-
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.address
-    }
-
-    pub(crate) fn tls_address(&self) -> Option<SocketAddr> {
-        self.tls_address
-    }
 }
 
 impl Drop for Listener {
@@ -194,15 +186,6 @@ impl Drop for Listener {
             // A panic there was reported already.
             let _ = thread.join();
         }
-    }
-}
-
-impl std::fmt::Debug for Listener {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Listener")
-            .field("address", &self.address)
-            .field("tls_address", &self.tls_address)
-            .finish_non_exhaustive()
     }
 }
 

@@ -35,13 +35,13 @@ impl Stream {
     pub(crate) fn socket(&self) -> &TcpStream {
         match self {
             Self::Plain(socket) => socket,
-            Self::Tls(stream) => stream.get_ref().socket(),
+            Self::Tls(stream) => &stream.get_ref().socket,
         }
     }
 
     /// Whether TLS came to its end without close_notify; to be asked when a read has found the end.
     pub(crate) fn is_unannounced(&self) -> bool {
-        matches!(self, Self::Tls(stream) if stream.get_ref().has_ended())
+        matches!(self, Self::Tls(stream) if stream.get_ref().has_ended)
     }
 
     /// Says goodbye: `close_notify` (RFC 8314 §3.4), then the end of the TCP connection. Errors no

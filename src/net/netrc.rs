@@ -22,25 +22,18 @@ pub(crate) fn password(
     let mut entry: Option<NetrcEntry> = None;
     while let Some(word) = tokens.next() {
         let line = tokens.line;
+        let error = |what| NetrcError { line, what };
         let mut value = || {
-            tokens.next().ok_or(NetrcError {
-                line,
-                what: "a keyword without its value",
-            })
+            let value = tokens.next();
+            value.ok_or(error("a keyword without its value"))
         };
         match word.as_str() {
-            "machine" => {
+            "machine" | "default" => {
                 if let Some(found) = entry.take().and_then(|entry| entry.password_for(user)) {
                     return Ok(Some(found));
                 }
-                let is_here = value()?.eq_ignore_ascii_case(host);
+                let is_here = word.as_str() == "default" || value()?.eq_ignore_ascii_case(host);
                 entry = is_here.then(NetrcEntry::default);
-            }
-            "default" => {
-                if let Some(found) = entry.take().and_then(|entry| entry.password_for(user)) {
-                    return Ok(Some(found));
-                }
-                entry = Some(NetrcEntry::default());
             }
             "login" => {
                 let login = value()?;
@@ -54,16 +47,9 @@ pub(crate) fn password(
                     entry.password = Some(password);
                 }
             }
-            "account" => {
-                value()?;
-            }
+            "account" => drop(value()?),
             "macdef" => tokens.skip_macro(),
-            _ => {
-                return Err(NetrcError {
-                    line,
-                    what: "unknown keyword",
-                });
-            }
+            _ => return Err(error("unknown keyword")),
         }
     }
     Ok(entry.and_then(|entry| entry.password_for(user)))
@@ -95,15 +81,11 @@ impl Tokens<'_> {
     fn next(&mut self) -> Option<Zeroizing<String>> {
         self.skip_blanks();
         let mut word = Zeroizing::new(String::new());
-        let mut chars = self.text.char_indices();
-        let (_, first) = chars.clone().next()?;
-        let is_quoted = first == '"';
-        if is_quoted {
-            chars.next();
-        }
-        while let Some((_, c)) = chars.next() {
+        let is_quoted = self.text.chars().next()? == '"';
+        let mut chars = self.text.strip_prefix('"').unwrap_or(self.text).chars();
+        while let Some(c) = chars.next() {
             match c {
-                '\\' => word.extend(chars.next().map(|(_, c)| c)),
+                '\\' => word.extend(chars.next()),
                 '"' if is_quoted => break,
                 c if !is_quoted && c.is_whitespace() => {
                     self.line += usize::from(c == '\n');

@@ -22,10 +22,8 @@ pub(crate) struct Sources<'a> {
 /// Why there is no password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PasswordError {
-    /// The command failed.
     #[error("--password-command {0}")]
     Command(String),
-    /// The file can't be read.
     #[error("{path}: {why}", path = .0.display(), why = .1)]
     File(PathBuf, String),
     /// `~/.netrc` is not in its form.

@@ -22,24 +22,21 @@ pub(crate) enum SrvService {
 }
 
 impl SrvService {
-    /// The name in front of the domain (RFC 6186 §3.3).
-    pub(crate) fn label(self) -> &'static str {
+    fn label(self) -> &'static str {
         match self {
-            Self::Pop3s => "_pop3s._tcp",
-            Self::Pop3 => "_pop3._tcp",
+            Self::Pop3s => "_pop3s",
+            Self::Pop3 => "_pop3",
         }
     }
 
+    /// The name of its records (RFC 6186 §3.3).
     pub(crate) fn name(self, domain: &str) -> String {
-        format!("{}.{domain}", self.label())
+        format!("{}._tcp.{domain}", self.label())
     }
 
     /// The SRV-ID that a certificate may have (RFC 4985 §2): no `_tcp` in it.
     pub(crate) fn srv_id(self, domain: &str) -> String {
-        match self {
-            Self::Pop3s => format!("_pop3s.{domain}"),
-            Self::Pop3 => format!("_pop3.{domain}"),
-        }
+        format!("{}.{domain}", self.label())
     }
 }
 

@@ -14,6 +14,7 @@ use super::wrong_service::Mistake;
 use crate::base::error::Explain;
 use crate::base::escape;
 use crate::base::exit::Exit;
+use crate::base::lock::lock;
 use crate::transcript::event::{Event, Trust};
 pub(crate) use certificate::Certificate;
 use hello::Tap;
@@ -105,10 +106,8 @@ impl TlsFacts {
             None => Trust::Verified,
             Some(doubt) => Trust::Unverified(doubt.to_string()),
         };
-        let subject = self
-            .certificate
-            .as_ref()
-            .map_or("", |certificate| &certificate.subject);
+        let subject = self.certificate.as_ref();
+        let subject = subject.map_or("", |certificate| &certificate.subject);
         Event::TlsStarted {
             version: self.version.to_string(),
             cipher: self.cipher.to_string(),
@@ -219,6 +218,21 @@ impl FailedHandshake {
 }
 
 impl TlsError {
+    pub(crate) fn new(what: impl Into<String>) -> Self {
+        Self {
+            what: what.into(),
+            hint: None,
+            heard: None,
+        }
+    }
+
+    pub(crate) fn with_hint(self, hint: impl Into<String>) -> Self {
+        Self {
+            hint: Some(hint.into()),
+            ..self
+        }
+    }
+
     /// Hides secrets, except in what the server said.
     pub(crate) fn hide(&mut self, hide: &dyn Fn(&str) -> String) {
         self.what = hide(&self.what);
@@ -236,8 +250,7 @@ impl TlsError {
         let shown = lines.take(SAID_LINES).map(|line| {
             let line = line.strip_suffix(b"\n").unwrap_or(line);
             let line = line.strip_suffix(b"\r").unwrap_or(line);
-            let mut shown = String::new();
-            escape::escape(line.get(..SAID_SHOWN).unwrap_or(line), &mut shown);
+            let shown = escape::escaped(line.get(..SAID_SHOWN).unwrap_or(line));
             let more = if line.len() > SAID_SHOWN { " ..." } else { "" };
             format!("the server said in cleartext: {shown}{more}")
         });
@@ -284,11 +297,7 @@ fn certificates(chain: &[Certificate]) -> Vec<String> {
 
 impl From<Mistake> for TlsError {
     fn from(mistake: Mistake) -> Self {
-        Self {
-            what: mistake.what,
-            hint: Some(mistake.hint.to_owned()),
-            heard: None,
-        }
+        Self::new(mistake.what).with_hint(mistake.hint)
     }
 }
 
@@ -307,13 +316,18 @@ pub(crate) fn handshake(
 ) -> Result<(TlsStream, TlsFacts), TlsError> {
     let connector = connector(settings)?;
     let (tap, tapped) = Tap::new(socket, is_stls);
-    let heard = || tapped.octets();
+    let heard = || lock(&tapped).clone();
     let mut attempt = connector.connect(host, tap);
     let mut stream = loop {
         match attempt {
             Ok(stream) => break stream,
             Err(HandshakeError::Failure(error)) => {
-                return Err(failure(&error.to_string(), &heard(), host, is_stls));
+                // With what came of the handshake.
+                let octets = heard();
+                return Err(TlsError {
+                    heard: FailedHandshake::of_octets(&octets, is_stls),
+                    ..reason::of_failure(&error.to_string(), &octets, host, is_stls)
+                });
             }
             Err(HandshakeError::WouldBlock(half)) => {
                 // What was said before the time was up stays known.
@@ -326,7 +340,7 @@ pub(crate) fn handshake(
         }
     };
     stream.get_mut().stop();
-    let heard = hello::listen(&tapped.take());
+    let heard = hello::listen(&std::mem::take(&mut *lock(&tapped)));
     let leaf = stream.peer_certificate().ok().flatten();
     let der = leaf.and_then(|leaf| leaf.to_der().ok());
     let certificate = der.as_deref().and_then(Certificate::of_der);
@@ -365,14 +379,6 @@ pub(crate) fn handshake(
     Ok((stream, facts))
 }
 
-/// Why the library gave up, with what came of the handshake.
-fn failure(error: &str, octets: &[u8], host: &str, is_stls: bool) -> TlsError {
-    TlsError {
-        heard: FailedHandshake::of_octets(octets, is_stls),
-        ..reason::of_failure(error, octets, host, is_stls)
-    }
-}
-
 fn connector(settings: &TlsSettings) -> Result<TlsConnector, TlsError> {
     let mut builder = TlsConnector::builder();
     builder
@@ -398,11 +404,16 @@ fn connector(settings: &TlsSettings) -> Result<TlsConnector, TlsError> {
     for certificate in given.into_iter().chain(own) {
         builder.add_root_certificate(certificate);
     }
-    builder.build().map_err(|error| TlsError {
-        what: error.to_string(),
-        hint: None,
-        heard: None,
-    })
+    builder
+        .build()
+        .map_err(|error| TlsError::new(error.to_string()))
+}
+
+/// Whether an error is no more than the end of the TCP connection inside TLS; OpenSSL's words. Most
+/// clients of POP3 end so.
+pub(crate) fn is_end(error: &std::io::Error) -> bool {
+    error.kind() == std::io::ErrorKind::UnexpectedEof
+        || error.to_string().contains("unexpected eof")
 }
 
 /// Reads a certificate and its key.
@@ -413,13 +424,9 @@ pub(crate) fn read_identity(
     certificate: &Path,
     key: &Path,
 ) -> Result<native_tls::Identity, TlsError> {
-    let fail = |path: &Path, what: String| TlsError {
-        what: format!("{}: {what}", path.display()),
-        hint: Some(
-            "give --cert and --key as PEM, the key as PKCS #8 (`openssl pkcs8 -topk8 -nodes`)"
-                .to_owned(),
-        ),
-        heard: None,
+    let hint = "give --cert and --key as PEM, the key as PKCS #8 (`openssl pkcs8 -topk8 -nodes`)";
+    let fail = |path: &Path, what: String| {
+        TlsError::new(format!("{}: {what}", path.display())).with_hint(hint)
     };
     let read = |path: &Path| {
         std::fs::read(path).map_err(|error| fail(path, crate::base::io_error::plain(&error)))
@@ -433,10 +440,9 @@ pub(crate) fn read_identity(
 ///
 /// Errors: the file can't be read, or holds no certificate.
 pub(crate) fn read_ca(path: &Path) -> Result<Vec<native_tls::Certificate>, TlsError> {
-    let fail = |what: String| TlsError {
-        what: format!("--ca {}: {what}", path.display()),
-        hint: Some("give a file with certificates in PEM form".to_owned()),
-        heard: None,
+    let fail = |what: String| {
+        TlsError::new(format!("--ca {}: {what}", path.display()))
+            .with_hint("give a file with certificates in PEM form")
     };
     let pem = std::fs::read(path).map_err(|error| fail(crate::base::io_error::plain(&error)))?;
     let found =

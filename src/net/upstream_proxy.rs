@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use zeroize::Zeroizing;
 
 use crate::base::error::Explain;
-use crate::base::escape;
+use crate::base::escape::escaped;
 use crate::net::target::{self, Target};
 
 pub(crate) const VARIABLE: &str = "POPTALK_PROXY_PASSWORD";
@@ -233,10 +233,7 @@ impl std::fmt::Debug for ProxyStep {
 
 /// The handshake with a proxy until the tunnel is open.
 #[derive(Debug)]
-pub(crate) struct Negotiation(Inner);
-
-#[derive(Debug)]
-enum Inner {
+pub(crate) enum Negotiation {
     Socks(socks::SocksNegotiation),
     Http(http::HttpNegotiation),
 }
@@ -251,37 +248,28 @@ impl Negotiation {
             return Err(ProxyError::new(
                 format!(
                     "`{}` can't be sent to a proxy",
-                    shown(target.host.as_bytes())
+                    escaped(target.host.as_bytes())
                 ),
                 "write the host name in ASCII (`xn--...` for other letters), without spaces",
             ));
         }
-        Ok(Self(match proxy.kind {
+        Ok(match proxy.kind {
             ProxyKind::Socks5 => {
-                Inner::Socks(socks::SocksNegotiation::new(proxy.login.clone(), target)?)
+                Self::Socks(socks::SocksNegotiation::new(proxy.login.clone(), target)?)
             }
-            ProxyKind::Http => {
-                Inner::Http(http::HttpNegotiation::new(proxy.login.as_ref(), target))
-            }
-        }))
+            ProxyKind::Http => Self::Http(http::HttpNegotiation::new(proxy.login.as_ref(), target)),
+        })
     }
 
     /// The next step. `got` is what the last one, a [`ProxyStep::Read`], read; nothing otherwise.
     ///
     /// Errors: the proxy refuses, or breaks the protocol.
     pub(crate) fn next(&mut self, got: &[u8]) -> Result<ProxyStep, ProxyError> {
-        match &mut self.0 {
-            Inner::Socks(talk) => talk.next(got),
-            Inner::Http(talk) => talk.next(got),
+        match self {
+            Self::Socks(talk) => talk.next(got),
+            Self::Http(talk) => talk.next(got),
         }
     }
-}
-
-/// Octets of a proxy as text that is safe to show.
-fn shown(octets: &[u8]) -> String {
-    let mut out = String::new();
-    escape::escape(octets, &mut out);
-    out
 }
 
 /// What the first octets look like if it is not the named kind of proxy.
@@ -292,7 +280,7 @@ fn stranger(octets: &[u8], kind: ProxyKind) -> ProxyError {
             ProxyKind::Socks5 => "SOCKS 5",
             ProxyKind::Http => "HTTP",
         },
-        shown(octets)
+        escaped(octets)
     );
     let hint = match (octets, kind) {
         ([b'H', ..], ProxyKind::Socks5) => "it looks like an HTTP proxy: try http://",

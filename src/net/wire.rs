@@ -14,18 +14,8 @@ pub(crate) struct SocketWire<S> {
 }
 
 impl<S: Deref<Target = TcpStream>> SocketWire<S> {
-    pub(crate) fn new(socket: S) -> Self {
-        Self {
-            socket,
-            deadline: None,
-        }
-    }
-
-    fn until(socket: S, due: Instant) -> Self {
-        Self {
-            socket,
-            deadline: Some(due),
-        }
+    pub(crate) fn new(socket: S, deadline: Option<Instant>) -> Self {
+        Self { socket, deadline }
     }
 
     /// Sets the deadline to some time from now; one beyond the clock's range counts as none.
@@ -101,7 +91,7 @@ impl<S: Deref<Target = TcpStream>> Write for SocketWire<S> {
 /// Errors: `UnexpectedEof` when the peer closes before, `TimedOut` at the moment `due`, and what
 /// the system says.
 pub(super) fn read(socket: &TcpStream, buffer: &mut [u8], due: Instant) -> io::Result<()> {
-    SocketWire::until(socket, due)
+    SocketWire::new(socket, Some(due))
         .read_exact(buffer)
         .map_err(timed)
 }
@@ -110,7 +100,7 @@ pub(super) fn read(socket: &TcpStream, buffer: &mut [u8], due: Instant) -> io::R
 ///
 /// Errors: `TimedOut` at the moment `due`, and what the system says.
 pub(super) fn write(socket: &TcpStream, octets: &[u8], due: Instant) -> io::Result<()> {
-    SocketWire::until(socket, due)
+    SocketWire::new(socket, Some(due))
         .write_all(octets)
         .map_err(timed)
 }

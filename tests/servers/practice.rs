@@ -303,7 +303,7 @@ fn a_port_that_is_taken_is_an_error_with_a_hint() {
         listen: served.serving.address(),
         ..ServeOptions::default()
     };
-    let error = Server::start(options, |_| ()).unwrap_err();
+    let error = Server::start(options, |_| ()).err().unwrap();
     assert!(matches!(error, ListenError::Address { .. }));
     assert!(error.hint().unwrap().contains("port 0"));
 }
@@ -318,7 +318,7 @@ fn a_certificate_that_is_none_is_an_error() {
             },
             ..ServeOptions::default()
         };
-        Server::start(options, |_| ()).unwrap_err().to_string()
+        Server::start(options, |_| ()).err().unwrap().to_string()
     };
     assert_eq!(
         given(b"", b""),

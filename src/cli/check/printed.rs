@@ -57,7 +57,11 @@ fn people(
             .filter(|(_, finding)| finding.level == level)
             .peekable();
         if level == Level::Info && !args.strict && !args.verbose {
-            unshown(found.count(), out)?;
+            let more = found.count();
+            if more > 0 {
+                let more = counted(more, "more finding");
+                writeln!(out, "{more} worth knowing, shown with --strict")?;
+            }
         } else if found.peek().is_some() {
             writeln!(out, "{}", style.paint(paint, title))?;
             for (probe, finding) in found {
@@ -75,15 +79,6 @@ fn people(
     }
     probes(&run.judged, args.verbose, out)?;
     summary(args, plan, run, log, out)
-}
-
-/// The number of findings that are only worth knowing.
-fn unshown(count: usize, out: &mut dyn Write) -> io::Result<()> {
-    if count == 0 {
-        return Ok(());
-    }
-    let more = counted(count, "more finding");
-    writeln!(out, "{more} worth knowing, shown with --strict")
 }
 
 fn one_finding(
@@ -153,23 +148,14 @@ fn summary(
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let verdicts = verdicts(&run.judged);
-    let count = |wanted| {
-        verdicts
-            .iter()
-            .filter(|verdict| **verdict == wanted)
-            .count()
-    };
-    let counts = Verdict::ALL
-        .iter()
-        .map(|verdict| (count(*verdict), verdict.name()));
-    let counts = counts.filter(|(count, _)| *count > 0);
-    let counts: Vec<String> = counts
-        .map(|(count, name)| format!("{count} {name}"))
-        .collect();
-    let rest = if counts.is_empty() {
-        String::new()
-    } else {
-        format!(" ({})", counts.join(", "))
+    let count = |wanted| verdicts.iter().filter(|one| **one == wanted).count();
+    let counts = Verdict::ALL.map(|verdict| (count(verdict), verdict.name()));
+    let counts = counts.into_iter().filter(|(count, _)| *count > 0);
+    let counts = counts.map(|(count, name)| format!("{count} {name}"));
+    let counts: Vec<String> = counts.collect();
+    let rest = match counts.as_slice() {
+        [] => String::new(),
+        counts => format!(" ({})", counts.join(", ")),
     };
     writeln!(
         out,
@@ -234,6 +220,8 @@ fn gaps(judged: &[Judged]) -> Vec<(&str, Vec<&'static str>, bool)> {
     gaps
 }
 
+const ACROSS_NOTE: &str = " (over several sessions)";
+
 pub(super) fn list() -> io::Result<()> {
     let mut out = stdio::output();
     writeln!(out, "probes")?;
@@ -262,25 +250,13 @@ pub(super) fn list() -> io::Result<()> {
         writeln!(out, "  {:<18} {}{need}{fetches}", probe.name, probe.about())?;
     }
     writeln!(out, "rules")?;
-    for rule in lint::rules().filter(|rule| !lint::is_about_client(rule)) {
-        writeln!(
-            out,
-            "  {:<34} {:<8} {}: {}",
-            rule.id,
-            rule.level.name(),
-            rule.source,
-            rule.says
-        )?;
-    }
-    for rule in ACROSS {
-        writeln!(
-            out,
-            "  {:<34} {:<8} {}: {} (over several sessions)",
-            rule.id,
-            rule.level.name(),
-            rule.source,
-            rule.says
-        )?;
+    let rules = lint::rules().filter(|rule| !lint::is_about_client(rule));
+    let rules = rules.map(|rule| (rule.id, rule.level, rule.source, rule.says, ""));
+    let across = ACROSS.iter();
+    let across = across.map(|rule| (rule.id, rule.level, rule.source, rule.says, ACROSS_NOTE));
+    for (id, level, source, says, note) in rules.chain(across) {
+        let level = level.name();
+        writeln!(out, "  {id:<34} {level:<8} {source}: {says}{note}")?;
     }
     Ok(())
 }

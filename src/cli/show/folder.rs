@@ -14,9 +14,10 @@ pub(super) struct MessageFolder<'a> {
     out: &'a mut dyn Write,
     counts: HashMap<Option<u64>, u32>,
     open: Option<OpenMessageFile>,
-    failed: Option<PathBuf>,
-    whole: usize,
-    cut: usize,
+    /// The file that an error is about; None when it is about standard output.
+    pub(super) failed: Option<PathBuf>,
+    pub(super) whole: usize,
+    pub(super) cut: usize,
 }
 
 /// A message that is coming. Its name is known when it has ended.
@@ -37,19 +38,6 @@ impl<'a> MessageFolder<'a> {
             whole: 0,
             cut: 0,
         }
-    }
-
-    pub(super) fn whole(&self) -> usize {
-        self.whole
-    }
-
-    pub(super) fn cut(&self) -> usize {
-        self.cut
-    }
-
-    /// The file that an error is about; None when it is about standard output.
-    pub(super) fn failed(&mut self) -> Option<PathBuf> {
-        self.failed.take()
     }
 
     fn keep(&mut self, open: OpenMessageFile, state: Completeness) -> io::Result<()> {

@@ -70,10 +70,11 @@ impl CheckPlan<'_> {
                         "{why}; the rest of the probe ran on a new connection"
                     ));
                 }
-                (Some(why), None) if part.what.is_empty() => part.run.early = Some(why),
-                (Some(why), None) => part.run.early = Some(format!("{why}; {}", part.what)),
-                (None, _) if part.what.is_empty() => {}
-                (None, _) => part.run.early = Some(part.what),
+                (why, _) => {
+                    let what = Some(part.what).filter(|what| !what.is_empty());
+                    let early: Vec<String> = why.into_iter().chain(what).collect();
+                    part.run.early = (!early.is_empty()).then(|| early.join("; "));
+                }
             }
             runs.push(part.run);
             match rest {

@@ -3,6 +3,7 @@
 use super::session::Session;
 use crate::base::exit::Exit;
 use crate::base::figures;
+use crate::base::say::shown;
 use crate::modes::replay::{Limit, Played};
 use crate::pop3::tracker::Status;
 
@@ -15,9 +16,7 @@ const NAMED_MAX: usize = 12;
 /// `most`: how many octets it was allowed to take.
 pub(super) fn early(played: &Played, session: &Session, most: u64) -> Option<String> {
     let after = played.last_sent.as_ref();
-    let after = after.map_or(String::new(), |last| {
-        format!(" after `{}`", shown_reply(last))
-    });
+    let after = after.map_or(String::new(), |last| format!(" after `{}`", shown(last)));
     let is_all = played.unsent.is_empty();
     Some(match (played.limit, played.failure) {
         (Some(Limit::Time), _) => TIME_LIMIT.to_owned(),
@@ -31,7 +30,7 @@ pub(super) fn early(played: &Played, session: &Session, most: u64) -> Option<Str
         (None, Some(_)) => format!("the connection was lost{after}"),
         (None, None) => match &session.login {
             Some((Status::Negative, reply)) => {
-                format!("the login was refused: {}", shown_reply(reply))
+                format!("the login was refused: {}", shown(reply))
             }
             _ => format!("the server closed the connection{after}"),
         },
@@ -48,7 +47,7 @@ pub(super) fn untested(unsent: &[String], session: &Session) -> String {
         0 => String::new(),
         count => format!(" and {count} more"),
     };
-    let named = named.iter().map(|command| shown_reply(command));
+    let named = named.iter().map(|command| shown(command));
     let named = named.collect::<Vec<_>>().join(", ");
     format!("not tested: {named}{more}")
 }
@@ -57,7 +56,7 @@ pub(super) fn untested(unsent: &[String], session: &Session) -> String {
 pub(super) fn untested_without_tls(session: &Session, early: Option<&str>) -> String {
     let cleartext = said_before_tls(session);
     let why = match (&session.stls_refusal, &session.tls_failure, early) {
-        (Some(reply), ..) => format!("STLS was refused: {}", shown_reply(reply)),
+        (Some(reply), ..) => format!("STLS was refused: {}", shown(reply)),
         (_, Some(failure), _) if cleartext.is_some() => {
             format!("{failure}; {}", cleartext.unwrap_or_default())
         }
@@ -71,32 +70,22 @@ pub(super) fn untested_without_tls(session: &Session, early: Option<&str>) -> St
 /// The server's cleartext in place of the handshake, which is why TLS failed.
 fn said_before_tls(session: &Session) -> Option<String> {
     let said = session.cleartext.as_ref()?;
-    Some(format!(
-        "the server said in cleartext: {}",
-        shown_reply(said)
-    ))
-}
-
-/// A reply of the server, escaped for printing.
-pub(super) fn shown_reply(reply: &str) -> String {
-    let mut shown = String::new();
-    crate::base::escape::escape(reply.as_bytes(), &mut shown);
-    shown
+    Some(format!("the server said in cleartext: {}", shown(said)))
 }
 
 pub(super) fn no_login(session: &Session, early: Option<&str>, is_tls: bool) -> String {
     if let Some(reply) = &session.stls_refusal {
-        return format!("STLS was refused: {}", shown_reply(reply));
+        return format!("STLS was refused: {}", shown(reply));
     }
     if let (Some(reply), None) = (&session.user_refusal, &session.login) {
-        return format!("USER was refused: {}", shown_reply(reply));
+        return format!("USER was refused: {}", shown(reply));
     }
     match (&session.login, early) {
         (Some((Status::Negative, reply)), _) if session.user_refusal.is_some() => {
-            format!("USER was refused, and so was PASS: {}", shown_reply(reply))
+            format!("USER was refused, and so was PASS: {}", shown(reply))
         }
         (Some((Status::Negative, reply)), _) => {
-            format!("{} (is the password right?)", shown_reply(reply))
+            format!("{} (is the password right?)", shown(reply))
         }
         (Some((Status::Malformed, _)), _) => "the reply to PASS is neither +OK nor -ERR".to_owned(),
         _ if is_tls => match said_before_tls(session) {

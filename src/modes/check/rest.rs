@@ -33,11 +33,8 @@ pub(super) fn of(text: &str, row: usize) -> Option<String> {
     let (mut out, mut part) = (Vec::new(), LineUse::Login);
     for (number, item) in rows() {
         if is_client(item) {
-            part = match part_of(item) {
-                // A response inside AUTH belongs to its command.
-                None => part,
-                Some(part) => part,
-            };
+            // A response inside AUTH belongs to its command.
+            part = part_of(item).unwrap_or(part);
             if number == last && part == LineUse::Login {
                 return None;
             }

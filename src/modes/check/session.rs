@@ -58,11 +58,11 @@ impl Session {
     /// Errors: the first line that cannot be read.
     pub(crate) fn read(input: impl BufRead) -> Result<Self, ParseError> {
         let mut reading = SessionReading::default();
-        Walker::read(input, &mut |told| {
-            if let Some(step) = step_of(&told) {
+        Walker::read(input, &mut |step| {
+            if let Some(step) = step_of(&step) {
                 reading.state.apply(&step);
             }
-            reading.take(&told);
+            reading.take(&step);
             true
         })?;
         Ok(reading.finish())
@@ -70,8 +70,8 @@ impl Session {
 }
 
 /// The tracker's step, with only the octets of a line before its first hole.
-fn step_of<'a>(told: &TapeStep<'a>) -> Option<Step<'a>> {
-    Some(match told {
+fn step_of<'a>(step: &TapeStep<'a>) -> Option<Step<'a>> {
+    Some(match step {
         TapeStep::Line(line, _) => Step::Line(line.with(Piece::head(line.content))),
         TapeStep::Data { side, octets, .. } => Step::Data {
             side: *side,
@@ -109,8 +109,8 @@ impl SessionReading {
         session
     }
 
-    fn take(&mut self, told: &TapeStep<'_>) {
-        match told {
+    fn take(&mut self, step: &TapeStep<'_>) {
+        match step {
             TapeStep::Row { after_ms, phase } => {
                 self.now_ms = self.now_ms.map(|now| now.saturating_add(*after_ms));
                 if let (Some(waited), WaitPhase::Waiting) = (&mut self.waited_ms, phase) {
@@ -180,12 +180,8 @@ impl SessionReading {
             _ if text.starts_with("-ERR") => Status::Negative,
             _ => return,
         };
-        let Some((verb, _)) = self
-            .state
-            .last
-            .as_ref()
-            .filter(|(_, first)| *first != second)
-        else {
+        let last = self.state.last.as_ref();
+        let Some((verb, _)) = last.filter(|(_, first)| *first != second) else {
             return;
         };
         let session = &mut self.session;

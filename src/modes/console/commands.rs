@@ -5,12 +5,10 @@ use std::path::PathBuf;
 
 use zeroize::Zeroizing;
 
-use super::knowledge::know;
 use super::terminal;
-use super::view::shown;
 use super::{AfterLine, Console};
 use crate::analysis::console_input::{self, Action, Own};
-use crate::base::error::Explain;
+use crate::base::lock::lock;
 use crate::base::plural::counted;
 use crate::base::style::Paint;
 use crate::modes::login::Method;
@@ -26,7 +24,7 @@ impl Console {
         let text = String::from_utf8_lossy(args.trim_ascii()).into_owned();
         if own.args.is_empty() && !text.is_empty() {
             let what = format!("`:{}` takes no arguments", own.word);
-            self.screen.note(Paint::Warning, &what);
+            self.screen.warn(&what);
             return AfterLine::Go;
         }
         match own.action {
@@ -46,16 +44,16 @@ impl Console {
             Action::Multi => self.set_shape(own, &text, Shape::Multi),
             Action::Single => self.set_shape(own, &text, Shape::Single),
             Action::Hex => {
-                let is_on = self.switch(&text, shown(&self.shown).is_hex);
-                shown(&self.shown).is_hex = is_on;
+                let is_on = self.switch(&text, lock(&self.shown).is_hex);
+                lock(&self.shown).is_hex = is_on;
             }
             Action::Time => {
-                let is_on = self.switch(&text, shown(&self.shown).is_timed);
-                shown(&self.shown).is_timed = is_on;
+                let is_on = self.switch(&text, lock(&self.shown).is_timed);
+                lock(&self.shown).is_timed = is_on;
             }
             Action::Lint => {
-                let is_on = self.switch(&text, !shown(&self.shown).is_lenient);
-                shown(&self.shown).is_lenient = !is_on;
+                let is_on = self.switch(&text, !lock(&self.shown).is_lenient);
+                lock(&self.shown).is_lenient = !is_on;
             }
             Action::State => self.tell_state(),
             Action::Tls => self.tell_tls(),
@@ -73,14 +71,13 @@ impl Console {
             "off" => false,
             "" => !is_on,
             other => {
-                let other = know(&self.knowledge).recall.hide(other);
+                let other = lock(&self.knowledge).recall.hide(other);
                 let what = format!("`{other}`: expected `on`, `off` or nothing");
-                self.screen.note(Paint::Warning, &what);
+                self.screen.warn(&what);
                 return is_on;
             }
         };
-        self.screen
-            .note(Paint::Note, if is_on { "on" } else { "off" });
+        self.screen.note(if is_on { "on" } else { "off" });
         is_on
     }
 
@@ -88,31 +85,26 @@ impl Console {
         match &self.connection {
             _ if verb.is_empty() => self
                 .screen
-                .note(Paint::Warning, &format!("which verb? `:{} VERB`", own.word)),
+                .warn(&format!("which verb? `:{} VERB`", own.word)),
             Some(connection) => {
                 connection.order(Request::SetShape(verb.to_owned(), shape));
-                let verb = know(&self.knowledge).recall.hide(verb);
-                self.screen.note(
-                    Paint::Note,
-                    &format!(
-                        "replies to {verb}: {}",
-                        own.help.trim_start_matches("replies to VERB ")
-                    ),
-                );
+                let verb = lock(&self.knowledge).recall.hide(verb);
+                self.screen.note(&format!(
+                    "replies to {verb}: {}",
+                    own.help.trim_start_matches("replies to VERB ")
+                ));
             }
-            None => self.screen.note(Paint::Warning, "not connected"),
+            None => self.screen.warn("not connected"),
         }
     }
 
     fn close_by_wish(&mut self) {
         if self.is_open() {
             self.close();
-            self.screen.note(
-                Paint::Note,
-                "closed without QUIT: nothing was deleted; `:open` reconnects",
-            );
+            self.screen
+                .note("closed without QUIT: nothing was deleted; `:open` reconnects");
         } else {
-            self.screen.note(Paint::Note, "not connected");
+            self.screen.note("not connected");
         }
     }
 
@@ -124,7 +116,7 @@ impl Console {
         if !self.may_send_secret() {
             return;
         }
-        let user = know(&self.knowledge)
+        let user = lock(&self.knowledge)
             .session
             .user
             .clone()
@@ -138,10 +130,7 @@ impl Console {
                 self.send(&line);
             }
             Err(error) => {
-                self.screen.note(Paint::Warning, &error.to_string());
-                if let Some(hint) = error.hint() {
-                    self.screen.note(Paint::Note, &format!("hint: {hint}"));
-                }
+                self.screen.error(Paint::Warning, &error);
             }
         }
     }
@@ -155,13 +144,12 @@ impl Console {
                     .map_or("no transcript is written".to_owned(), |path| {
                         format!("transcript {}", path.display())
                     });
-                self.screen.note(Paint::Note, &place);
+                self.screen.note(&place);
             }
             ("off", Some(connection)) => {
                 connection.order(Request::SetFile(None, Vec::new()));
                 self.log = None;
-                self.screen
-                    .note(Paint::Note, "the transcript is no longer written");
+                self.screen.note("the transcript is no longer written");
             }
             (path, Some(connection)) => {
                 match plan::log_elsewhere(connection, &self.plan, PathBuf::from(path)) {
@@ -169,20 +157,19 @@ impl Console {
                         self.log = path;
                         self.set_log("");
                     }
-                    Err(why) => self.screen.note(
-                        Paint::Warning,
-                        &format!("transcript {path}: {why}; recording continues in the old file"),
-                    ),
+                    Err(why) => self.screen.warn(&format!(
+                        "transcript {path}: {why}; recording continues in the old file"
+                    )),
                 }
             }
-            (_, None) => self.screen.note(Paint::Warning, "not connected"),
+            (_, None) => self.screen.warn("not connected"),
         }
     }
 
     fn open_another(&mut self, text: &str) {
         if self.standing().is_some_and(|now| now.ending.is_none()) {
             self.screen
-                .note(Paint::Warning, "already connected; `:close` or QUIT first");
+                .warn("already connected; `:close` or QUIT first");
             return;
         }
         if !text.is_empty() {
@@ -192,10 +179,7 @@ impl Console {
                     self.plan.user = named.user;
                 }
                 Err(error) => {
-                    self.screen.note(Paint::Warning, &error.to_string());
-                    if let Some(hint) = error.hint() {
-                        self.screen.note(Paint::Note, &format!("hint: {hint}"));
-                    }
+                    self.screen.error(Paint::Warning, &error);
                     return;
                 }
             }
@@ -206,8 +190,7 @@ impl Console {
             return;
         }
         if self.plan.found.is_some() && self.plan.is_stls {
-            self.screen
-                .note(Paint::Note, "no TLS yet: type `stls` first");
+            self.screen.note("no TLS yet: type `stls` first");
         } else if self.is_at_lesson() {
             // No other server gets the account of the lesson.
             self.get_ready();
@@ -223,12 +206,9 @@ impl Console {
         let Err(failure) = self.open() else {
             return true;
         };
-        self.screen.note(Paint::Negative, &failure.to_string());
-        if let Some(hint) = failure.hint() {
-            self.screen.note(Paint::Note, &format!("hint: {hint}"));
-        }
+        self.screen.error(Paint::Negative, &failure);
         if let Failure::Open(OpenError::Tls(error)) = failure {
-            shown(&self.shown).tls_failure = Some(error);
+            lock(&self.shown).tls_failure = Some(error);
         }
         false
     }
@@ -246,7 +226,7 @@ impl Console {
     fn send_octets(&mut self, args: &[u8]) {
         if args.is_empty() {
             let what = r"send what? `:send TEXT`, with `\r \n \t \0 \xHH \\` for octets";
-            self.screen.note(Paint::Warning, what);
+            self.screen.warn(what);
             return;
         }
         let octets = console_input::unescape(args);
@@ -258,23 +238,23 @@ impl Console {
         }
         match (octets, &self.connection) {
             (Ok(octets), Some(connection)) => {
-                know(&self.knowledge).is_inside_line = !octets.ends_with(b"\n");
+                lock(&self.knowledge).is_inside_line = !octets.ends_with(b"\n");
                 connection.order(Request::Send(Zeroizing::new(octets)));
             }
-            (Ok(_), None) => self.screen.note(Paint::Warning, "not connected"),
+            (Ok(_), None) => self.screen.warn("not connected"),
             (Err(at), _) => {
                 let text = format!(
                     r"unknown escape at octet {} of the text; the escapes are `\r \n \t \0 \xHH \\`",
                     at + 1
                 );
-                self.screen.note(Paint::Warning, &text);
+                self.screen.warn(&text);
             }
         }
     }
 
     fn tell_state(&mut self) {
         let Some(now) = self.standing() else {
-            self.screen.note(Paint::Note, "no connection");
+            self.screen.note("no connection");
             return;
         };
         let state = match now.state {
@@ -292,29 +272,25 @@ impl Console {
             .ending
             .as_ref()
             .map_or(String::new(), |ending| format!("; {}", ending.event()));
-        self.screen.note(
-            Paint::Note,
-            &format!("{}: {state}; {tls}{ending}", self.plan.server),
-        );
+        self.screen
+            .note(&format!("{}: {state}; {tls}{ending}", self.plan.server));
         if now.marked > 0 {
             let text = format!(
                 "{} marked as deleted; QUIT deletes, RSET restores",
                 counted(now.marked, "message")
             );
-            self.screen.note(Paint::Note, &text);
+            self.screen.note(&text);
         }
-        let capabilities = know(&self.knowledge).session.capabilities.join(", ");
+        let capabilities = lock(&self.knowledge).session.capabilities.join(", ");
         if !capabilities.is_empty() {
-            self.screen
-                .note(Paint::Note, &format!("capabilities: {capabilities}"));
+            self.screen.note(&format!("capabilities: {capabilities}"));
         }
         match &now.awaited {
             Some(_) => self.tell_awaited(&now),
-            None if now.is_owed => self.screen.note(
-                Paint::Note,
-                "the server waits for a SASL response; `*` cancels",
-            ),
-            None => self.screen.note(Paint::Note, "no reply is pending"),
+            None if now.is_owed => self
+                .screen
+                .note("the server waits for a SASL response; `*` cancels"),
+            None => self.screen.note("no reply is pending"),
         }
     }
 }

@@ -1,10 +1,10 @@
 //! The line editor: what Tab offers, what is hinted, and F1.
 
-use super::knowledge::{Knowledge, SharedKnowledge, know};
+use super::knowledge::{Knowledge, SharedKnowledge};
 use std::borrow::Cow;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use rustyline::completion::Completer;
 use rustyline::config::Configurer;
@@ -24,8 +24,9 @@ use super::screen::Screen;
 use super::terminal;
 use crate::analysis::console_input::{self, OWN, Typed};
 use crate::analysis::help;
-use crate::base::escape;
 use crate::base::files;
+use crate::base::lock::lock;
+use crate::base::say;
 use crate::base::style::{Paint, Style};
 use crate::pop3::command::{ArgumentKind, Command, Words};
 use crate::transcript::file;
@@ -80,34 +81,29 @@ impl Editor {
         let mode = config.grapheme_cluster_mode();
         let mut rustyline = Rustyline::with_config(config)?;
         rustyline.set_max_history_size(HISTORY)?;
-        let style = screen.style();
+        let style = screen.style;
         let long_help = Arc::default();
         let f1 = HelpKey {
             knowledge: Arc::clone(&knowledge),
             screen: Arc::clone(screen),
             long_help: Arc::clone(&long_help),
         };
-        let drawn = Arc::new(Mutex::new(String::new()));
+        let drawn = Arc::default();
         rustyline.set_helper(Some(Assistant {
             knowledge,
             style,
             drawn: Arc::clone(&drawn),
             mode,
         }));
-        rustyline.bind_sequence(
-            Event::from(KeyEvent(KeyCode::F(1), Modifiers::NONE)),
-            EventHandler::Conditional(Box::new(f1)),
-        );
+        let f1 = EventHandler::Conditional(Box::new(f1));
+        rustyline.bind_sequence(KeyEvent(KeyCode::F(1), Modifiers::NONE), f1);
         #[cfg(unix)]
         rustyline.bind_sequence(
-            Event::from(KeyEvent::ctrl('Z')),
+            KeyEvent::ctrl('Z'),
             EventHandler::Conditional(Box::new(StopKey)),
         );
         // NUL is an octet like any other.
-        rustyline.bind_sequence(
-            Event::from(KeyEvent::ctrl('@')),
-            EventHandler::Simple(Cmd::SelfInsert(1, '\0')),
-        );
+        rustyline.bind_sequence(KeyEvent::ctrl('@'), Cmd::SelfInsert(1, '\0'));
         screen.serve(rustyline.create_external_printer()?);
         let history = file::state_folder()
             .ok()
@@ -144,13 +140,7 @@ impl Editor {
             // Where a signal ends the program, there is nothing more to do here.
             #[cfg(unix)]
             drop(super::terminal::changing());
-            let help = {
-                let mut help = self
-                    .long_help
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner);
-                help.take()
-            };
+            let help = lock(&self.long_help).take();
             if let (Ok(line), Some(text)) = (&result, help) {
                 let line = line.clone();
                 return Err(LongHelp { text, line });
@@ -163,7 +153,7 @@ impl Editor {
                 // with what was drawn.
                 Err(ReadlineError::Io(error)) if error.kind() == ErrorKind::InvalidData => {
                     is_damaged = true;
-                    given.clone_from(&self.drawn.lock().unwrap_or_else(PoisonError::into_inner));
+                    given.clone_from(&lock(&self.drawn));
                     continue;
                 }
                 Err(_) => Input::End,
@@ -225,7 +215,7 @@ impl Completer for Assistant {
         _: &Context<'_>,
     ) -> rustyline::Result<(usize, Vec<String>)> {
         let typed = line.get(..pos).unwrap_or(line);
-        Ok(candidates(typed, &know(&self.knowledge)))
+        Ok(candidates(typed, &lock(&self.knowledge)))
     }
 }
 
@@ -242,12 +232,9 @@ fn candidates(typed: &str, knowledge: &Knowledge) -> (usize, Vec<String>) {
             .chars()
             .next()
             .is_none_or(|first| !first.is_ascii_uppercase());
-    let cased = |text: &str| {
-        if is_lower {
-            text.to_ascii_lowercase()
-        } else {
-            text.to_owned()
-        }
+    let cased = |text: &str| match is_lower {
+        true => text.to_ascii_lowercase(),
+        false => text.to_owned(),
     };
     let now = knowledge.states();
     let mut found: Vec<String> = match before.trim() {
@@ -318,25 +305,19 @@ impl Hinter for Assistant {
     type Hint = Syntax;
 
     fn hint(&self, line: &str, pos: usize, _: &Context<'_>) -> Option<Syntax> {
-        let knowledge = know(&self.knowledge);
+        let knowledge = lock(&self.knowledge);
         if has_controls(line) {
             let is_open = line
                 .split('\n')
                 .all(|line| knowledge.secret_from(line).is_none());
-            return is_open.then(|| Syntax(controls_hint(line)));
+            // The whole line, for it can't be drawn with all that is in it.
+            return is_open.then(|| Syntax(format!("   is sent as {}", say::shown(line))));
         }
         if pos < line.len() || knowledge.expects_response {
             return None;
         }
         syntax_hint(line).map(Syntax)
     }
-}
-
-/// The whole line, for it can't be drawn with all that is in it.
-fn controls_hint(line: &str) -> String {
-    let mut hint = "   is sent as ".to_owned();
-    escape::escape(line.as_bytes(), &mut hint);
-    hint
 }
 
 /// The arguments that are still to be typed, and what the command does while only its verb is
@@ -353,30 +334,24 @@ fn syntax_hint(line: &str) -> Option<String> {
         .args
         .iter()
         .skip(typed)
-        .map(|arg| {
-            if arg.optional {
-                format!(" [{}]", arg.name)
-            } else {
-                format!(" {}", arg.name)
-            }
+        .map(|arg| match arg.optional {
+            true => format!(" [{}]", arg.name),
+            false => format!(" {}", arg.name),
         })
         .collect();
     if typed == 0 {
         hint.push_str(&format!("   {}", row.help));
     }
-    let hint = if has_gap {
-        hint.trim_start().to_owned()
-    } else {
-        hint
-    };
+    if has_gap {
+        hint = hint.trim_start().to_owned();
+    }
     (!hint.is_empty()).then_some(hint)
 }
 
 impl Highlighter for Assistant {
     fn highlight<'l>(&self, line: &'l str, _: usize) -> Cow<'l, str> {
-        let mut drawn = self.drawn.lock().unwrap_or_else(PoisonError::into_inner);
-        line.clone_into(&mut drawn);
-        let knowledge = know(&self.knowledge);
+        line.clone_into(&mut lock(&self.drawn));
+        let knowledge = lock(&self.knowledge);
         // A terminal that brackets what is pasted can put several lines into one.
         let mut pen = Pen::new(self.mode);
         let lines: Vec<Cow<'_, str>> = line
@@ -419,7 +394,7 @@ impl HelpKey {
                 help::topic(&String::from_utf8_lossy(topic), width)
             }
             (None, Typed::Own(own, _)) => help::topic(&format!(":{}", own.word), width),
-            (None, _) => help::overview(Some(know(&self.knowledge).states())),
+            (None, _) => help::overview(Some(lock(&self.knowledge).states())),
         }
     }
 }
@@ -437,11 +412,7 @@ impl ConditionalEventHandler for HelpKey {
             self.screen.print(&text);
             return Some(Cmd::Noop);
         }
-        let mut long_help = self
-            .long_help
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        *long_help = Some(text);
+        *lock(&self.long_help) = Some(text);
         Some(Cmd::AcceptLine)
     }
 }

@@ -2,26 +2,26 @@
 //! TLS agreed.
 
 use super::Console;
-use super::knowledge::know;
 use super::paging::PagedPart;
 use super::terminal;
-use super::view::shown;
 use crate::analysis::explain::compare::{CapaChange, CapaReply, compare};
 use crate::analysis::explain::{ExplainContext, explain, why_no_tls};
+use crate::base::lock::lock;
 use crate::base::style::Paint;
+use crate::net::tls::TlsError;
 use crate::pop3::session::{Phase, Tls};
 
 impl Console {
     pub(super) fn tell_why(&mut self) {
-        let failure = shown(&self.shown).tls_failure.clone();
+        let failure = lock(&self.shown).tls_failure.clone();
         if let Some(failure) = failure {
             let explained = why_no_tls(&failure.what, failure.hint.as_deref());
             let text = explained.text(terminal::size().0);
             self.show_text(text, "why");
             return;
         }
-        let Some(last) = shown(&self.shown).last.clone() else {
-            self.screen.note(Paint::Note, "no reply yet");
+        let Some(last) = lock(&self.shown).last.clone() else {
+            self.screen.note("no reply yet");
             return;
         };
         let context = ExplainContext {
@@ -36,30 +36,26 @@ impl Console {
 
     pub(super) fn tell_tls(&mut self) {
         let is_tls = self.standing().is_some_and(|now| now.is_tls);
-        let failure = shown(&self.shown).tls_failure.clone();
-        if let Some(failure) = failure {
-            let note = |line| PagedPart::Note(Paint::Plain, line);
-            let output: Vec<PagedPart> = failure.details().into_iter().map(note).collect();
-            self.show(&output, "TLS");
-            return;
-        }
-        let facts = shown(&self.shown).tls.clone().filter(|_| is_tls);
-        match facts {
-            Some(facts) => {
-                let note = |line| PagedPart::Note(Paint::Plain, line);
-                let output: Vec<PagedPart> = facts.details().into_iter().map(note).collect();
-                self.show(&output, "TLS");
-            }
-            None => self.screen.note(
-                Paint::Note,
-                "no TLS: anyone on the network path can read and change this session; `stls` begins TLS, if CAPA announces it",
+        let details = {
+            let shown = lock(&self.shown);
+            let facts = shown.tls.as_ref().filter(|_| is_tls);
+            let failure = shown.tls_failure.as_ref().map(TlsError::details);
+            failure.or_else(|| facts.map(|facts| facts.details()))
+        };
+        match details {
+Some(details) => {
+let note = |line| PagedPart::Note(Paint::Plain, line);
+let output: Vec<PagedPart> = details.into_iter().map(note).collect();
+self.show(&output, "TLS");
+}
+            None => self.screen.note("no TLS: anyone on the network path can read and change this session; `stls` begins TLS, if CAPA announces it",
             ),
         }
     }
 
     /// Whether CAPA announced RESP-CODES; None when it was not asked.
     fn has_codes(&self) -> Option<bool> {
-        let knowledge = know(&self.knowledge);
+        let knowledge = lock(&self.knowledge);
         let capabilities = &knowledge.session.capabilities;
         (!capabilities.is_empty()).then(|| {
             capabilities
@@ -69,7 +65,7 @@ impl Console {
     }
 
     pub(super) fn tell_caps(&mut self) {
-        let session = know(&self.knowledge).session.clone();
+        let session = lock(&self.knowledge).session.clone();
         // On port 995 there is no phase without TLS, and no STLS.
         let at_first = if session.tls == Tls::Direct {
             "before login"

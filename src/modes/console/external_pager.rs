@@ -4,15 +4,12 @@ use std::io::{self, Write};
 use std::process::{Child, Stdio};
 #[cfg(unix)]
 use std::sync::Arc;
-use std::time::Duration;
 
+use super::POLL_EVERY;
 use super::spool::Spool;
 use super::terminal;
 use crate::base::escape;
 use crate::pop3::tracker::LineEnd;
-
-/// How often it is asked whether the pager was left while nothing comes.
-const POLL_EVERY: Duration = Duration::from_millis(100);
 
 /// As much is written to the pager at once.
 const BLOCK: usize = 64 * 1024;
@@ -21,10 +18,17 @@ const BLOCK: usize = 64 * 1024;
 /// says where one is.
 const LESS: &str = "-iM";
 
+/// Shows a spool in `$PAGER`; returns whether there is one, and it worked.
+pub(super) fn page_in_own(spool: &Spool) -> bool {
+    let program = std::env::var("PAGER").ok();
+    let program = program.filter(|pager| !pager.trim().is_empty());
+    program.is_some_and(|program| page(&program, spool).is_ok())
+}
+
 /// Shows a spool in `program`, a command for the shell, until the person leaves it.
 ///
 /// Errors: it can't be started or is not there, or the spool can't be read.
-pub(crate) fn page(program: &str, spool: &Spool) -> io::Result<()> {
+fn page(program: &str, spool: &Spool) -> io::Result<()> {
     // Ctrl-C is the pager's: it stops a search there. It is spent on a flag that no one reads; were
     // it ignored, the program that is started would inherit that.
     #[cfg(unix)]
@@ -70,12 +74,7 @@ fn feed(child: &mut Child, spool: &Spool) -> io::Result<()> {
     let mut text = String::new();
     loop {
         let progress = spool.progress();
-        // A line that has not ended could still become a different one.
-        let upto = if progress.is_finished {
-            progress.lines
-        } else {
-            progress.ended
-        };
+        let upto = progress.settled();
         let mut lines = spool.lines(line)?;
         while line < upto
             && let Some(read) = lines.read()?

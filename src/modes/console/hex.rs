@@ -1,8 +1,8 @@
 //! `:hex on`: the octets of a line, in rows of sixteen.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
+use super::POLL_EVERY;
 use super::spool::Spool;
 use crate::pop3::tracker::LineEnd;
 
@@ -10,24 +10,15 @@ const WIDTH: usize = 16;
 
 pub(super) const ROWS_MAX: usize = 64;
 
-/// How often it is checked whether the pager was left while nothing comes.
-const POLL_EVERY: Duration = Duration::from_millis(100);
-
 /// The octets of a line in rows: offset, hexadecimal, text.
 pub(super) fn rows(octets: &[u8]) -> impl Iterator<Item = String> {
     octets.chunks(WIDTH).enumerate().map(|(index, row)| {
         let hex: Vec<String> = row.iter().map(|octet| format!("{octet:02x}")).collect();
-        let is_text = |octet: &u8| octet.is_ascii_graphic() || *octet == b' ';
-        let text: String = row
-            .iter()
-            .map(|octet| {
-                if is_text(octet) {
-                    char::from(*octet)
-                } else {
-                    '.'
-                }
-            })
-            .collect();
+        let text = row.iter().map(|octet| match octet {
+            b' '..=b'~' => char::from(*octet),
+            _ => '.',
+        });
+        let text: String = text.collect();
         format!("{:04x}  {:<47}  {text}", index * WIDTH, hex.join(" "))
     })
 }
@@ -43,11 +34,7 @@ pub(super) fn dump(reply: &Spool, dump: &Spool, is_left: &AtomicBool) {
     let mut line = 0;
     loop {
         let progress = reply.progress();
-        let upto = if progress.is_finished {
-            progress.lines
-        } else {
-            progress.ended
-        };
+        let upto = progress.settled();
         let Ok(mut lines) = reply.lines(line) else {
             return;
         };

@@ -1,6 +1,6 @@
 //! What the editor must know of the conversation.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use super::masking;
 use crate::pop3::command::States;
@@ -39,10 +39,6 @@ impl Knowledge {
         }
     }
 
-    pub(crate) fn note_sent(&mut self) {
-        self.is_inside_line = false;
-    }
-
     /// The offset in octets at which a line becomes secret. Guesses are right everywhere on the way
     /// to the screen.
     pub(crate) fn secret_from(&self, line: &str) -> Option<usize> {
@@ -54,7 +50,3 @@ impl Knowledge {
 
 /// Knowledge shared with the thread that learns it.
 pub(super) type SharedKnowledge = Arc<Mutex<Knowledge>>;
-
-pub(super) fn know(knowledge: &SharedKnowledge) -> MutexGuard<'_, Knowledge> {
-    knowledge.lock().unwrap_or_else(PoisonError::into_inner)
-}

@@ -3,18 +3,18 @@
 
 use super::prompt::prompt;
 use super::terminal;
-use super::view::shown;
 use super::{AfterLine, Console};
 use crate::analysis::console_input::Action;
 use crate::analysis::goal::Goal;
 use crate::analysis::help::wrap;
 use crate::analysis::lint;
-use crate::base::edit_distance;
+use crate::base::edit_distance::nearest;
 use crate::base::error::Error;
 use crate::base::exit::Exit;
+use crate::base::lock::lock;
 use crate::base::style::Paint;
 use crate::modes::learn::course::Course;
-use crate::modes::learn::lesson::WIDEST;
+use crate::modes::learn::lesson::{WIDEST, ids};
 use crate::modes::plan::Plan;
 use crate::reading::dialogue::Place;
 use crate::servers::fault;
@@ -26,12 +26,6 @@ const EXAMPLE_ID: &str = "greeting-err";
 
 /// Where the ids are.
 const IDS: &str = "in another terminal, `poptalk lint --list` lists the ids of rules, `poptalk serve --list-faults` those of faults";
-
-/// The id of a rule or a fault that is at most two typing errors away.
-fn nearest(id: &str) -> Option<&'static str> {
-    let rules = lint::rules().map(|rule| rule.id);
-    edit_distance::nearest(id, rules.chain(fault::all().map(|fault| fault.name)))
-}
 
 impl Console {
     /// Begins the lesson that the course is at: its server, its task, what is done for the learner,
@@ -48,7 +42,7 @@ impl Console {
         })?;
         let secrets = std::mem::take(&mut self.plan.secrets);
         self.plan = Plan { secrets, ..plan };
-        let mut view = shown(&self.shown);
+        let mut view = lock(&self.shown);
         // Findings of the rules would give away the diagnosis.
         view.is_lenient = !course.lesson().diagnosis().is_empty();
         // Left on, `:hex` of the previous lesson would push this one's task off the screen.
@@ -94,7 +88,7 @@ impl Console {
         let lesson = course.lesson();
         let (number, count) = course.number();
         let title = format!("Lesson {number} of {count}: {}", lesson.title);
-        let style = self.screen.style();
+        let style = self.screen.style;
         self.screen
             .print(&format!("\n{}\n", style.paint(Paint::Positive, &title)));
         for line in &lesson.prose {
@@ -104,7 +98,7 @@ impl Console {
         for (goal, is_reached) in goals.all() {
             let mark = if is_reached { "[done]" } else { "[ ]" };
             for line in hanging(mark, says(goal, is_reached), room()) {
-                self.screen.note(Paint::Note, &line);
+                self.screen.note(&line);
             }
         }
         drop(goals);
@@ -114,7 +108,7 @@ impl Console {
     /// A line of the course's, wrapped.
     fn tell_own(&self, text: &str) {
         for line in wrap(text, room()).lines() {
-            self.screen.note(Paint::Note, line);
+            self.screen.note(line);
         }
     }
 
@@ -139,7 +133,7 @@ impl Console {
     }
 
     fn tell_solved(&self, text: &str) {
-        let line = self.screen.style().paint(Paint::Positive, text);
+        let line = self.screen.style.paint(Paint::Positive, text);
         self.screen.print(&format!("{line}\n"));
     }
 
@@ -155,7 +149,7 @@ impl Console {
         let number = course.number();
         let key = course.lesson().key.clone();
         let trouble = is_solved.then(|| course.progress.add(&key));
-        let style = self.screen.style();
+        let style = self.screen.style;
         for says in news {
             for line in hanging("[done]", &says, room()) {
                 let line = style.paint(Paint::Positive, &line);
@@ -164,7 +158,7 @@ impl Console {
         }
         if let Some(Err(error)) = trouble {
             let what = format!("the progress can't be saved: {error}");
-            self.screen.note(Paint::Warning, &what);
+            self.screen.warn(&what);
         }
         is_solved.then_some(number)
     }
@@ -179,9 +173,7 @@ impl Console {
 
     /// Whether Enter alone continues to the next lesson.
     pub(super) fn is_lesson_solved(&self) -> bool {
-        self.course
-            .as_ref()
-            .is_some_and(|course| course.is_solved())
+        self.course.as_ref().is_some_and(Course::is_solved)
     }
 
     /// The session is over, and the lesson is not.
@@ -253,7 +245,7 @@ impl Console {
     pub(super) fn course_word(&mut self, action: Action, text: &str) -> AfterLine {
         if self.course.is_none() {
             let what = "this is not a lesson; `poptalk learn` starts one";
-            self.screen.note(Paint::Warning, what);
+            self.screen.warn(what);
             return AfterLine::Go;
         }
         match action {
@@ -300,7 +292,7 @@ impl Console {
                 "the answer is not {id}; look again, or type `:hint`"
             ));
         } else {
-            let what = match nearest(id) {
+            let what = match nearest(id, ids()) {
                 Some(meant) => format!("did you mean `:diagnose {meant}`?"),
                 None => IDS.to_owned(),
             };

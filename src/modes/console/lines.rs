@@ -12,7 +12,7 @@ use crate::analysis::show::{Canvas, Highlight};
 const BLOCK: usize = 64 * 1024;
 
 /// The first text is waited for so long.
-const PATIENCE: Duration = Duration::from_millis(200);
+pub(super) const PATIENCE: Duration = Duration::from_millis(200);
 
 pub(crate) fn can_page() -> bool {
     terminal::can_edit()
@@ -72,9 +72,7 @@ impl Drop for SpoolEndGuard<'_> {
 }
 
 fn show(text: &Spool, highlights: &Spool, title: &str, has_colour: bool) -> io::Result<()> {
-    let program = std::env::var("PAGER").ok();
-    let program = program.filter(|pager| !pager.trim().is_empty());
-    if program.is_some_and(|program| external_pager::page(&program, text).is_ok()) {
+    if external_pager::page_in_own(text) {
         return Ok(());
     }
     let highlight = |line: u64| {
@@ -124,10 +122,7 @@ impl SpoolWriter<'_> {
         ];
         self.held.clear();
         self.held_highlights.clear();
-        match failures.into_iter().flatten().next() {
-            Some(failure) => Err(failure),
-            None => Ok(()),
-        }
+        failures.into_iter().flatten().next().map_or(Ok(()), Err)
     }
 }
 

@@ -4,16 +4,14 @@ use zeroize::Zeroizing;
 
 use super::Console;
 use super::editor::Input;
-use super::knowledge::know;
 use super::terminal;
-use super::view::shown;
-use crate::base::error::Explain;
+use crate::base::lock::lock;
 use crate::base::say;
 use crate::base::style::Paint;
 use crate::modes::login::{self, LoginError, LoginHost, Method, NextAttempt};
 use crate::modes::plan::{self, NO_TLS};
-use crate::net::engine::{Request, Risk, Snapshot};
-use crate::net::password::{self, PasswordError};
+use crate::net::engine::{Risk, Snapshot};
+use crate::net::password::PasswordError;
 use crate::net::target::Target;
 use crate::pop3::session::SessionState;
 use crate::pop3::tracker::Role;
@@ -28,7 +26,7 @@ impl Console {
         let is_other = |now: &Snapshot| now.greeting.mistake().is_some();
         if self.standing().as_ref().is_some_and(is_other) {
             let what = "nothing was sent: this is not a POP3 greeting";
-            self.screen.note(Paint::Warning, what);
+            self.screen.warn(what);
             return;
         }
         let is_clear = |now: &Snapshot| now.ending.is_none() && !now.is_tls;
@@ -44,7 +42,7 @@ impl Console {
                     }
                     None => NO_TLS,
                 };
-                self.screen.note(Paint::Warning, what);
+                self.screen.warn(what);
             }
         }
         if !self.plan.args.login {
@@ -52,11 +50,11 @@ impl Console {
         }
         if self.plan.is_stls && self.standing().is_some_and(|now| !now.is_tls) {
             let what = "not logged in: --stls requires TLS, and TLS is not on";
-            self.screen.note(Paint::Warning, what);
+            self.screen.warn(what);
             let hint = "hint: `:login` asks, then logs in without TLS";
-            self.screen.note(Paint::Note, hint);
+            self.screen.note(hint);
         } else {
-            self.log_in_as_planned();
+            self.login_by_word("", Method::Best);
         }
     }
 
@@ -67,7 +65,7 @@ impl Console {
         let is_response = now.is_some_and(|now| now.expects_response);
         // The exchange that a response belongs to was allowed.
         let is_guessed = || {
-            know(&self.knowledge)
+            lock(&self.knowledge)
                 .guess
                 .place(line, Role::Command)
                 .is_some()
@@ -81,7 +79,7 @@ impl Console {
         let risk = self.standing().and_then(|now| now.risk());
         let is_allowed = risk.is_none_or(|risk| self.may_risk(risk));
         if !is_allowed {
-            self.screen.note(Paint::Note, "not sent");
+            self.screen.note("not sent");
         }
         is_allowed
     }
@@ -95,20 +93,13 @@ impl Console {
         matches!(answer, Input::Line(answer) if answer.trim_start().to_ascii_lowercase().starts_with('y'))
     }
 
-    pub(super) fn log_in_as_planned(&mut self) {
-        self.login_by_word("", Method::Best);
-    }
-
     /// Carries out `:login`, `:auth` and `:apop`.
     pub(super) fn login_by_word(&mut self, text: &str, way: Method) {
         let plan = self.plan.clone();
         match login::log_in(self, &plan, text, way) {
             Ok(()) | Err(LoginError::Stopped) => {}
             Err(error) => {
-                self.screen.note(Paint::Warning, &error.to_string());
-                if let Some(hint) = error.hint() {
-                    self.screen.note(Paint::Note, &format!("hint: {hint}"));
-                }
+                self.screen.error(Paint::Warning, &error);
             }
         }
     }
@@ -123,7 +114,7 @@ impl LoginHost for Console {
     }
 
     fn note(&self, text: &str) {
-        self.screen.note(Paint::Note, text);
+        self.screen.note(text);
     }
 
     fn standing(&self) -> Option<Snapshot> {
@@ -135,16 +126,16 @@ impl LoginHost for Console {
     }
 
     fn session(&self) -> SessionState {
-        know(&self.knowledge).session.clone()
+        lock(&self.knowledge).session.clone()
     }
 
     fn binding(&self) -> Option<Vec<u8>> {
-        let shown = shown(&self.shown);
+        let shown = lock(&self.shown);
         shown.tls.as_ref()?.end_point.clone()
     }
 
     fn challenge(&mut self) -> Vec<u8> {
-        std::mem::take(&mut know(&self.knowledge).session.challenge)
+        std::mem::take(&mut lock(&self.knowledge).session.challenge)
     }
 
     fn ask_user(&mut self) -> Option<String> {
@@ -158,21 +149,15 @@ impl LoginHost for Console {
         let prompt = format!("password of {} (not shown): ", say::shown(user));
         let interrupts = self.interrupts.clone();
         let mut ask = || terminal::ask_unseen(&prompt, &interrupts);
-        let secret = password::find(
-            self.plan.args.credentials.sources(),
-            &self.target().host,
-            user,
-            Some(&mut ask),
-        )?;
-        if let Some(connection) = &self.connection {
-            connection.order(Request::Remember("password", secret.clone()));
+        match &self.connection {
+            Some(connection) => plan::password(&self.plan, connection, user, Some(&mut ask)),
+            // Without one nothing logs in.
+            None => Err(PasswordError::Nowhere(user.to_owned())),
         }
-        Ok(secret)
     }
 
     fn may_send_in_clear(&mut self) -> bool {
-        self.screen.note(
-            Paint::Warning,
+        self.screen.warn(
             "there is no TLS: anyone on the network path can read the password (`stls` begins TLS)",
         );
         self.is_agreed()
@@ -180,12 +165,12 @@ impl LoginHost for Console {
 
     fn may_try(&mut self, next: &NextAttempt) -> bool {
         if let Some(warning) = next.warning() {
-            self.screen.note(Paint::Warning, warning);
+            self.screen.warn(warning);
         }
         let name = next.name;
         if let Some(explanation) = next.explanation {
             let text = format!("next: {name}, {explanation}");
-            self.screen.note(Paint::Note, &text);
+            self.screen.note(&text);
         }
         let prompt = format!("try {name}? A refusal counts as one more failed login. [y/N] ");
         self.is_yes(&prompt)
@@ -195,7 +180,7 @@ impl LoginHost for Console {
         if risk == Risk::NoTls && self.plan.args.allow_plaintext {
             return true;
         }
-        self.screen.note(Paint::Warning, risk.says());
+        self.screen.warn(risk.says());
         self.is_agreed()
     }
 }

@@ -8,12 +8,12 @@ use std::sync::Arc;
 
 use super::Console;
 use super::spool::Spool;
-use super::view::{Mode, Shown, shown};
+use super::view::{Mode, Shown};
 use crate::analysis::mail::{self, DECODED_MAX};
 use crate::base::files;
 use crate::base::io_error::plain;
+use crate::base::lock::lock;
 use crate::base::plural::counted;
-use crate::base::style::Paint;
 use crate::pop3::stuffing::Unstuffer;
 
 /// How many octets are un-stuffed at once.
@@ -73,10 +73,8 @@ impl Console {
     /// `:save N FILE`, and `:save N.P FILE` for a part.
     pub(super) fn save_message(&mut self, text: &str) {
         let Some((which, path)) = text.trim().split_once(' ') else {
-            self.screen.note(
-                Paint::Warning,
-                "which message, and where to? `:save N FILE`, or `:save N.PART FILE`",
-            );
+            self.screen
+                .warn("which message, and where to? `:save N FILE`, or `:save N.PART FILE`");
             return;
         };
         let (number, part) = match which.split_once('.') {
@@ -93,7 +91,6 @@ impl Console {
         if let Err(error) = is_free(path) {
             self.tell_unwritten(path, &error);
             self.screen.note(
-                Paint::Note,
                 "hint: name a file that does not exist yet, in a folder that can be written to",
             );
             return;
@@ -113,17 +110,18 @@ impl Console {
             }
         };
         match saved {
-            Ok(octets) => self.screen.note(
-                Paint::Note,
-                &format!("{} in {}", counted(octets, "octet"), path.display()),
-            ),
+            Ok(octets) => self.screen.note(&format!(
+                "{} in {}",
+                counted(octets, "octet"),
+                path.display()
+            )),
             Err(error) => self.tell_unwritten(path, &error),
         }
     }
 
     fn tell_unwritten(&self, path: &Path, error: &io::Error) {
         let text = format!("{}: {}", path.display(), plain(error));
-        self.screen.note(Paint::Warning, &text);
+        self.screen.warn(&text);
     }
 
     /// A part of a message, decoded. None without one, which was reported.
@@ -134,10 +132,9 @@ impl Console {
             .ok()
             .and_then(|part| mail::part(&message, part));
         if content.is_none() {
-            self.screen.note(
-                Paint::Warning,
-                &format!("message {number} has no part {part}; `:view {number}` lists them"),
-            );
+            self.screen.warn(&format!(
+                "message {number} has no part {part}; `:view {number}` lists them"
+            ));
         }
         content
     }
@@ -149,10 +146,10 @@ impl Console {
             Ok(message.len() <= DECODED_MAX)
         });
         if let Err(error) = &result {
-            self.screen.note(
-                Paint::Warning,
-                &format!("the message can't be read again: {}", plain(error)),
-            );
+            self.screen.warn(&format!(
+                "the message can't be read again: {}",
+                plain(error)
+            ));
         }
         result.ok().map(|()| message)
     }
@@ -161,12 +158,11 @@ impl Console {
     /// which was reported.
     fn fetch(&mut self, number: &str) -> Option<FetchedMessage> {
         if number.is_empty() || !number.bytes().all(|digit| digit.is_ascii_digit()) {
-            self.screen
-                .note(Paint::Warning, "which message? give a number from LIST");
+            self.screen.warn("which message? give a number from LIST");
             return None;
         }
         let title = format!("RETR {number}");
-        if let Some(fetched) = FetchedMessage::of(&shown(&self.shown), &title) {
+        if let Some(fetched) = FetchedMessage::of(&lock(&self.shown), &title) {
             return Some(fetched);
         }
         if !self.is_open() {
@@ -177,15 +173,14 @@ impl Console {
             self.tell_awaited(&now);
             return None;
         }
-        shown(&self.shown).next_mode = Mode::Muted;
+        lock(&self.shown).next_mode = Mode::Muted;
         self.screen.print(&format!("{title}\n"));
         self.send(title.as_bytes());
         self.await_reply();
-        shown(&self.shown).next_mode = Mode::Screen;
-        let fetched = FetchedMessage::of(&shown(&self.shown), &title);
+        lock(&self.shown).next_mode = Mode::Screen;
+        let fetched = FetchedMessage::of(&lock(&self.shown), &title);
         if fetched.is_none() {
-            self.screen
-                .note(Paint::Warning, "the message is incomplete");
+            self.screen.warn("the message is incomplete");
         }
         fetched
     }

@@ -17,6 +17,7 @@ pub(crate) use alternate::{lend, restore, take_back};
 use super::spool::{Direction, SearchResult, SearchTerm, Spool, SpoolProgress};
 use super::terminal;
 use crate::analysis::show::Highlight;
+use crate::base::say;
 use alternate::Alternate;
 use entry::{KeyEffect, PagerInput};
 use keys::KeyAction;
@@ -219,12 +220,10 @@ impl Pager<'_> {
             KeyAction::Previous => self.search(Direction::Up, alternate)?,
             KeyAction::Unmark => (self.search, self.found) = (None, None),
             KeyAction::Help => self.mode = PagerMode::Help,
-            KeyAction::Redraw => {
-                self.resize()?;
-                alternate.forget()?;
-            }
-            KeyAction::Suspend => {
-                terminal::suspend();
+            KeyAction::Redraw | KeyAction::Suspend => {
+                if action == KeyAction::Suspend {
+                    terminal::suspend();
+                }
                 self.resize()?;
                 alternate.forget()?;
             }
@@ -296,22 +295,16 @@ impl Pager<'_> {
             SearchResult::GivenUp => self.message = Some("search stopped".to_owned()),
             SearchResult::Nowhere => {
                 let so_far = if progress.is_finished { "" } else { " so far" };
-                let mut message = format!("not found{so_far}: ");
-                crate::base::escape::escape(text.as_bytes(), &mut message);
-                self.message = Some(message);
+                self.message = Some(format!("not found{so_far}: {}", say::shown(&text)));
             }
         }
         Ok(())
     }
 
     fn find(&mut self, needle: &SearchTerm, way: Direction, from: u64) -> io::Result<SearchResult> {
-        let Self {
-            spool,
-            is_over,
-            events,
-            ..
-        } = self;
-        spool.find(needle, way, from, &mut || is_over() || is_stopped(events))
+        self.spool.find(needle, way, from, &mut || {
+            (self.is_over)() || is_stopped(&mut self.events)
+        })
     }
 
     /// Shows the row of a match; `shown` is what is on the screen.

@@ -2,18 +2,15 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
-use super::knowledge::know;
+use super::lines::PATIENCE;
 use super::screen;
 use super::spool::Spool;
-use super::view::{self, Mode, shown};
+use super::view::{self, Mode};
 use super::{Console, Keyboard, external_pager, hex, pager, terminal};
 use crate::analysis::help;
+use crate::base::lock::lock;
 use crate::base::style::Paint;
-
-/// How long the first lines of a dump are waited for.
-const PATIENCE: Duration = Duration::from_millis(200);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum PagedPart {
@@ -31,7 +28,7 @@ impl Console {
     /// Shows help for a topic; for an empty one, the list of what can be typed.
     pub(super) fn help(&mut self, topic: &str) {
         let text = if topic.is_empty() {
-            help::overview(Some(know(&self.knowledge).states()))
+            help::overview(Some(lock(&self.knowledge).states()))
         } else {
             help::topic(topic, terminal::size().0)
         };
@@ -59,7 +56,7 @@ impl Console {
         for part in output {
             match part {
                 PagedPart::Text(text) => self.screen.print(text),
-                PagedPart::Note(paint, text) => self.screen.note(*paint, text),
+                PagedPart::Note(paint, text) => self.screen.line(*paint, text),
             }
         }
     }
@@ -75,14 +72,14 @@ impl Console {
 
     pub(super) fn page(&mut self) {
         let (spool, title, is_hex) = {
-            let mut state = shown(&self.shown);
+            let mut state = lock(&self.shown);
             if state.took.is_none() || state.mode == Mode::WantsPager {
                 state.mode = Mode::Paged;
             }
             (state.spool.clone(), state.title.clone(), state.is_hex)
         };
         let Some(spool) = spool else {
-            self.screen.note(Paint::Note, "no multi-line reply yet");
+            self.screen.note("no multi-line reply yet");
             return;
         };
         if is_hex {
@@ -92,7 +89,7 @@ impl Console {
         }
         // A Ctrl-C that ended the pager is no wish to close the connection.
         let _ = self.interrupts.take();
-        let mut state = shown(&self.shown);
+        let mut state = lock(&self.shown);
         let summary = view::summary(&state);
         state.mode = if state.took.is_some() {
             Mode::Screen
@@ -101,7 +98,7 @@ impl Console {
         };
         self.has_stopped_showing = state.mode == Mode::Muted;
         drop(state);
-        self.screen.note(Paint::Note, &summary);
+        self.screen.note(&summary);
     }
 
     /// Shows a reply with the octets of each line under it, also while it is still coming.
@@ -134,8 +131,7 @@ impl Console {
                 true
             }
             Err(error) => {
-                self.screen
-                    .note(Paint::Warning, &format!("the pager failed: {error}"));
+                self.screen.warn(&format!("the pager failed: {error}"));
                 false
             }
         }
@@ -143,13 +139,10 @@ impl Console {
 
     /// Shows a spool while nothing else is printed; returns what was typed ahead.
     fn show_spool_alone(&self, spool: &Spool, title: &str) -> std::io::Result<String> {
-        let program = std::env::var("PAGER")
-            .ok()
-            .filter(|pager| !pager.trim().is_empty());
-        if program.is_some_and(|program| external_pager::page(&program, spool).is_ok()) {
+        if external_pager::page_in_own(spool) {
             return Ok(String::new());
         }
-        let has_colour = self.screen.style().has_colour();
+        let has_colour = self.screen.style.has_colour;
         let is_over = || self.interrupts.is_pressed();
         pager::page(spool, title, has_colour, &is_over).map(|leave| leave.typed_ahead)
     }

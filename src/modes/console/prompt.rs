@@ -2,11 +2,10 @@
 
 use super::drawn::MASK;
 use super::editor::{Input, LongHelp};
-use super::knowledge::know;
-use super::{Console, Keyboard, SILENCE, is_idle};
+use super::{Console, Keyboard, SILENCE, is_idle, plain};
 use crate::analysis::console_input::{self, Typed};
-use crate::base::escape;
-use crate::base::style::Paint;
+use crate::base::lock::lock;
+use crate::base::say;
 use crate::net::engine::Snapshot;
 use crate::pop3::tracker::State;
 
@@ -38,16 +37,14 @@ impl Console {
                 self.learn_unsent(&octets);
                 self.tell_closed();
             }
-            _ => self
-                .screen
-                .note(Paint::Warning, "a line for poptalk itself must be UTF-8"),
+            _ => self.screen.warn("a line for poptalk itself must be UTF-8"),
         }
     }
 
     /// A secret that was typed without a connection is one anyway.
     fn learn_unsent(&self, line: &[u8]) {
         if !self.plan.args.secrets.keep_secrets {
-            let guess = know(&self.knowledge).guess.clone();
+            let guess = lock(&self.knowledge).guess.clone();
             self.plan.secrets.learn(line, &guess);
         }
     }
@@ -78,14 +75,12 @@ impl Console {
             (false, true) => "hint: the Up key brings the line back",
             (false, false) => return,
         };
-        self.screen.note(Paint::Note, hint);
+        self.screen.note(hint);
     }
 
     pub(super) fn tell_closed(&self) {
-        self.screen.note(
-            Paint::Warning,
-            "not connected, so nothing was sent; `:open` reconnects",
-        );
+        self.screen
+            .warn("not connected, so nothing was sent; `:open` reconnects");
     }
 
     pub(super) fn prompt(&self) -> String {
@@ -94,12 +89,11 @@ impl Console {
     }
 
     fn masked(&self, line: &str) -> String {
-        let mut safe = String::new();
-        let from = know(&self.knowledge).secret_from(line);
+        let from = lock(&self.knowledge).secret_from(line);
         let (open, secret) = line
             .split_at_checked(from.unwrap_or(line.len()))
             .unwrap_or(("", line));
-        escape::escape(open.as_bytes(), &mut safe);
+        let mut safe = say::shown(open);
         safe.extend(secret.chars().map(|_| MASK));
         safe
     }
@@ -117,12 +111,12 @@ impl Console {
         let mut given = given.to_owned();
         loop {
             self.screen.set_prompting(true);
-            let style = self.screen.style();
+            let style = self.screen.style;
             let input = match &mut self.keyboard {
                 Keyboard::Editor(editor) => editor.read(prompt, style, &given),
-                Keyboard::Plain(editor) => {
+                Keyboard::Plain => {
                     self.screen.set_prompting(false);
-                    Ok(editor.read(prompt))
+                    Ok(plain::read(prompt))
                 }
             };
             self.screen.set_prompting(false);

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use super::editor::Input;
-use super::knowledge::know;
 use super::{AfterLine, Console};
 use crate::base::exit::Exit;
+use crate::base::lock::lock;
 use crate::base::plural::counted;
-use crate::base::style::Paint;
 use crate::modes::plan;
 use crate::net::engine::{CloseReason, Snapshot};
 use crate::pop3::tracker::State;
@@ -17,7 +16,7 @@ impl Console {
         if self.close_quietly() {
             self.tell_closed_by_us();
         }
-        know(&self.knowledge).is_open = false;
+        lock(&self.knowledge).is_open = false;
     }
 
     /// Closes the connection, and looks at what became of its transcript; returns whether there was
@@ -28,7 +27,7 @@ impl Console {
         };
         let end = connection.close();
         let screen = Arc::clone(&self.screen);
-        let emit = &mut |what: &str| screen.note(Paint::Warning, what);
+        let emit = &mut |what: &str| screen.warn(what);
         let exit = plan::kept(Exit::Well, &end, self.log.as_deref(), emit);
         self.has_lost_log |= exit != Exit::Well;
         true
@@ -55,7 +54,7 @@ impl Console {
                     "{} marked for deletion: only QUIT deletes; leaving now keeps everything",
                     counted(now.marked, "message")
                 );
-                self.screen.note(Paint::Warning, &text);
+                self.screen.warn(&text);
                 match self.read("leave without QUIT? [y/N] ", "") {
                     Input::Line(answer)
                         if answer.trim_start().to_ascii_lowercase().starts_with('y') => {}
@@ -64,8 +63,7 @@ impl Console {
                     _ => return AfterLine::Go,
                 }
             }
-            self.screen
-                .note(Paint::Note, "left without QUIT: nothing was deleted");
+            self.screen.note("left without QUIT: nothing was deleted");
         }
         let exit = match self.standing() {
             Some(now) if now.ending == Some(CloseReason::TlsFailed) => Exit::Tls,

@@ -1,14 +1,16 @@
 //! The screen, shared by the thread that reads the network and the one that reads the keyboard.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use rustyline::ExternalPrinter;
 
 use unicode_width::UnicodeWidthChar;
 
 use super::terminal;
-use crate::base::escape;
+use crate::base::error::Explain;
+use crate::base::lock::lock;
+use crate::base::say;
 use crate::base::stdio;
 use crate::base::style::{Paint, Style};
 
@@ -20,7 +22,7 @@ const MARGIN: &str = "  ";
 pub(crate) struct Screen {
     state: Mutex<ScreenState>,
     changed: Condvar,
-    style: Style,
+    pub(crate) style: Style,
 }
 
 #[derive(Debug, Default)]
@@ -50,8 +52,7 @@ fn rows(line: &str, columns: usize) -> Vec<&str> {
 
 /// A text made safe, in rows with the margin of poptalk's own lines.
 pub(super) fn in_margin(text: &str, columns: usize) -> String {
-    let mut safe = String::new();
-    escape::escape(text.as_bytes(), &mut safe);
+    let safe = say::shown(text);
     rows(&safe, columns.saturating_sub(MARGIN.len()))
         .into_iter()
         .map(|row| format!("{MARGIN}{row}\n"))
@@ -68,7 +69,6 @@ fn overflow(text: &str, columns: usize) -> Option<usize> {
 }
 
 impl Screen {
-    /// A screen without a prompt.
     pub(crate) fn new(style: Style) -> Arc<Self> {
         Arc::new(Self {
             state: Mutex::default(),
@@ -77,14 +77,10 @@ impl Screen {
         })
     }
 
-    pub(crate) fn style(&self) -> Style {
-        self.style
-    }
-
     /// Prints text that is safe for a terminal. The editor's printer is never called here: it may
     /// wait for the editor.
     pub(crate) fn print(&self, text: &str) {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         if state.is_prompting || state.is_covered {
             let end = if text.ends_with('\n') { "" } else { "\n" };
             state.queue.push_back(format!("{text}{end}"));
@@ -95,10 +91,10 @@ impl Screen {
     }
 
     /// Prints a line of poptalk's own, made safe, on as many rows as it needs; words are not cut.
-    pub(crate) fn note(&self, paint: Paint, text: &str) {
+    pub(crate) fn line(&self, paint: Paint, text: &str) {
         let rows = in_margin(text, terminal::size().0);
         // A server line without an end yet is not one of ours.
-        let mut text = match self.lock().is_inside_line {
+        let mut text = match lock(&self.state).is_inside_line {
             true => "\n".to_owned(),
             false => String::new(),
         };
@@ -109,10 +105,26 @@ impl Screen {
         self.print(&text);
     }
 
+    pub(crate) fn note(&self, text: &str) {
+        self.line(Paint::Note, text);
+    }
+
+    pub(crate) fn warn(&self, text: &str) {
+        self.line(Paint::Warning, text);
+    }
+
+    /// Shows an error, and what to do where that is known.
+    pub(crate) fn error(&self, paint: Paint, error: &impl Explain) {
+        self.line(paint, &error.to_string());
+        if let Some(hint) = error.hint() {
+            self.note(&format!("hint: {hint}"));
+        }
+    }
+
     /// Says whether a line is being typed. What waited to be shown above it is shown now when it is
     /// not.
     pub(crate) fn set_prompting(&self, is_prompting: bool) {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         state.is_prompting = is_prompting;
         if is_prompting && state.is_inside_line {
             put(&mut state, "\n");
@@ -123,7 +135,7 @@ impl Screen {
     /// Says whether a pager has the terminal: nothing is printed into it, but kept until it was
     /// left.
     pub(crate) fn set_covered(&self, is_covered: bool) {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         state.is_covered = is_covered;
         flush(&mut state);
     }
@@ -143,7 +155,7 @@ impl Screen {
 
     /// Ends the thread of [`Screen::serve`].
     pub(crate) fn finish(&self) {
-        self.lock().is_over = true;
+        lock(&self.state).is_over = true;
         self.changed.notify_all();
     }
 
@@ -154,17 +166,13 @@ impl Screen {
         };
         let mut state = self
             .changed
-            .wait_while(self.lock(), not_yet)
+            .wait_while(lock(&self.state), not_yet)
             .unwrap_or_else(PoisonError::into_inner);
         if state.is_over {
             None
         } else {
             state.queue.pop_front()
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, ScreenState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -7,9 +7,10 @@
 mod lines;
 mod search;
 
+use crate::base::lock::lock;
 use std::fs::File;
 use std::io;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 pub use lines::LineStart;
@@ -41,6 +42,17 @@ pub struct SpoolProgress {
     /// Lines as the server sent them, however long.
     pub(crate) whole: u64,
     pub(crate) is_finished: bool,
+}
+
+impl SpoolProgress {
+    /// Returns how many lines stay as they are: one that has not ended may still become a different
+    /// one.
+    pub(super) fn settled(&self) -> u64 {
+        match self.is_finished {
+            true => self.lines,
+            false => self.ended,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -78,10 +90,10 @@ impl Spool {
     /// remembered as [`Spool::failure`]. What was written can be read; what comes later is passed
     /// over.
     pub fn append(&self, octets: &[u8]) -> Option<io::Error> {
-        let mut cutter = self.cutter.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut cutter = lock(&self.cutter);
         let mut rest = octets;
         let (mut at, has_failed) = {
-            let state = self.state();
+            let state = lock(&self.state);
             (state.progress.octets, state.failure.is_some())
         };
         if has_failed {
@@ -100,7 +112,7 @@ impl Spool {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => error,
             };
-            self.state().failure = Some(error.to_string());
+            lock(&self.state).failure = Some(error.to_string());
             self.grown.notify_all();
             return Some(error);
         }
@@ -109,7 +121,7 @@ impl Spool {
 
     /// Lets readers see octets that are in the file.
     fn publish(&self, cutter: &mut Cutter, octets: &[u8]) {
-        let mut state = self.state();
+        let mut state = lock(&self.state);
         cutter.feed(octets, |start| state.index.add(start));
         let SpoolState { progress, .. } = &mut *state;
         progress.octets += octets.len() as u64;
@@ -120,19 +132,19 @@ impl Spool {
 
     /// Says that nothing more will come.
     pub fn finish(&self) {
-        self.state().progress.is_finished = true;
+        lock(&self.state).progress.is_finished = true;
         self.grown.notify_all();
     }
 
     /// How far it is.
     #[must_use]
     pub fn progress(&self) -> SpoolProgress {
-        self.state().progress
+        lock(&self.state).progress
     }
 
     /// Why octets are missing at the end; None when all were kept.
     pub(crate) fn failure(&self) -> Option<String> {
-        self.state().failure.clone()
+        lock(&self.state).failure.clone()
     }
 
     /// Waits until there are more than `octets` octets, or nothing more will come, or `timeout` is
@@ -145,7 +157,7 @@ impl Spool {
         };
         let waited = self
             .grown
-            .wait_timeout_while(self.state(), timeout, is_enough);
+            .wait_timeout_while(lock(&self.state), timeout, is_enough);
         waited.unwrap_or_else(PoisonError::into_inner).0.progress
     }
 
@@ -154,11 +166,14 @@ impl Spool {
     /// Errors: the file can't be read.
     pub fn lines(&self, line: u64) -> io::Result<Lines<'_>> {
         let (near, end) = {
-            let state = self.state();
-            (state.index.before_line(line), state.progress.octets)
+            let state = lock(&self.state);
+            (
+                state.index.last(|start| start.line <= line),
+                state.progress.octets,
+            )
         };
         let mut lines = Lines::new(self, near, end);
-        while lines.next_start().line < line && lines.skip()? {}
+        while lines.next.line < line && lines.skip()? {}
         Ok(lines)
     }
 
@@ -167,13 +182,16 @@ impl Spool {
     /// Errors: the file can't be read.
     pub fn line_of(&self, offset: u64) -> io::Result<LineStart> {
         let (near, end) = {
-            let state = self.state();
-            (state.index.before_offset(offset), state.progress.octets)
+            let state = lock(&self.state);
+            (
+                state.index.last(|start| start.offset <= offset),
+                state.progress.octets,
+            )
         };
         let mut lines = Lines::new(self, near, end);
         let mut start = near;
-        while lines.skip()? && lines.next_start().offset <= offset {
-            start = lines.next_start();
+        while lines.skip()? && lines.next.offset <= offset {
+            start = lines.next;
         }
         Ok(start)
     }
@@ -212,10 +230,6 @@ impl Spool {
 
     pub(crate) fn octets(&self, at: u64) -> impl io::Read {
         Octets { spool: self, at }
-    }
-
-    fn state(&self) -> MutexGuard<'_, SpoolState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -87,9 +87,9 @@ pub(crate) fn ask_unseen(prompt: &str, interrupts: &Interrupts) -> io::Result<Ze
     out.write_all(prompt.as_bytes())?;
     out.flush()?;
     let mut line = Zeroizing::new(Vec::new());
-    let count = imp::unseen(|| {
+    let count = imp::echoing(false, || {
         // Reading alone would continue after Ctrl-C.
-        while !imp::is_input_waiting_for(WAKE) {
+        while !imp::is_input_waiting(WAKE) {
             if interrupts.take() {
                 return Err(io::ErrorKind::Interrupted.into());
             }
@@ -107,9 +107,7 @@ pub(crate) fn ask_unseen(prompt: &str, interrupts: &Interrupts) -> io::Result<Ze
     Ok(line)
 }
 
-pub(crate) use imp::{
-    Quiet, changing, is_input_waiting, lent, on_return, suspend, watch, with_echo,
-};
+pub(crate) use imp::{Quiet, changing, echoing, is_input_waiting, lent, on_return, suspend, watch};
 
 #[cfg(unix)]
 mod imp {
@@ -148,26 +146,15 @@ mod imp {
         }
     }
 
-    pub(crate) fn with_echo<T>(read: impl FnOnce() -> T) -> T {
-        echoing(true, read)
-    }
-
-    /// Runs `read` with the echo off.
-    pub(super) fn unseen<T>(read: impl FnOnce() -> T) -> T {
-        echoing(false, read)
-    }
-
-    fn echoing<T>(is_on: bool, read: impl FnOnce() -> T) -> T {
+    /// Runs `read` with the echo on or off.
+    pub(crate) fn echoing<T>(is_on: bool, read: impl FnOnce() -> T) -> T {
         let before = tcgetattr(stdin()).ok();
         if let Some(before) = &before {
             set_echo(before, is_on);
         }
-        let result = read();
-        if let Some(before) = &before {
-            let _held = changing();
-            let _ = tcsetattr(stdin(), OptionalActions::Now, before);
-        }
-        result
+        // Puts it back.
+        let _quiet = Quiet(before);
+        read()
     }
 
     fn set_echo(before: &Termios, is_on: bool) {
@@ -177,12 +164,8 @@ mod imp {
         let _ = tcsetattr(stdin(), OptionalActions::Now, &modes);
     }
 
-    pub(crate) fn is_input_waiting() -> bool {
-        is_input_waiting_for(Duration::ZERO)
-    }
-
     /// Whether a line, or the end, is there after `time`; a signal ends the wait early.
-    pub(super) fn is_input_waiting_for(time: Duration) -> bool {
+    pub(crate) fn is_input_waiting(time: Duration) -> bool {
         let stdin = stdin();
         let mut fds = [PollFd::new(&stdin, PollFlags::IN)];
         let time = Timespec::try_from(time).ok();
@@ -202,12 +185,8 @@ mod imp {
         }
     }
 
-    pub(crate) fn with_echo<T>(read: impl FnOnce() -> T) -> T {
-        read()
-    }
-
     /// Runs `read`; the system's console can't hide it from here.
-    pub(super) fn unseen<T>(read: impl FnOnce() -> T) -> T {
+    pub(crate) fn echoing<T>(_: bool, read: impl FnOnce() -> T) -> T {
         read()
     }
 
@@ -227,14 +206,9 @@ mod imp {
         run()
     }
 
-    /// Not known elsewhere.
-    pub(crate) fn is_input_waiting() -> bool {
-        false
-    }
-
-    /// Elsewhere it is read without a look at what waits; Ctrl-C ends the read.
-    pub(super) fn is_input_waiting_for(_: std::time::Duration) -> bool {
-        true
+    /// Not known elsewhere: input is read without a look at what waits; Ctrl-C ends the read.
+    pub(crate) fn is_input_waiting(time: std::time::Duration) -> bool {
+        !time.is_zero()
     }
 }
 

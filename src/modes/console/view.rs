@@ -10,12 +10,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::hex;
-use super::knowledge::{SharedKnowledge, know};
+use super::knowledge::SharedKnowledge;
 use super::live_lint::LiveLint;
 use super::screen::Screen;
 use super::spool::Spool;
 use super::terminal;
 use crate::base::escape;
+use crate::base::lock::lock;
 use crate::base::style::Paint;
 use crate::modes::learn::Watched;
 use crate::modes::report;
@@ -25,7 +26,7 @@ use crate::transcript::Piece;
 use crate::transcript::event::Event;
 use crate::transcript::recorder::RecordedStep;
 use crate::transcript::secret;
-pub(crate) use reply::{LastReply, Mode, SharedShown, Shown, shown, summary};
+pub(crate) use reply::{LastReply, Mode, SharedShown, Shown, summary};
 
 /// Data lines wait so long for the rest of a reply: if all fits on the screen it is shown at once,
 /// else the pager opens.
@@ -76,17 +77,14 @@ impl ReplyView {
     fn line(&mut self, role: Role, pieces: &[Piece], first: bool, end: LineEnd) {
         let unrequested = role == Role::Unrequested;
         if unrequested && !self.was_unrequested && first {
-            self.screen.note(Paint::Note, "unrequested:");
+            self.screen.note("unrequested:");
         }
         self.was_unrequested = unrequested;
         let mut text = String::new();
         for piece in pieces {
-            match piece {
-                Piece::Octets(octets) => escape::escape(octets, &mut text),
-                Piece::Hole(_) => text.push_str("••••••"),
-            }
+            show(piece, &mut text);
         }
-        let style = self.screen.style();
+        let style = self.screen.style;
         let paint = match role {
             Role::Terminator => Paint::Note,
             Role::Continuation => Paint::Challenge,
@@ -106,12 +104,8 @@ impl ReplyView {
         if role == Role::Continuation && first && end != LineEnd::None {
             self.challenge(pieces);
         }
-        if shown(&self.shared).is_hex {
-            let octets = pieces.iter().flat_map(|piece| match piece {
-                Piece::Octets(octets) => octets.as_slice(),
-                Piece::Hole(_) => b"",
-            });
-            let octets: Vec<u8> = octets.chain(end.octets()).copied().collect();
+        if lock(&self.shared).is_hex {
+            let octets: Vec<u8> = octets_of(pieces).chain(end.octets()).copied().collect();
             self.hex(&octets);
         }
     }
@@ -123,16 +117,14 @@ impl ReplyView {
         if let Ok(decoded) = STANDARD.decode(octets)
             && !decoded.is_empty()
         {
-            self.screen.note(
-                Paint::Note,
-                &format!("says: {}", String::from_utf8_lossy(&decoded)),
-            );
+            self.screen
+                .note(&format!("says: {}", String::from_utf8_lossy(&decoded)));
         }
     }
 
     fn hex(&self, octets: &[u8]) {
         for row in hex::rows(octets).take(hex::ROWS_MAX) {
-            self.screen.note(Paint::Note, &row);
+            self.screen.note(&row);
         }
     }
 
@@ -141,8 +133,8 @@ impl ReplyView {
         if role == Role::Continuation {
             return;
         }
-        let state = know(&self.knowledge).session.state;
-        let mut shared = shown(&self.shared);
+        let state = lock(&self.knowledge).session.state;
+        let mut shared = lock(&self.shared);
         if first {
             shared.last = Some(LastReply {
                 line: String::new(),
@@ -156,11 +148,9 @@ impl ReplyView {
         }
         let Some(last) = &mut shared.last else { return };
         for piece in pieces {
-            match piece {
-                // The start says it all; an endless line is not to be kept.
-                _ if last.line.len() > 1024 => {}
-                Piece::Octets(octets) => escape::escape(octets, &mut last.line),
-                Piece::Hole(_) => last.line.push_str("••••••"),
+            // The start says it all; an endless line is not to be kept.
+            if last.line.len() <= 1024 {
+                show(piece, &mut last.line);
             }
         }
     }
@@ -169,30 +159,26 @@ impl ReplyView {
     fn note_sent(&mut self, role: Role, pieces: &[Piece], first: bool) {
         if first {
             let line = secret::flat(pieces);
-            know(&self.knowledge).guess.note_sent(&line, role);
+            lock(&self.knowledge).guess.note_sent(&line, role);
         }
         let has_hole = pieces.iter().any(|piece| matches!(piece, Piece::Hole(_)));
-        shown(&self.shared).was_secret = has_hole;
+        lock(&self.shared).was_secret = has_hole;
         self.since = Instant::now();
     }
 
     fn note_status(&mut self, pieces: &[Piece], first: bool) {
         let line = secret::flat(pieces);
-        know(&self.knowledge).guess.note_status(&line, first);
+        lock(&self.knowledge).guess.note_status(&line, first);
         if !first {
             return;
         }
         self.status.clear();
-        for piece in pieces {
-            if let Piece::Octets(octets) = piece {
-                self.status.extend_from_slice(octets);
-            }
-        }
+        self.status.extend(octets_of(pieces));
     }
 
     fn keep_verb(&self, sent: &Sent) {
-        if let Some(last) = &mut shown(&self.shared).last {
-            let recall = &know(&self.knowledge).recall;
+        if let Some(last) = &mut lock(&self.shared).last {
+            let recall = &lock(&self.knowledge).recall;
             let is_open = |verb: &String| !verb.is_empty() && recall.may_show(verb);
             last.verb = Some(sent.verb()).filter(is_open);
         }
@@ -205,12 +191,12 @@ impl ReplyView {
             escape::escape(sent.arguments(), &mut title);
         }
         self.held.clear();
-        let mut shared = shown(&self.shared);
+        let mut shared = lock(&self.shared);
         shared.spool = match Spool::new() {
             Ok(spool) => Some(Arc::new(spool)),
             Err(error) => {
                 self.screen
-                    .note(Paint::Warning, &format!("no pager for this reply: {error}"));
+                    .warn(&format!("no pager for this reply: {error}"));
                 None
             }
         };
@@ -229,7 +215,7 @@ impl ReplyView {
     }
 
     fn data(&mut self, octets: &[u8]) {
-        let mut shared = shown(&self.shared);
+        let mut shared = lock(&self.shared);
         if shared.took.is_some() {
             return;
         }
@@ -238,10 +224,8 @@ impl ReplyView {
         // It says so once, and the pager says where the text ends.
         let error = shared.spool.as_ref().and_then(|spool| spool.append(octets));
         if let Some(error) = error {
-            self.screen.note(
-                Paint::Warning,
-                &format!("the pager can't keep the rest: {error}"),
-            );
+            self.screen
+                .warn(&format!("the pager can't keep the rest: {error}"));
         }
         if shared.mode != Mode::Screen {
             return;
@@ -258,7 +242,7 @@ impl ReplyView {
         let (columns, rows) = terminal::size();
         if can_page && self.rows + rows_of(&self.held, columns, is_hex) + below > rows {
             self.held.clear();
-            shown(&self.shared).mode = Mode::WantsPager;
+            lock(&self.shared).mode = Mode::WantsPager;
         } else if !can_page {
             self.show_held(false);
         }
@@ -266,7 +250,7 @@ impl ReplyView {
 
     fn end_data(&mut self, pieces: &[Piece], first: bool, end: LineEnd) {
         let is_shown = {
-            let mut shared = shown(&self.shared);
+            let mut shared = lock(&self.shared);
             if let Some(spool) = shared.spool.as_ref().filter(|_| shared.took.is_none()) {
                 spool.append(b".\r\n");
             }
@@ -280,13 +264,6 @@ impl ReplyView {
         }
     }
 
-    fn injected(&self, octets: &[u8]) {
-        let mut text = String::new();
-        escape::escape(octets, &mut text);
-        let text = format!("received before the TLS handshake: {text}");
-        self.screen.note(Paint::Warning, &text);
-    }
-
     /// Shows data that was held; a line whose end has not come only when `is_all`.
     fn show_held(&mut self, is_all: bool) {
         let upto = match memchr::memrchr(b'\n', &self.held) {
@@ -296,7 +273,7 @@ impl ReplyView {
         };
         let rest = self.held.split_off(upto);
         let held = std::mem::replace(&mut self.held, rest);
-        let is_hex = shown(&self.shared).is_hex;
+        let is_hex = lock(&self.shared).is_hex;
         self.rows += rows_of(&held, terminal::size().0, is_hex);
         let mut text = String::new();
         for line in held.split_inclusive(|octet| *octet == b'\n') {
@@ -318,12 +295,9 @@ impl ReplyView {
 
     fn end_reply(&mut self, sent: Option<&Sent>) {
         let took = self.since.elapsed();
-        let mut shared = shown(&self.shared);
+        let mut shared = lock(&self.shared);
         if shared.mode != Mode::Screen || (shared.spool.is_some() && shared.took.is_none()) {
-            shared.took.get_or_insert(took);
-            if let Some(spool) = &shared.spool {
-                spool.finish();
-            }
+            shared.finish(took);
         }
         let is_timed = shared.is_timed;
         let muted = (shared.mode == Mode::Muted).then(|| summary(&shared));
@@ -332,25 +306,23 @@ impl ReplyView {
         }
         drop(shared);
         if let Some(summary) = muted {
-            self.screen.note(Paint::Note, &summary);
+            self.screen.note(&summary);
         } else if is_timed && sent.is_some() {
-            self.screen
-                .note(Paint::Note, &format!("{} ms", took.as_millis()));
+            self.screen.note(&format!("{} ms", took.as_millis()));
         }
         self.tell_findings();
     }
 
     /// Mentions `:why`, after the first refusal of a console session.
     fn mention_why(&self) {
-        if !std::mem::replace(&mut shown(&self.shared).is_why_known, true) {
-            self.screen
-                .note(Paint::Note, "`:why` explains what went wrong");
+        if !std::mem::replace(&mut lock(&self.shared).is_why_known, true) {
+            self.screen.note("`:why` explains what went wrong");
         }
     }
 
     /// Says which rules were broken, unless the pager has the screen.
     fn tell_findings(&mut self) {
-        let shared = shown(&self.shared);
+        let shared = lock(&self.shared);
         if matches!(shared.mode, Mode::WantsPager | Mode::Paged) {
             return;
         }
@@ -358,7 +330,7 @@ impl ReplyView {
         drop(shared);
         for line in self.judge.take() {
             if !is_lenient {
-                self.screen.note(Paint::Note, &line);
+                self.screen.note(&line);
             }
         }
     }
@@ -376,6 +348,21 @@ fn rows_of(lines: &[u8], columns: usize, is_hex: bool) -> usize {
     rows.sum()
 }
 
+/// The octets of a line, without its holes.
+fn octets_of(pieces: &[Piece]) -> impl Iterator<Item = &u8> {
+    pieces.iter().flat_map(|piece| match piece {
+        Piece::Octets(octets) => octets.as_slice(),
+        Piece::Hole(_) => b"",
+    })
+}
+
+fn show(piece: &Piece, out: &mut String) {
+    match piece {
+        Piece::Octets(octets) => escape::escape(octets, out),
+        Piece::Hole(_) => out.push_str("••••••"),
+    }
+}
+
 /// A line without its line end; None where that has not come.
 fn bare(line: &[u8]) -> Option<&[u8]> {
     line.strip_suffix(b"\r\n")
@@ -387,7 +374,7 @@ impl Observer for ReplyView {
 
     fn on_step(&mut self, seen: RecordedStep) {
         if let Some(step) = seen.as_step() {
-            know(&self.knowledge).session.apply(&step);
+            lock(&self.knowledge).session.apply(&step);
         }
         self.judge.see(&seen);
         match seen {
@@ -397,9 +384,7 @@ impl Observer for ReplyView {
                 pieces,
                 first,
                 ..
-            } => {
-                self.note_sent(role, &pieces, first);
-            }
+            } => self.note_sent(role, &pieces, first),
             RecordedStep::Line {
                 role: Role::Terminator,
                 pieces,
@@ -430,7 +415,11 @@ impl Observer for ReplyView {
             RecordedStep::Data { .. }
             | RecordedStep::CommandSent(_)
             | RecordedStep::StateChanged(_) => {}
-            RecordedStep::Injected { octets, .. } => self.injected(&octets),
+            RecordedStep::Injected { octets, .. } => {
+                let text = escape::escaped(&octets);
+                let text = format!("received before the TLS handshake: {text}");
+                self.screen.warn(&text);
+            }
             RecordedStep::DataStarted(sent) => {
                 self.keep_verb(&sent);
                 self.start_data(&sent);
@@ -450,29 +439,26 @@ impl Observer for ReplyView {
 
     fn on_notice(&mut self, news: Notice) {
         if let Notice::Tls(facts) = &news {
-            shown(&self.shared).tls = Some(facts.clone());
-            know(&self.knowledge).session.tls_started();
+            lock(&self.shared).tls = Some(facts.clone());
+            lock(&self.knowledge).session.tls_started();
         }
         if matches!(news, Notice::Ended(_)) {
             self.show_held(true);
-            let mut shared = shown(&self.shared);
+            let mut shared = lock(&self.shared);
             if shared.spool.is_some() && shared.took.is_none() {
-                shared.took = Some(self.since.elapsed());
-                if let Some(spool) = &shared.spool {
-                    spool.finish();
-                }
+                shared.finish(self.since.elapsed());
             }
         }
         if matches!(news, Notice::Ended(CloseReason::ByClient)) {
             return;
         }
         for (paint, text) in report::lines(&news) {
-            self.screen.note(paint, &text);
+            self.screen.line(paint, &text);
         }
         match &news {
             Notice::Tls(facts) => self.judge.event(&facts.event()),
             Notice::TlsFailed(error) => {
-                shown(&self.shared).tls_failure = Some(error.clone());
+                lock(&self.shared).tls_failure = Some(error.clone());
                 self.judge.event(&Event::TlsFailed(error.what.clone()));
             }
             Notice::TimedOut(limit, ..) | Notice::KeptOpen(limit) => {
@@ -497,7 +483,7 @@ impl Observer for ReplyView {
             self.show_held(true);
         }
         self.tell_findings();
-        let mut knowledge = know(&self.knowledge);
+        let mut knowledge = lock(&self.knowledge);
         knowledge.is_open = standing.ending.is_none();
         knowledge.expects_response = standing.expects_response;
         if standing.state == State::Greeting {

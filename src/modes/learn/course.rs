@@ -10,7 +10,6 @@ use crate::net::target::Target;
 use crate::servers::maildrop::Maildrop;
 use crate::servers::messages;
 
-/// A course that a learner is taking.
 pub(crate) struct Course {
     lessons: Vec<Lesson>,
     at: usize,
@@ -27,14 +26,6 @@ pub(crate) struct Course {
     serving: Option<Server>,
     /// The address of `serving`, once it has started.
     target: Option<Target>,
-}
-
-impl std::fmt::Debug for Course {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Course")
-            .field("at", &self.at)
-            .finish_non_exhaustive()
-    }
 }
 
 /// Starts a server with a fresh maildrop for a lesson. Returns both, and a plan to connect to it.
@@ -65,7 +56,6 @@ pub(super) fn server(
 
 impl Course {
     /// Returns a course at lesson `at`, counted from 0, or `None` if there is no such lesson.
-    #[must_use]
     pub(crate) fn new(
         lessons: Vec<Lesson>,
         at: usize,
@@ -102,8 +92,6 @@ impl Course {
         Ok(plan)
     }
 
-    /// Returns the current lesson.
-    #[must_use]
     #[expect(
         clippy::indexing_slicing,
         reason = "`new` and `go_on` keep `at` within the lessons"
@@ -113,19 +101,16 @@ impl Course {
     }
 
     /// Whether `target` is the server of the current lesson.
-    #[must_use]
     pub(crate) fn is_at(&self, target: &Target) -> bool {
         self.target.as_ref() == Some(target)
     }
 
     /// Returns the number of the current lesson, from 1, and the count of lessons.
-    #[must_use]
     pub(crate) fn number(&self) -> (usize, usize) {
         (self.at + 1, self.lessons.len())
     }
 
     /// Returns how many lessons are done, and the count of lessons.
-    #[must_use]
     pub(crate) fn done(&self) -> (usize, usize) {
         let done = self
             .lessons
@@ -142,7 +127,6 @@ impl Course {
     }
 
     /// Whether every goal of the current lesson is reached.
-    #[must_use]
     pub(crate) fn is_solved(&self) -> bool {
         self.watched.goals().are_reached()
     }

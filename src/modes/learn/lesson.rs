@@ -4,7 +4,8 @@
 use crate::analysis::goal::{Goal, Goals};
 use crate::analysis::lint;
 use crate::base::edit_distance::nearest;
-use crate::base::escape;
+// A lesson may come from a stranger.
+use crate::base::say::shown as safe;
 use crate::servers::fault::{self, Fault};
 use crate::transcript::Item;
 use crate::transcript::event::{Event, EventKind};
@@ -14,13 +15,12 @@ use crate::transcript::text::Reader;
 pub(crate) const WIDEST: usize = 72;
 
 /// A lesson, as read from its file.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Lesson {
     /// The name of its file, without `.pop3`.
     pub(crate) name: String,
     /// Its key in the progress file: the name of a built-in lesson, the full path of any other.
     pub(crate) key: String,
-    /// The title that the learner sees.
     pub(crate) title: String,
     pub(crate) prose: Vec<String>,
     /// What must happen in the session.
@@ -102,7 +102,12 @@ impl Lesson {
     pub fn parse(name: &str, text: &str) -> Result<Self, LessonError> {
         let error = |row, what| LessonError::new(name, row, what);
         let marked = |row, wrong| LessonError::marked(name, text, row, wrong);
-        let mut lesson = Self::blank(name, text);
+        let mut lesson = Self {
+            name: name.to_owned(),
+            key: name.to_owned(),
+            text: text.to_owned(),
+            ..Self::default()
+        };
         // The row of each goal, for errors that need the whole head.
         let mut goals = Vec::new();
         let mut has_rows = false;
@@ -125,21 +130,6 @@ impl Lesson {
             lesson.fits(goal).map_err(|wrong| marked(row, wrong))?;
         }
         Ok(lesson)
-    }
-
-    fn blank(name: &str, text: &str) -> Self {
-        Self {
-            name: name.to_owned(),
-            key: name.to_owned(),
-            title: String::new(),
-            prose: Vec::new(),
-            goals: Vec::new(),
-            hints: Vec::new(),
-            ready: Vec::new(),
-            faults: Vec::new(),
-            is_tls: false,
-            text: text.to_owned(),
-        }
     }
 
     /// Takes an item. Prose after the first row belongs to the solution, so it is not shown.
@@ -244,13 +234,11 @@ impl Lesson {
     }
 
     /// Returns its goals, none of which is reached.
-    #[must_use]
     pub(crate) fn begin(&self) -> Goals {
         Goals::new(self.goals.clone())
     }
 
     /// Returns the ids that the learner may name as the diagnosis; empty if no goal asks for one.
-    #[must_use]
     pub(crate) fn diagnosis(&self) -> &[String] {
         let mut ids = self.goals.iter().map(Goal::diagnosis);
         ids.find(|ids| !ids.is_empty()).unwrap_or_default()
@@ -271,10 +259,10 @@ impl Lesson {
                 Item::Event(event) if EventKind::of(&event) == EventKind::Connected => {
                     way.push(Vec::new());
                 }
-                item @ (Item::Row(_) | Item::Event(_)) => {
-                    way.last_mut()
-                        .into_iter()
-                        .for_each(|session| session.push(item.clone()));
+                Item::Row(_) | Item::Event(_) => {
+                    if let Some(session) = way.last_mut() {
+                        session.push(item);
+                    }
                 }
                 _ => {}
             }
@@ -317,19 +305,16 @@ pub(crate) fn meant<'a>(unknown: &str, names: impl Iterator<Item = &'a str>) -> 
     nearest(unknown, names).map_or(String::new(), |name| format!("did you mean `{name}`? "))
 }
 
-fn no_id(id: &str) -> String {
+pub(crate) fn ids() -> impl Iterator<Item = &'static str> {
     let rules = lint::rules().map(|rule| rule.id);
-    let meant = meant(id, rules.chain(fault::all().map(|fault| fault.name)));
+    rules.chain(fault::all().map(|fault| fault.name))
+}
+
+fn no_id(id: &str) -> String {
+    let meant = meant(id, ids());
     format!(
         "unknown id `{id}`; {meant}`poptalk lint --list` lists the ids of rules, `poptalk serve --list-faults` those of faults"
     )
-}
-
-/// Makes text safe for a terminal, because a lesson may come from a stranger.
-fn safe(text: &str) -> String {
-    let mut safe = String::new();
-    escape::escape(text.as_bytes(), &mut safe);
-    safe
 }
 
 #[cfg(test)]

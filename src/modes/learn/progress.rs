@@ -7,7 +7,6 @@ use std::path::PathBuf;
 use crate::base::files;
 use crate::transcript::file;
 
-/// The lessons that the learner has solved.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Progress {
     path: Option<PathBuf>,
@@ -16,7 +15,6 @@ pub(crate) struct Progress {
 
 impl Progress {
     /// Reads the file. Without one, or without a home folder, no lesson is done.
-    #[must_use]
     pub(crate) fn read() -> Self {
         let path = file::state_folder()
             .ok()
@@ -32,7 +30,6 @@ impl Progress {
     }
 
     /// Whether the lesson of this key is done.
-    #[must_use]
     pub(crate) fn has(&self, key: &str) -> bool {
         self.done.iter().any(|done| done == key)
     }

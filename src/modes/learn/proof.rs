@@ -22,7 +22,6 @@ use crate::transcript::{Item, Piece, Row};
 /// The longest wait for a reply. The built-in server answers at once.
 const REPLY: Duration = Duration::from_secs(10);
 
-/// An attempt to solve a lesson.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ProofCase {
     Empty,
@@ -91,9 +90,8 @@ fn row_of(lesson: &Lesson, head: &str, at: usize) -> usize {
 
 /// Returns the status line of a reply, safe to show.
 fn answer(exchange: &Exchange) -> String {
-    let mut text = String::new();
     let line = exchange.status_line.as_ref().map(Line::head);
-    escape::escape(line.unwrap_or_default(), &mut text);
+    let text = escape::escaped(line.unwrap_or_default());
     match text.is_empty() {
         true => "nothing".to_owned(),
         false => format!("`{}`", text.trim_end()),
@@ -103,12 +101,8 @@ fn answer(exchange: &Exchange) -> String {
 /// Complains about a `ready` line that the server refuses.
 fn refused(lesson: &Lesson, answers: &Answers) -> Option<String> {
     let made = answers.first()?.iter().take(lesson.ready.len());
-    let no = made.enumerate().find(|(_, exchange)| {
-        exchange
-            .status
-            .is_some_and(|status| status != Status::Positive)
-    });
-    let (at, exchange) = no?;
+    let is_no = |exchange: &Exchange| exchange.status.is_some_and(|it| it != Status::Positive);
+    let (at, exchange) = made.enumerate().find(|(_, exchange)| is_no(exchange))?;
     let row = row_of(lesson, "ready: ", at);
     Some(format!(
         "row {row}: the server refuses this `ready` line: {}",
@@ -122,13 +116,8 @@ fn departure(lesson: &Lesson, from: usize, answers: &Answers) -> Option<String> 
         let mut came = came.iter().skip(lesson.ready.len());
         for exchange in wanted {
             let row = exchange.place().row;
-            let line = lesson
-                .text
-                .lines()
-                .nth(row.saturating_sub(1))
-                .unwrap_or_default();
-            let mut shown = String::new();
-            escape::escape(line.as_bytes(), &mut shown);
+            let line = lesson.text.lines().nth(row.saturating_sub(1));
+            let shown = escape::escaped(line.unwrap_or_default().as_bytes());
             match came.next() {
                 Some(other) if other.status == exchange.status => {}
                 Some(other) => {

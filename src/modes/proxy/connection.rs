@@ -1,6 +1,7 @@
 //! One connection: what comes on a leg is recorded and handed on to the other one, no faster than
 //! that takes it.
 
+use std::convert::Infallible;
 use std::io::ErrorKind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -97,7 +98,7 @@ impl<'a> ProxiedConnection<'a> {
     }
 
     pub(super) fn hold(&mut self, is_tls: bool) -> RelayOutcome {
-        let mut run = || -> Result<(), RelayOutcome> {
+        let mut run = || -> Result<Infallible, RelayOutcome> {
             if is_tls {
                 self.secure_client()?;
             }
@@ -107,10 +108,8 @@ impl<'a> ProxiedConnection<'a> {
                 self.turn()?;
             }
         };
-        match run() {
-            Err(outcome) => outcome,
-            Ok(()) => RelayOutcome::Stopped,
-        }
+        let Err(outcome) = run();
+        outcome
     }
 
     pub(super) fn is_dialling(&self, is: bool) {
@@ -130,7 +129,7 @@ impl<'a> ProxiedConnection<'a> {
         }
         has_moved |= self.client.send().map_err(|_| self.client_gone())?;
         if self.tape.is_full() {
-            let most = figures::size(self.shared.max_size);
+            let most = figures::size(self.shared.options.max_size);
             self.tape.event(&Event::TooMuchPassed(most.to_string()));
             return Err(RelayOutcome::TooMuch);
         }
@@ -159,11 +158,10 @@ impl<'a> ProxiedConnection<'a> {
     }
 
     fn patience(&self) -> Duration {
-        let limit = self.shared.waits.idle;
-        if self.client.has_ended {
-            limit.min(LAST_REPLIES)
-        } else {
-            limit
+        let limit = self.shared.options.idle;
+        match self.client.has_ended {
+            true => limit.min(LAST_REPLIES),
+            false => limit,
         }
     }
 
@@ -217,7 +215,7 @@ impl<'a> ProxiedConnection<'a> {
                 self.is_stls_ours = true;
                 self.answer_stls()?;
             } else {
-                self.tell_server(&octets);
+                self.pass_to_server(&octets);
             }
             has_moved = true;
         }
@@ -226,15 +224,15 @@ impl<'a> ProxiedConnection<'a> {
 
     fn read_client(&mut self) -> Result<bool, RelayOutcome> {
         let room = HELD_MAX.saturating_sub(self.held.len());
-        let mut buffer = std::mem::take(&mut self.buffer);
-        let came = self.client.read(buffer.get_mut(..room).unwrap_or_default());
-        if let ReadOutcome::Octets(count) = came {
-            self.held
-                .extend_from_slice(buffer.get(..count).unwrap_or_default());
-        }
-        self.buffer = buffer;
-        match came {
-            ReadOutcome::Octets(_) => Ok(true),
+        match self
+            .client
+            .read(self.buffer.get_mut(..room).unwrap_or_default())
+        {
+            ReadOutcome::Octets(count) => {
+                self.held
+                    .extend_from_slice(self.buffer.get(..count).unwrap_or_default());
+                Ok(true)
+            }
             ReadOutcome::Nothing => Ok(false),
             ReadOutcome::End => {
                 self.ended.get_or_insert(RelayOutcome::ClosedByClient);
@@ -274,14 +272,14 @@ impl<'a> ProxiedConnection<'a> {
             && let Err(other) = self.look_at_greeting(octets)
         {
             // The client may see it; nothing that the client says is handed on.
-            self.tell_client(octets)?;
+            self.pass_to_client(octets)?;
             return Err(other);
         }
         let mut rest = octets;
         while !rest.is_empty() {
             if !self.adds_stls() {
                 self.release()?;
-                self.tell_client(rest)?;
+                self.pass_to_client(rest)?;
                 break;
             }
             let is_capa = self.tape.tracker().awaited() == Some(Awaited::Terminator("CAPA".into()));
@@ -290,9 +288,9 @@ impl<'a> ProxiedConnection<'a> {
             if let Some(line) = ready {
                 if line.is_short_of_stls {
                     self.tape.event(&Event::ProxyAddsStls);
-                    self.tell_client(b"STLS\r\n")?;
+                    self.pass_to_client(b"STLS\r\n")?;
                 }
-                self.tell_client(&line.octets)?;
+                self.pass_to_client(&line.octets)?;
             }
         }
         if self.tape.tracker().is_tls_agreed() {
@@ -327,15 +325,14 @@ impl<'a> ProxiedConnection<'a> {
     }
 
     fn release(&mut self) -> Result<(), RelayOutcome> {
-        let kept = self.capabilities.take();
-        if kept.is_empty() {
-            return Ok(());
+        match self.capabilities.take() {
+            kept if kept.is_empty() => Ok(()),
+            kept => self.pass_to_client(&kept),
         }
-        self.tell_client(&kept)
     }
 
     /// Records octets of the server's, or in its place, and hands them on.
-    pub(super) fn tell_client(&mut self, octets: &[u8]) -> Result<(), RelayOutcome> {
+    pub(super) fn pass_to_client(&mut self, octets: &[u8]) -> Result<(), RelayOutcome> {
         let injected = self.tape.feed(Side::Server, octets);
         if injected > 0 {
             let used = octets.len().saturating_sub(injected);
@@ -353,7 +350,7 @@ impl<'a> ProxiedConnection<'a> {
     }
 
     /// Hands on what was recorded. A server that takes no more may still have something to say.
-    pub(super) fn tell_server(&mut self, octets: &[u8]) {
+    pub(super) fn pass_to_server(&mut self, octets: &[u8]) {
         if !self.server.is_shut && self.server.take(octets).is_err() {
             self.stop_sending();
         }
@@ -388,7 +385,7 @@ impl<'a> ProxiedConnection<'a> {
             b"+OK begin TLS\r\n"
         };
         self.tape.event(&Event::ProxyAnswersStls);
-        self.tell_client(reply)?;
+        self.pass_to_client(reply)?;
         if self.tape.tracker().is_tls_agreed() {
             return self.upgrade();
         }
@@ -411,7 +408,7 @@ impl<'a> ProxiedConnection<'a> {
                 return Err(RelayOutcome::NoServer(error.to_string()));
             }
         }
-        let deadline = Instant::now() + self.shared.waits.handshake;
+        let deadline = Instant::now() + self.shared.handshake_wait();
         loop {
             self.client.send().map_err(|_| self.client_gone())?;
             if self.client.waiting() == 0 {

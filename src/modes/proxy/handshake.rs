@@ -3,11 +3,11 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use mio::{Interest, Token};
+use mio::Interest;
 
 use super::connection::ProxiedConnection;
 use super::leg::{LegStream, ReadOutcome};
-use super::{RelayOutcome, SERVER};
+use super::{CLIENT, CONNECT, RelayOutcome, SERVER};
 use crate::base::io_error::plain;
 use crate::base::service::Service;
 use crate::net::acceptor::Handshake;
@@ -25,16 +25,13 @@ const REPLY_MAX: usize = 512;
 /// How many unused octets an event shows.
 const TOLD_MAX: usize = 256;
 
-/// What else is woken while a handshake waits.
-const CLIENT: Token = super::CLIENT;
-
 impl ProxiedConnection<'_> {
     /// Connects to the server, so far as the options say; on return its leg is ready. What the
     /// server said already is for the client then.
     pub(super) fn reach_server(&mut self) -> Result<(), RelayOutcome> {
         let shared = self.shared;
         self.is_dialling(true);
-        let dialled = dial(&shared.target, shared.waits.connect);
+        let dialled = dial(&shared.options.target, CONNECT.min(shared.options.idle));
         self.is_dialling(false);
         let (socket, address) = match dialled {
             Ok(dialled) => dialled,
@@ -59,10 +56,10 @@ impl ProxiedConnection<'_> {
             Ok(socket) => LegStream::Plain(socket),
             Err(error) => return Err(self.refuse(plain(&error))),
         };
-        if shared.target.is_tls {
+        if shared.options.target.is_tls {
             self.secure_server(false)
                 .map_err(|error| self.refuse(error.to_string()))?;
-        } else if shared.is_stls {
+        } else if shared.options.is_stls {
             self.ask_for_tls()?;
         }
         Ok(())
@@ -73,7 +70,7 @@ impl ProxiedConnection<'_> {
         let greeting = self.own_line("a greeting")?;
         if Status::of_line(&greeting) != Status::Positive {
             // The refusal is for the client; what follows in cleartext is ignored.
-            self.tell_client(&greeting)?;
+            self.pass_to_client(&greeting)?;
             if let Some(service) = Service::of_start(&greeting) {
                 return Err(RelayOutcome::OtherService(service));
             }
@@ -87,7 +84,7 @@ impl ProxiedConnection<'_> {
         }
         self.is_greeted = true;
         self.own_words(Side::Client, "STLS");
-        self.tell_server(b"STLS\r\n");
+        self.pass_to_server(b"STLS\r\n");
         let reply = self.own_line("a reply to STLS")?;
         let shown = String::from_utf8_lossy(&reply).trim_end().to_owned();
         self.own_words(Side::Server, &shown);
@@ -96,7 +93,7 @@ impl ProxiedConnection<'_> {
         }
         self.secure_server(true)
             .map_err(|error| self.refuse(error.to_string()))?;
-        self.tell_client(&greeting)
+        self.pass_to_client(&greeting)
     }
 
     /// Records a line between us and the server that the client does not see.
@@ -109,7 +106,7 @@ impl ProxiedConnection<'_> {
     /// asked for no more, and what came in cleartext is not to be taken for what comes inside TLS
     /// (RFC 2595 §4).
     fn own_line(&mut self, what: &str) -> Result<Vec<u8>, RelayOutcome> {
-        let deadline = Instant::now() + self.shared.waits.handshake;
+        let deadline = Instant::now() + self.shared.handshake_wait();
         let mut line = Vec::new();
         let mut buffer = [0; LINE_MAX];
         let end = loop {
@@ -155,7 +152,7 @@ impl ProxiedConnection<'_> {
     fn refuse(&mut self, why: String) -> RelayOutcome {
         let text = format!(
             "-ERR [SYS/TEMP] no connection to {}: {why}",
-            self.shared.target
+            self.shared.options.target
         );
         let mut line: Vec<u8> = text
             .chars()
@@ -165,7 +162,7 @@ impl ProxiedConnection<'_> {
             .collect();
         line.extend_from_slice(b"\r\n");
         // A client that has gone in the meantime gets nothing.
-        let _ = self.tell_client(&line);
+        let _ = self.pass_to_client(&line);
         RelayOutcome::NoServer(why)
     }
 
@@ -175,7 +172,7 @@ impl ProxiedConnection<'_> {
             return Ok(());
         };
         let shared = self.shared;
-        let wait_max = shared.waits.handshake;
+        let wait_max = shared.handshake_wait();
         let deadline = Instant::now() + wait_max;
         let (poll, events, client) = (&mut self.poll, &mut self.events, &mut self.client);
         let mut wait = || {
@@ -193,14 +190,10 @@ impl ProxiedConnection<'_> {
             } else {
                 return Ok(());
             };
-            Err(TlsError {
-                what,
-                hint: None,
-                heard: None,
-            })
+            Err(TlsError::new(what))
         };
-        let host = &shared.target.host;
-        match tls::handshake(socket, host, &shared.server_tls, is_stls, &mut wait) {
+        let host = &shared.options.target.host;
+        match tls::handshake(socket, host, &shared.options.server_tls, is_stls, &mut wait) {
             Ok((stream, mut facts)) => {
                 facts.hide(&|text| self.tape.hide_text(text));
                 self.server.stream = LegStream::Server(Box::new(stream));
@@ -213,7 +206,10 @@ impl ProxiedConnection<'_> {
                 error.hide(&|text| self.tape.hide_text(text));
                 self.tape.upstream(Event::TlsFailed(error.to_string()));
                 if let Some(hint) = &error.hint {
-                    crate::base::say::warning(&format!("{}: {error}; {hint}", shared.target));
+                    crate::base::say::warning(&format!(
+                        "{}: {error}; {hint}",
+                        shared.options.target
+                    ));
                 }
                 Err(error)
             }
@@ -228,7 +224,7 @@ impl ProxiedConnection<'_> {
         else {
             return Ok(());
         };
-        let deadline = Instant::now() + self.shared.waits.handshake;
+        let deadline = Instant::now() + self.shared.handshake_wait();
         let mut handshake = acceptor.begin(socket);
         let why = loop {
             match handshake {

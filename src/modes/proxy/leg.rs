@@ -8,7 +8,7 @@ use mio::net::TcpStream;
 
 use crate::base::io_error::plain;
 use crate::net::acceptor::Inside;
-use crate::net::tls::TlsStream;
+use crate::net::tls::{self, TlsStream};
 
 /// So much may wait to be sent on a leg, in octets, before no more is read for it from the other
 /// one.
@@ -70,7 +70,7 @@ impl Leg {
         let LegStream::Server(stream) = &self.stream else {
             return false;
         };
-        self.has_ended && stream.get_ref().has_ended()
+        self.has_ended && stream.get_ref().has_ended
     }
 
     /// Something has happened on the socket. Inside TLS a read may have waited for a chance to
@@ -185,11 +185,7 @@ impl Leg {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.is_readable = false,
                 Ok(_) => return self.end(count, ReadOutcome::End),
                 Err(error) => {
-                    // OpenSSL's words for a TCP connection that ends without close_notify; most
-                    // clients of POP3 do so.
-                    let is_end = error.kind() == ErrorKind::UnexpectedEof
-                        || error.to_string().contains("unexpected eof");
-                    let came = match is_end {
+                    let came = match tls::is_end(&error) {
                         true => ReadOutcome::End,
                         false => ReadOutcome::Broken(plain(&error)),
                     };
@@ -229,7 +225,7 @@ impl Leg {
             }
             LegStream::Server(stream) => {
                 let _ = stream.shutdown();
-                stream.get_ref().socket().shutdown(Shutdown::Write)
+                stream.get_ref().socket.shutdown(Shutdown::Write)
             }
             LegStream::None => Ok(()),
         };

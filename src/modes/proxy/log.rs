@@ -33,12 +33,17 @@ impl<'a> RelayLog<'a> {
     /// without one.
     pub(super) fn new(shared: &'a ProxyShared, peer: &str) -> Self {
         let now = Timestamp::now();
-        let mut recorder = Recorder::new(Hider::sharing(shared.is_keeping, &shared.secrets));
-        recorder.set_bodies(shared.bodies);
-        match file::open(&shared.log, &format!("proxy-{peer}"), now) {
+        let mut recorder =
+            Recorder::new(Hider::sharing(shared.options.is_keeping, &shared.secrets));
+        recorder.set_bodies(shared.options.bodies);
+        match file::open(&shared.options.log, &format!("proxy-{peer}"), now) {
             Ok(None) => {}
             Ok(Some(log)) => {
-                let head = file::head(&shared.target.to_string(), now, shared.is_keeping);
+                let head = file::head(
+                    &shared.options.target.to_string(),
+                    now,
+                    shared.options.is_keeping,
+                );
                 recorder.set_file(Some(Box::new(log.file)), &head);
             }
             Err(error) => shared.logs.lose_all(peer, &error),
@@ -49,7 +54,7 @@ impl<'a> RelayLog<'a> {
             peer: peer.to_owned(),
             recorder,
             start: Instant::now(),
-            view: shared.is_verbose.then(|| RelayView::new(peer)),
+            view: shared.options.is_verbose.then(|| RelayView::new(peer)),
             commands: 0,
             has_logged_in: false,
             octets: 0,
@@ -58,7 +63,7 @@ impl<'a> RelayLog<'a> {
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.passed > self.shared.max_size
+        self.passed > self.shared.options.max_size
     }
 
     pub(super) fn tracker(&self) -> &Tracker {
@@ -97,10 +102,10 @@ impl<'a> RelayLog<'a> {
     pub(super) fn event(&mut self, event: &Event) {
         let now_ms = self.now_ms();
         self.recorder.event(event, now_ms);
-        self.tell_trouble();
+        self.report_failure();
         if let Some(view) = &mut self.view {
             let text = view.event(&event.to_string());
-            self.shared.emit(ProxyEvent::Lines(text));
+            (self.shared.on_event)(ProxyEvent::Lines(text));
         }
     }
 
@@ -127,7 +132,7 @@ impl<'a> RelayLog<'a> {
         if let Some(view) = &mut self.view {
             let text = view.rest();
             if !text.is_empty() {
-                self.shared.emit(ProxyEvent::Lines(text));
+                (self.shared.on_event)(ProxyEvent::Lines(text));
             }
         }
         cut
@@ -135,31 +140,24 @@ impl<'a> RelayLog<'a> {
 
     fn record(&mut self, run: impl FnOnce(&mut Recorder, u64, &mut dyn FnMut(RecordedStep))) {
         let now_ms = self.now_ms();
-        let Self {
-            recorder,
-            view,
-            commands,
-            has_logged_in,
-            ..
-        } = self;
         let mut shown = String::new();
-        run(recorder, now_ms, &mut |seen| {
+        run(&mut self.recorder, now_ms, &mut |seen| {
             match &seen {
-                RecordedStep::CommandSent(_) => *commands += 1,
-                RecordedStep::StateChanged(State::Transaction) => *has_logged_in = true,
+                RecordedStep::CommandSent(_) => self.commands += 1,
+                RecordedStep::StateChanged(State::Transaction) => self.has_logged_in = true,
                 _ => {}
             }
-            if let Some(view) = view {
+            if let Some(view) = &mut self.view {
                 view.show(&seen, &mut shown);
             }
         });
-        self.tell_trouble();
+        self.report_failure();
         if !shown.is_empty() {
-            self.shared.emit(ProxyEvent::Lines(shown));
+            (self.shared.on_event)(ProxyEvent::Lines(shown));
         }
     }
 
-    fn tell_trouble(&mut self) {
+    fn report_failure(&mut self) {
         if let Some(error) = self.recorder.take_failure() {
             self.shared.logs.lose_rest(&self.peer, &error);
         }

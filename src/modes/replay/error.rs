@@ -14,19 +14,18 @@ use crate::net::wrong_service::Mistake;
 use crate::pop3::sasl::SaslError;
 use crate::transcript::text::ParseError;
 
+/// What to do about a file that can't be read.
+pub(crate) const NAME_A_TRANSCRIPT: &str = "name a transcript, a file that ends in .pop3";
+
 /// Why nothing could be played, or not to the end.
 #[derive(Debug, thiserror::Error)]
 pub enum ReplayError {
-    /// The file can't be read.
     #[error("{}: {}", .0.display(), plain(.1))]
     Read(PathBuf, io::Error),
-    /// The file breaks the format.
     #[error("row {} column {} of {}: {}", .1.row, .1.column, .0.display(), .1)]
     Parse(PathBuf, ParseError),
-    /// No session.
     #[error(transparent)]
     Open(#[from] Failure),
-    /// There is no password to be had.
     #[error("row {0}: {1}")]
     Password(usize, PasswordError),
     /// A mechanism can't continue.
@@ -38,7 +37,6 @@ pub enum ReplayError {
     /// A secret would go to a server whose greeting is not a POP3 greeting.
     #[error("row {0}: not sent: {risk}", risk = .1.says())]
     Risk(usize, Risk),
-    /// There is no value for a hole.
     #[error("row {0}: no value to send for `{{{{{1}}}}}`")]
     Hole(usize, String),
     /// What a hole needs is not there.
@@ -69,7 +67,7 @@ impl Explain for ReplayError {
             Self::Risk(_, risk) => risk.hint(),
             Self::Sasl(_, error) => error.hint(),
             Self::Lacks(_, _, hint) => hint,
-            Self::Read(..) => "name a transcript, a file that ends in .pop3",
+            Self::Read(..) => NAME_A_TRANSCRIPT,
             Self::Parse(..) => return None,
         };
         Some(hint.into())

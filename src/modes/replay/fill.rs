@@ -3,10 +3,10 @@
 use zeroize::Zeroizing;
 
 use super::{Replay, ReplayError};
-use crate::modes::answers::hear;
+use crate::base::lock::lock;
 use crate::modes::login;
-use crate::net::engine::{Request, Risk};
-use crate::net::password;
+use crate::modes::plan;
+use crate::net::engine::Risk;
 use crate::pop3::command::{Command, Words};
 use crate::pop3::sasl::{self, Credentials, Mechanism, SaslError, SaslExchange};
 use crate::pop3::tracker::LineEnd;
@@ -50,9 +50,7 @@ impl Replay<'_> {
 
     /// Keeps who logs in, and how.
     fn learn(&mut self, pieces: &[Piece]) {
-        let Some(Piece::Octets(line)) = pieces.first() else {
-            return;
-        };
+        let line = Piece::head(pieces);
         let Some(command) = Command::of_line(line) else {
             return;
         };
@@ -87,7 +85,7 @@ impl Replay<'_> {
             "password" | "secret" => self.password(row),
             "digest" => {
                 let secret = self.password(row)?;
-                let stamp = hear(&self.heard).session.timestamp.clone();
+                let stamp = lock(&self.heard).session.timestamp.clone();
                 let stamp = stamp.ok_or(ReplayError::Lacks(
                     row,
                     "the server's greeting has no timestamp, so there is no APOP (RFC 1939 §7)",
@@ -107,12 +105,8 @@ impl Replay<'_> {
             return Ok(Zeroizing::new(password.clone().into_bytes()));
         }
         let user = self.user.as_deref().unwrap_or_default();
-        let host = &self.connection.target().host;
-        let secret = password::find(self.plan.args.credentials.sources(), host, user, None)
-            .map_err(|error| ReplayError::Password(row, error))?;
-        let order = Request::Remember("password", secret.clone());
-        self.connection.order(order);
-        Ok(secret)
+        plan::password(self.plan, &self.connection, user, None)
+            .map_err(|error| ReplayError::Password(row, error))
     }
 
     /// A SASL response, computed for the challenge of this session.
@@ -146,7 +140,7 @@ impl Replay<'_> {
                 host: target.host.clone(),
                 port: target.port,
                 nonce: login::nonce().map_err(|_| broken(SaslError::Forbidden))?,
-                binding: hear(&self.heard).binding.clone(),
+                binding: lock(&self.heard).binding.clone(),
                 is_plus_missing: false,
             };
             let mut exchange = SaslExchange::new(mechanism, credentials);
@@ -157,7 +151,7 @@ impl Replay<'_> {
         let turn = match (turn, exchange) {
             (Some(turn), _) => turn,
             (None, Some(exchange)) => {
-                let challenge = std::mem::take(&mut hear(&self.heard).session.challenge);
+                let challenge = std::mem::take(&mut lock(&self.heard).session.challenge);
                 exchange.answer(&challenge).map_err(broken)?
             }
             (None, None) => return Ok(Zeroizing::default()),

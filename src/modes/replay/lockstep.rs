@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use super::unsent;
 use super::{Departure, Limit, Options, Replay, ReplayError, cue};
 use crate::base::exit::Exit;
-use crate::modes::answers::hear;
-use crate::net::engine::{CLOSE_WAIT, CloseReason, Greeting, Request, Snapshot};
+use crate::base::lock::lock;
+use crate::net::engine::{CLOSE_WAIT, CloseReason, Greeting, NEVER, Request, Snapshot};
 use crate::pop3::tracker::{LineEnd, State};
 use crate::servers::player::{Answer, Cue, CueAction};
 use crate::transcript::Piece;
@@ -23,9 +23,6 @@ const REST_OF_INJECTED: Duration = Duration::from_millis(300);
 /// How many octets of rows that wait for nothing go out together: their replies must fit into the
 /// buffers between us.
 const JOINED_MAX: usize = 512;
-
-/// Longer than any wait; the reply's own time-out comes first.
-const NEVER: Duration = Duration::from_secs(1 << 32);
 
 /// Whether the end of the session was reached, and then the exit code of a session that failed.
 type SessionFlow = ControlFlow<Option<Exit>>;
@@ -133,7 +130,7 @@ impl Replay<'_> {
 
     /// Whether the session continues after the answers that have come.
     fn judge_answers(&mut self, now: &Snapshot) -> Result<SessionFlow, ReplayError> {
-        match self.limit {
+        match self.played.limit {
             Some(Limit::Time) => return Ok(SessionFlow::Break(Some(Exit::TimedOut))),
             Some(Limit::Octets) => return Ok(SessionFlow::Break(Some(Exit::NoConnection))),
             None => {}
@@ -147,7 +144,7 @@ impl Replay<'_> {
         if silences(now) > self.silences {
             return Ok(SessionFlow::Break(Some(Exit::TimedOut)));
         }
-        if self.departure.is_some() && !self.options.keep_going {
+        if self.played.departure.is_some() && !self.options.keep_going {
             return Ok(SessionFlow::Break(None));
         }
         Ok(match failure(now) {
@@ -159,7 +156,7 @@ impl Replay<'_> {
     /// Waits for unsolicited lines. Returns whether the session is fit for the next row.
     fn settle(&mut self, cue: &Cue, now: &Snapshot, injection: &mut Injection) -> SessionFlow {
         // A probe has no such lines, and leaves out commands whose replies it has.
-        let may_be_unasked = self.departure.is_none() && !self.options.answers_only;
+        let may_be_unasked = self.played.departure.is_none() && !self.options.answers_only;
         if may_be_unasked && now.lines < cue.lines {
             self.connection.wait(UNASKED, |now| now.lines >= cue.lines);
         }
@@ -177,7 +174,7 @@ impl Replay<'_> {
         // A password that went through TLS does not go out in cleartext, even if STLS is refused
         // now.
         if cue.needs_tls && !now.is_tls {
-            return SessionFlow::Break(self.departure.is_none().then_some(Exit::Tls));
+            return SessionFlow::Break(self.played.departure.is_none().then_some(Exit::Tls));
         }
         SessionFlow::Continue(())
     }
@@ -245,10 +242,10 @@ impl Replay<'_> {
         }
         if cue.is_logged_in && now.state == State::Authorization && !unsent::is_login(pieces) {
             let label = self.in_hand.take().map(|(_, label)| label);
-            self.unsent.extend(label);
+            self.played.unsent.extend(label);
             return true;
         }
-        unsent::would_only_fail(pieces, &hear(&self.heard))
+        unsent::would_only_fail(pieces, &lock(&self.heard))
     }
 
     /// Reads on inside TLS for a while: a reply to what was injected must not be taken for the
@@ -262,7 +259,7 @@ impl Replay<'_> {
 
     fn note_sent(&mut self) {
         let label = self.in_hand.take().map(|(_, label)| label);
-        self.last_sent = label.or(self.last_sent.take());
+        self.played.last_sent = label.or(self.played.last_sent.take());
     }
 
     fn send_outgoing(&mut self) {
@@ -277,20 +274,20 @@ impl Replay<'_> {
         let longest = self.options.until.map_or(NEVER, left);
         let now = self.connection.wait(longest, is_enough);
         if matches!(now.ending, Some(CloseReason::TooMuch(_))) {
-            self.limit = Some(Limit::Octets);
+            self.played.limit = Some(Limit::Octets);
         } else if self
             .options
             .until
             .is_some_and(|until| left(until).is_zero())
         {
-            self.limit = Some(Limit::Time);
+            self.played.limit = Some(Limit::Time);
         }
         now
     }
 
     fn compare(&mut self) {
-        let mut heard = hear(&self.heard);
-        while self.departure.is_none()
+        let mut heard = lock(&self.heard);
+        while self.played.departure.is_none()
             && let Some(live) = heard.answers.front().copied()
             && let Some((row, recorded)) = self.player.answer()
         {
@@ -298,7 +295,7 @@ impl Replay<'_> {
             if live == recorded {
                 self.silences += u64::from(live == Answer::Silence);
             } else {
-                self.departure = Some(Departure {
+                self.played.departure = Some(Departure {
                     row,
                     recorded,
                     live,

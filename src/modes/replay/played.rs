@@ -8,7 +8,7 @@ use crate::net::wrong_service::Mistake;
 use crate::servers::player::Answer;
 
 /// A replay that reached its end, or the point where the conversation diverged from the recording.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Played {
     pub(crate) log: PathBuf,
     /// Where the conversation diverged from the recording.
@@ -27,24 +27,6 @@ pub(crate) struct Played {
     pub(crate) is_out_of_step: bool,
     /// The server is not POP3, where [`super::Options::answers_only`] takes that for an answer.
     pub(crate) not_pop3: Option<Mistake>,
-}
-
-impl Played {
-    /// Nothing was played yet.
-    pub(super) fn at(log: PathBuf) -> Self {
-        Self {
-            log,
-            departure: None,
-            failure: None,
-            no_tls: None,
-            limit: None,
-            unsent: Vec::new(),
-            rest_row: None,
-            last_sent: None,
-            is_out_of_step: false,
-            not_pop3: None,
-        }
-    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

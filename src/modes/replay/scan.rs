@@ -75,9 +75,7 @@ impl Preview {
 
 /// The verb of a line that changes the maildrop, or is not known and so may change it.
 fn change(pieces: &[Piece]) -> Option<String> {
-    let Some(Piece::Octets(line)) = pieces.first() else {
-        return None;
-    };
+    let line = Piece::head(pieces);
     let verb = || {
         let verb = Words::of(line).next().unwrap_or_default();
         String::from_utf8_lossy(verb).to_ascii_uppercase()

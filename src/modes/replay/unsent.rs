@@ -2,7 +2,8 @@
 //! session or login is over.
 
 use super::{Replay, cue};
-use crate::modes::answers::{ServerAnswers, hear};
+use crate::base::lock::lock;
+use crate::modes::answers::ServerAnswers;
 use crate::net::engine::Snapshot;
 use crate::pop3::command::{Command, Words};
 use crate::pop3::tracker::State;
@@ -30,13 +31,13 @@ impl Replay<'_> {
         if !self.options.answers_only || !is_open || now.outstanding > 0 || now.is_owed {
             return false;
         }
-        let is_malformed = hear(&self.heard).alignment.is_only_malformed();
+        let is_malformed = lock(&self.heard).alignment.is_only_malformed();
         if is_malformed && self.vain_waits >= VAIN_WAITS_MAX {
             return false;
         }
         let mut lines = now.lines;
         for _ in 0..SETTLES_MAX {
-            if !hear(&self.heard)
+            if !lock(&self.heard)
                 .alignment
                 .is_doubtful(self.options.is_wary)
             {
@@ -51,7 +52,7 @@ impl Replay<'_> {
         }
         self.vain_waits += u64::from(is_malformed && lines == now.lines);
         let is_open = self.connection.standing().ending.is_none();
-        let heard = hear(&self.heard);
+        let heard = lock(&self.heard);
         // A login continues: what was on its way has come, and without a login there would be
         // nothing to test.
         is_open && heard.alignment.is_lost() && !heard.alignment.is_about_login()
@@ -65,8 +66,10 @@ impl Replay<'_> {
         while let Ok(Some(cue)) = cue(&mut self.player, self.path) {
             rest.extend(label(&cue.action).map(|label| (cue.row, label)));
         }
-        self.rest_row = rest.first().map(|(row, _)| *row);
-        self.unsent.extend(rest.into_iter().map(|(_, label)| label));
+        self.played.rest_row = rest.first().map(|(row, _)| *row);
+        self.played
+            .unsent
+            .extend(rest.into_iter().map(|(_, label)| label));
     }
 }
 

@@ -25,12 +25,6 @@ pub(crate) struct DifferencePrinter<'a> {
     alike: u64,
 }
 
-impl std::fmt::Debug for DifferencePrinter<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Printer").finish_non_exhaustive()
-    }
-}
-
 impl<'a> DifferencePrinter<'a> {
     /// A printer; with a `width` in columns it prints side by side.
     pub(crate) fn new(out: &'a mut dyn Write, style: Style, width: Option<usize>) -> Self {
@@ -60,8 +54,8 @@ impl<'a> DifferencePrinter<'a> {
     /// Prints what a comparison reports.
     ///
     /// Errors: `out` can't be written.
-    pub(crate) fn emit(&mut self, told: &Compared) -> io::Result<()> {
-        match told {
+    pub(crate) fn emit(&mut self, compared: &Compared) -> io::Result<()> {
+        match compared {
             Compared::Alike => {
                 self.alike += 1;
                 Ok(())
@@ -114,7 +108,7 @@ impl<'a> DifferencePrinter<'a> {
             write!(self.out, "{}", self.span(span))?;
         }
         writeln!(self.out)?;
-        if !self.style.has_colour()
+        if !self.style.has_colour
             && let Some(carets) = carets(&mark.spans)
         {
             writeln!(self.out, "{}{carets}", " ".repeat(head.width()))?;
@@ -199,7 +193,7 @@ impl<'a> DifferencePrinter<'a> {
                 }
             }
         }
-        if self.style.has_colour() {
+        if self.style.has_colour {
             return rows;
         }
         let has_carets = |(row, _): &(String, usize)| row.contains('^');

@@ -1,6 +1,7 @@
 //! Findings for people and for programs.
 
 use std::io::{self, Write};
+use std::path::Path;
 
 use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
 use serde::Serialize;
@@ -12,14 +13,10 @@ use crate::base::style::{Paint, Style};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Format {
-    /// For people
     #[default]
     Text,
-    /// One JSON object
     Json,
-    /// JUnit XML, for build servers
     Junit,
-    /// A page for a bug report: one file, without scripts or external content
     Html,
 }
 
@@ -100,7 +97,6 @@ impl Verdict {
         Self::Skipped,
     ];
 
-    #[must_use]
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Pass => "pass",
@@ -113,8 +109,15 @@ impl Verdict {
 }
 
 impl Judged {
+    /// A comparison of two files, in which nothing was found yet.
+    pub(crate) fn of_two(old: &Path, new: &Path) -> Self {
+        Self {
+            files: [old, new].map(|path| path.display().to_string()).into(),
+            ..Self::default()
+        }
+    }
+
     /// The verdict: what the worst finding makes it.
-    #[must_use]
     pub(crate) fn verdict(&self) -> Verdict {
         let own = self.findings.iter().map(|finding| finding.level).max();
         match own.max(self.repeated) {
@@ -188,7 +191,6 @@ pub(crate) fn text(out: &mut dyn Write, judged: &Judged, style: Style) -> io::Re
 
 /// The same with each finding once, where it was found first, and a list of where else it was
 /// found.
-#[must_use]
 pub(crate) fn grouped(judged: &[Judged]) -> Vec<Judged> {
     let mut grouped: Vec<Judged> = Vec::new();
     for one in judged {
@@ -209,13 +211,11 @@ pub(crate) fn grouped(judged: &[Judged]) -> Vec<Judged> {
                 octets: finding.octets,
                 ..Occurrence::default()
             };
-            first.more.push(here);
-            first
-                .more
-                .extend(finding.more.into_iter().map(|sight| Occurrence {
-                    probe: one.probe,
-                    ..sight
-                }));
+            let more = finding.more.into_iter().map(|sight| Occurrence {
+                probe: one.probe,
+                ..sight
+            });
+            first.more.extend(std::iter::once(here).chain(more));
         }
         grouped.push(one);
     }
@@ -269,10 +269,11 @@ pub(crate) fn junit(out: &mut dyn Write, judged: &[Judged]) -> io::Result<()> {
     xml.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
     let total: usize = judged.iter().map(|one| one.findings.len().max(1)).sum();
     let failures: usize = judged.iter().map(failures).sum();
-    let mut suites = BytesStart::new("testsuites");
-    suites.push_attribute(("name", "poptalk"));
-    suites.push_attribute(("tests", total.to_string().as_str()));
-    suites.push_attribute(("failures", failures.to_string().as_str()));
+    let suites = BytesStart::new("testsuites").with_attributes([
+        ("name", "poptalk"),
+        ("tests", total.to_string().as_str()),
+        ("failures", failures.to_string().as_str()),
+    ]);
     xml.write_event(Event::Start(suites))?;
     for one in judged {
         suite(&mut xml, one)?;
@@ -291,18 +292,18 @@ fn failures(one: &Judged) -> usize {
 fn suite(xml: &mut Xml<'_>, one: &Judged) -> io::Result<()> {
     let name = shown(&one.name());
     let is_skipped = one.verdict() == Verdict::Skipped;
-    let mut suite = BytesStart::new("testsuite");
-    suite.push_attribute(("name", name.as_str()));
     let count = one.findings.len().max(1);
-    suite.push_attribute(("tests", count.to_string().as_str()));
-    suite.push_attribute(("failures", failures(one).to_string().as_str()));
-    suite.push_attribute(("errors", "0"));
-    suite.push_attribute(("skipped", if is_skipped { "1" } else { "0" }));
+    let suite = BytesStart::new("testsuite").with_attributes([
+        ("name", name.as_str()),
+        ("tests", count.to_string().as_str()),
+        ("failures", failures(one).to_string().as_str()),
+        ("errors", "0"),
+        ("skipped", if is_skipped { "1" } else { "0" }),
+    ]);
     xml.write_event(Event::Start(suite))?;
     if is_skipped {
         let why = shown(one.skipped.as_deref().unwrap_or_default());
-        let mut skipped = BytesStart::new("skipped");
-        skipped.push_attribute(("message", why.as_str()));
+        let skipped = BytesStart::new("skipped").with_attributes([("message", why.as_str())]);
         xml.write_event(Event::Start(case(&name, "not played")))?;
         xml.write_event(Event::Empty(skipped))?;
         xml.write_event(Event::End(BytesEnd::new("testcase")))?;
@@ -328,9 +329,10 @@ fn test(xml: &mut Xml<'_>, suite: &str, finding: &Finding) -> io::Result<()> {
     }
     xml.write_event(Event::Start(test))?;
     let message = shown(&finding.message);
-    let mut failure = BytesStart::new("failure");
-    failure.push_attribute(("type", finding.level.name()));
-    failure.push_attribute(("message", message.as_str()));
+    let failure = BytesStart::new("failure").with_attributes([
+        ("type", finding.level.name()),
+        ("message", message.as_str()),
+    ]);
     xml.write_event(Event::Start(failure))?;
     let more = shown(&details(finding));
     if !more.is_empty() {
@@ -353,7 +355,6 @@ fn details(finding: &Finding) -> String {
     details.join("; ")
 }
 
-/// Everything judged as a page of HTML.
 pub(crate) fn html(out: &mut dyn Write, judged: &[Judged]) -> io::Result<()> {
     let title = |one: &Judged| {
         let why = one.skipped.clone();
@@ -376,10 +377,7 @@ pub(crate) fn html(out: &mut dyn Write, judged: &[Judged]) -> io::Result<()> {
 }
 
 fn case<'a>(class: &str, name: &str) -> BytesStart<'a> {
-    let mut case = BytesStart::new("testcase");
-    case.push_attribute(("classname", class));
-    case.push_attribute(("name", name));
-    case
+    BytesStart::new("testcase").with_attributes([("classname", class), ("name", name)])
 }
 
 /// The rows of a finding, for people: `12`, or `12|14` of a difference.

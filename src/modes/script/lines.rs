@@ -109,14 +109,11 @@ impl ScriptLines {
         }
         match self.events.recv().unwrap_or(ScriptEvent::End) {
             ScriptEvent::Octets(more) => {
-                if self.at == self.octets.len() {
+                let rest = self.octets.get(self.at..).unwrap_or_default();
+                if rest.is_empty() {
                     self.octets = more;
                 } else {
-                    let rest = self.octets.get(self.at..).unwrap_or_default();
-                    let mut joined = Zeroizing::new(Vec::with_capacity(rest.len() + more.len()));
-                    joined.extend_from_slice(rest);
-                    joined.extend_from_slice(&more);
-                    self.octets = joined;
+                    self.octets = Zeroizing::new([rest, &more].concat());
                 }
                 self.at = 0;
                 Some(ScriptEvent::Octets(Zeroizing::default()))

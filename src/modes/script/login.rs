@@ -5,11 +5,12 @@ use zeroize::Zeroizing;
 use super::{ScriptRun, is_settled};
 use crate::base::error::Explain;
 use crate::base::exit::Exit;
+use crate::base::lock::lock;
 use crate::base::say;
-use crate::modes::answers::hear;
 use crate::modes::login::{self, LoginError, LoginHost, Method, NextAttempt, TRIES_MAX};
-use crate::net::engine::{Request, Risk, Snapshot};
-use crate::net::password::{self, PasswordError};
+use crate::modes::plan;
+use crate::net::engine::{Risk, Snapshot};
+use crate::net::password::PasswordError;
 use crate::net::target::Target;
 use crate::pop3::session::SessionState;
 
@@ -71,15 +72,15 @@ impl LoginHost for ScriptRun<'_> {
     }
 
     fn session(&self) -> SessionState {
-        hear(&self.heard).session.clone()
+        lock(&self.heard).session.clone()
     }
 
     fn binding(&self) -> Option<Vec<u8>> {
-        hear(&self.heard).binding.clone()
+        lock(&self.heard).binding.clone()
     }
 
     fn challenge(&mut self) -> Vec<u8> {
-        std::mem::take(&mut hear(&self.heard).session.challenge)
+        std::mem::take(&mut lock(&self.heard).session.challenge)
     }
 
     fn ask_user(&mut self) -> Option<String> {
@@ -87,15 +88,7 @@ impl LoginHost for ScriptRun<'_> {
     }
 
     fn secret(&mut self, user: &str) -> Result<Zeroizing<Vec<u8>>, PasswordError> {
-        let secret = password::find(
-            self.plan.args.credentials.sources(),
-            &self.connection.target().host,
-            user,
-            None,
-        )?;
-        let order = Request::Remember("password", secret.clone());
-        self.connection.order(order);
-        Ok(secret)
+        plan::password(self.plan, &self.connection, user, None)
     }
 
     fn may_send_in_clear(&mut self) -> bool {

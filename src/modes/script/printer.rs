@@ -9,15 +9,15 @@ use std::sync::{Arc, Mutex};
 use super::lines::ScriptEvent;
 use crate::base::escape;
 use crate::base::io_error::plain;
+use crate::base::lock::lock;
 use crate::base::say;
 use crate::base::stdio;
-use crate::modes::answers::{ServerAnswers, hear};
+use crate::modes::answers::ServerAnswers;
 use crate::modes::report;
 use crate::net::engine::{CloseReason, Greeting, Notice, Observer, Snapshot};
 use crate::pop3::tracker::CutAt;
 use crate::transcript::recorder::RecordedStep;
 
-/// Prints the server's octets, and poptalk's own words elsewhere.
 pub(super) struct ScriptPrinter {
     /// On a terminal what would drive it is made visible; no one reads the octets there.
     pub(super) safe: Option<escape::LineEscaper>,
@@ -67,7 +67,7 @@ impl Observer for ScriptPrinter {
     }
 
     fn on_step(&mut self, seen: RecordedStep) {
-        hear(&self.heard).see(&seen);
+        lock(&self.heard).see(&seen);
     }
 
     fn on_notice(&mut self, news: Notice) {
@@ -80,7 +80,7 @@ impl Observer for ScriptPrinter {
             // If there is no room, lines are there, and their reader finds the end.
             let _ = self.lines.try_send(ScriptEvent::ConnectionEnded);
         }
-        hear(&self.heard).hear_of(&news);
+        lock(&self.heard).hear_of(&news);
         let is_said = match &news {
             // A script does not report the usual end.
             Notice::Ended(CloseReason::ByServer(CutAt::Nothing)) => false,

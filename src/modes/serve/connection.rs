@@ -88,7 +88,7 @@ pub(super) fn run(shared: &ServerShared, socket: Arc<TcpStream>, peer: SocketAdd
         tls: None,
         tape: VisitLog::new(shared, &peer.to_string()),
     };
-    let (summary, outcome) = connection.hold(Wire::new(Arc::clone(&socket)), is_tls);
+    let (summary, outcome) = connection.hold(Wire::new(Arc::clone(&socket), None), is_tls);
     let is_stopping = shared.is_stopping.load(Ordering::SeqCst);
     let is_cut = matches!(
         outcome,
@@ -112,7 +112,7 @@ pub(super) fn run(shared: &ServerShared, socket: Arc<TcpStream>, peer: SocketAdd
     match connection.stream {
         Some(stream) => stream.close(),
         // The alert of a failed handshake must also arrive.
-        None => Wire::new(socket).linger(LINGER, MOST_LEFT_OVER),
+        None => Wire::new(socket, None).linger(LINGER, MOST_LEFT_OVER),
     }
 }
 
@@ -127,7 +127,7 @@ struct ClientConnection<'a> {
 impl ClientConnection<'_> {
     /// The whole session. When it returns the model is gone, and with it the lock on the maildrop.
     fn hold(&mut self, mut wire: Wire, is_tls: bool) -> (Summary, VisitOutcome) {
-        wire.allow(self.shared.autologout);
+        wire.allow(self.shared.options.autologout);
         self.stream = Some(ClientStream::Plain(wire));
         let secured = match is_tls.then(|| self.start_tls()).transpose() {
             Ok(secured) => secured,
@@ -153,7 +153,7 @@ impl ClientConnection<'_> {
     /// The side that speaks to the client, with its faults.
     fn peer(&self, is_tls: bool) -> io::Result<Box<dyn ServerSession>> {
         let peer = self.faultless(is_tls)?;
-        let faults = self.shared.faults.clone();
+        let faults = self.shared.options.faults.clone();
         if faults.is_empty() {
             return Ok(peer);
         }
@@ -164,7 +164,7 @@ impl ClientConnection<'_> {
 
     fn faultless(&self, is_tls: bool) -> io::Result<Box<dyn ServerSession>> {
         let shared = self.shared;
-        if let Some(recording) = &shared.recording {
+        if let Some(recording) = &shared.options.recording {
             if let Some(index) = &recording.index {
                 let tape = Arc::new(TapeFile(recording.path.clone()));
                 let index = Arc::clone(index);
@@ -187,8 +187,8 @@ impl ClientConnection<'_> {
             (false, None) => TlsOffer::Unavailable,
         };
         Ok(Box::new(Model::new(
-            shared.maildrop.clone(),
-            Arc::clone(&shared.account),
+            shared.options.maildrop.clone(),
+            Arc::new(shared.options.account.clone()),
             tls,
             timestamp(),
             seed,
@@ -201,7 +201,7 @@ impl ClientConnection<'_> {
         let mut failed_logins = 0;
         loop {
             let wish = peer.next(&mut out);
-            let brake = self.shared.brake;
+            let brake = self.shared.options.brake;
             let summary = peer.summary();
             let has_failed = summary.failed_logins > failed_logins;
             failed_logins = summary.failed_logins;
@@ -221,7 +221,7 @@ impl ClientConnection<'_> {
             match wish {
                 // RFC 1939 §3: a command begins the time again; half a line does not.
                 Next::Again => {
-                    let time = self.shared.autologout;
+                    let time = self.shared.options.autologout;
                     self.stream()?.wire().allow(time);
                 }
                 Next::Read => {
@@ -254,7 +254,7 @@ impl ClientConnection<'_> {
             }
             thread::sleep(left.min(POLL_EVERY));
         }
-        let time = self.shared.autologout;
+        let time = self.shared.options.autologout;
         self.stream()?.wire().allow(time);
         Ok(())
     }
@@ -271,7 +271,7 @@ impl ClientConnection<'_> {
         };
         wire.allow(HANDSHAKE);
         let mut inside = acceptor.accept(wire).map_err(VisitOutcome::TlsFailed)?;
-        inside.wire().allow(self.shared.autologout);
+        inside.wire().allow(self.shared.options.autologout);
         let facts = inside.facts();
         self.tape.tls_started(&facts);
         self.tls = Some(facts);

@@ -12,7 +12,7 @@ use super::ServerShared;
 use crate::pop3::tracker::Side;
 use crate::transcript::event::Event;
 use crate::transcript::file::{self, Destination};
-use crate::transcript::recorder::{RecordedStep, Recorder};
+use crate::transcript::recorder::Recorder;
 use crate::transcript::secret::Hider;
 
 /// What is written about one connection; without a folder, nothing.
@@ -23,15 +23,13 @@ pub(super) struct VisitLog<'a> {
     start: Instant,
 }
 
-fn see(_: RecordedStep) {}
-
 impl<'a> VisitLog<'a> {
     /// Opens the transcript of a visit by `peer`. If it can't be made, the visit goes without one.
     pub(super) fn new(shared: &'a ServerShared, peer: &str) -> Self {
         let now = Timestamp::now();
         let place = match shared.room.is_full() {
             true => &Destination::Nowhere,
-            false => &shared.log,
+            false => &shared.options.log,
         };
         let log = match file::open(place, &format!("visit-{peer}"), now) {
             Ok(log) => log,
@@ -42,7 +40,7 @@ impl<'a> VisitLog<'a> {
         };
         let recorder = log.map(|log| {
             let mut recorder = Recorder::new(Hider::sharing(false, &shared.secrets));
-            recorder.set_bodies(shared.bodies);
+            recorder.set_bodies(shared.options.bodies);
             let head = file::head("poptalk serve", now, false);
             let file = Counted {
                 file: log.file,
@@ -60,40 +58,34 @@ impl<'a> VisitLog<'a> {
         }
     }
 
-    fn now_ms(&self) -> u64 {
-        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
-    }
-
     /// Records octets before they are sent, or before they are worked on.
     pub(super) fn feed(&mut self, side: Side, octets: &[u8]) {
-        let now_ms = self.now_ms();
-        if let Some(recorder) = &mut self.recorder {
-            recorder.feed(side, octets, now_ms, &mut see);
-        }
-        self.tell_trouble();
+        self.record(|recorder, now_ms| recorder.feed(side, octets, now_ms, &mut |_| {}));
     }
 
     pub(super) fn tls_started(&mut self, facts: &str) {
-        let now_ms = self.now_ms();
-        if let Some(recorder) = &mut self.recorder {
+        self.record(|recorder, now_ms| {
             recorder.event(&Event::own_tls(facts), now_ms);
             recorder.tls_started();
-        }
+        });
     }
 
     /// The connection has ended, as `event` says.
     pub(super) fn finish(&mut self, event: &Event) {
-        let now_ms = self.now_ms();
-        if let Some(recorder) = &mut self.recorder {
-            recorder.finish(now_ms, &mut see);
+        self.record(|recorder, now_ms| {
+            recorder.finish(now_ms, &mut |_| {});
             recorder.event(event, now_ms);
-        }
-        self.tell_trouble();
+        });
     }
 
-    /// Reported once: the recorder writes no more.
-    fn tell_trouble(&mut self) {
-        if let Some(error) = self.recorder.as_mut().and_then(Recorder::take_failure) {
+    fn record(&mut self, run: impl FnOnce(&mut Recorder, u64)) {
+        let Some(recorder) = &mut self.recorder else {
+            return;
+        };
+        let now_ms = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
+        run(recorder, now_ms);
+        // Reported once: the recorder writes no more.
+        if let Some(error) = recorder.take_failure() {
             self.shared.logs.lose_rest(&self.peer, &error);
         }
     }

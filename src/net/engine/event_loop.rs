@@ -17,6 +17,7 @@ use super::{
     Timeouts,
 };
 use crate::base::io_error::plain;
+use crate::base::lock::lock;
 use crate::base::service::Service;
 use crate::net::Stream;
 use crate::net::tls::{self, TlsError, TlsSettings};
@@ -65,7 +66,7 @@ pub(super) struct Engine {
     pub(super) asked_since: Instant,
     /// The first octets of the server, until they show which service it is.
     pub(super) first: Option<Vec<u8>>,
-    pub(super) is_late_told: bool,
+    pub(super) is_silence_reported: bool,
     /// TLS ended without close_notify.
     pub(super) is_unannounced: bool,
     pub(super) flush_due: Option<Instant>,
@@ -166,11 +167,10 @@ impl Engine {
 
     fn send(&mut self, octets: &[u8]) {
         let now_ms = self.now_ms();
-        let (observer, standing) = (&mut self.observer, &mut self.standing);
         self.recorder
             .feed(Side::Client, octets, now_ms, &mut |seen| {
-                standing.note_sent(&seen);
-                observer.on_step(seen);
+                self.standing.note_sent(&seen);
+                self.observer.on_step(seen);
             });
         self.outbox.extend_from_slice(octets);
         self.standing.quiet_since = Instant::now();
@@ -231,7 +231,7 @@ impl Engine {
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => is_dry = true,
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) if is_end(&error) => end = Some(None),
+                Err(error) if tls::is_end(&error) => end = Some(None),
                 Err(error) => end = Some(Some(plain(&error))),
             }
             break;
@@ -257,31 +257,27 @@ impl Engine {
         let mut is_agreed = false;
         let mut injected = 0;
         let now_ms = self.now_ms();
-        let Self {
-            recorder,
-            observer,
-            standing,
-            asked_since,
-            ..
-        } = self;
-        recorder.feed(Side::Server, octets, now_ms, &mut |seen| {
-            match &seen {
-                RecordedStep::TlsAgreed => is_agreed = true,
-                RecordedStep::Injected { count, .. } => injected += count,
-                // From here on the next status line is awaited.
-                RecordedStep::ReplyEnded(..) | RecordedStep::Challenged => *asked_since = now,
-                _ => {}
-            }
-            count(standing, &seen);
-            observer.on_step(seen);
-        });
+        self.recorder
+            .feed(Side::Server, octets, now_ms, &mut |seen| {
+                match &seen {
+                    RecordedStep::TlsAgreed => is_agreed = true,
+                    RecordedStep::Injected { count, .. } => injected += count,
+                    // From here on the next status line is awaited.
+                    RecordedStep::ReplyEnded(..) | RecordedStep::Challenged => {
+                        self.asked_since = now
+                    }
+                    _ => {}
+                }
+                count(&mut self.standing, &seen);
+                self.observer.on_step(seen);
+            });
         // What was injected is never used, so it is not handed on as a reply either; nothing else
         // comes after it.
         let usable = octets.len().saturating_sub(injected);
         self.observer
             .on_octets(octets.get(..usable).unwrap_or_default());
         self.know(octets);
-        self.tell_log_failure();
+        self.report_log_failure();
         if injected > 0 {
             return Err(CloseReason::Injected);
         }
@@ -294,18 +290,12 @@ impl Engine {
         if self.standing.received > self.waits.octets {
             return Err(CloseReason::TooMuch(self.waits.octets));
         }
-        for octets in self.waiting_lines() {
-            self.send(&octets);
+        if !self.recorder.tracker().is_before_tls() {
+            for octets in std::mem::take(&mut self.waiting) {
+                self.send(&octets);
+            }
         }
         Ok(())
-    }
-
-    fn waiting_lines(&mut self) -> Vec<Zeroizing<Vec<u8>>> {
-        if self.recorder.tracker().is_before_tls() {
-            Vec::new()
-        } else {
-            std::mem::take(&mut self.waiting)
-        }
     }
 
     /// Looks at the first octets for the greeting of a different service.
@@ -328,41 +318,25 @@ impl Engine {
         let deadline = Instant::now() + self.waits.connect;
         let seconds = self.waits.connect.as_secs_f64();
         let is_stls = self.recorder.tracker().state() != State::Greeting;
-        let Self {
-            poll,
-            events,
-            inbox,
-            late,
-            host,
-            tls,
-            ..
-        } = self;
         let mut wait = || {
             let left = deadline.saturating_duration_since(Instant::now());
             // A failed wait is tried again until the time is up.
-            let _ = poll.poll(events, Some(left.min(FLUSH_AFTER)));
+            let _ = self
+                .poll
+                .poll(&mut self.events, Some(left.min(FLUSH_AFTER)));
             if left.is_zero() {
                 let what = format!("no answer to the TLS handshake within {seconds} s");
-                let hint = tls::reason::hint(is_stls).to_owned();
-                return Err(TlsError {
-                    what,
-                    hint: Some(hint),
-                    heard: None,
-                });
+                return Err(TlsError::new(what).with_hint(tls::reason::hint(is_stls)));
             }
-            match inbox.try_recv() {
-                Ok(Request::Close) => Err(TlsError {
-                    what: "interrupted".to_owned(),
-                    hint: None,
-                    heard: None,
-                }),
+            match self.inbox.try_recv() {
+                Ok(Request::Close) => Err(TlsError::new("interrupted")),
                 order => {
-                    late.extend(order);
+                    self.late.extend(order);
                     Ok(())
                 }
             }
         };
-        let result = tls::handshake(socket, host, tls, is_stls, &mut wait);
+        let result = tls::handshake(socket, &self.host, &self.tls, is_stls, &mut wait);
         let now_ms = self.now_ms();
         match result {
             Ok((stream, mut facts)) => {
@@ -400,14 +374,13 @@ impl Engine {
         let now_ms = self.now_ms();
         if self.flush_due.is_some_and(|due| now >= due) {
             self.flush_due = None;
-            let observer = &mut self.observer;
-            self.recorder
-                .flush(now_ms, &mut |seen| observer.on_step(seen));
+            self.flush();
         }
         let quiet = now.saturating_duration_since(self.standing.quiet_since);
         let tracker = self.recorder.tracker();
-        if !self.is_late_told && tracker.state() == State::Greeting && quiet >= GREETING_LATE {
-            self.is_late_told = true;
+        if !self.is_silence_reported && tracker.state() == State::Greeting && quiet >= GREETING_LATE
+        {
+            self.is_silence_reported = true;
             if !tracker.is_tls() {
                 self.observer
                     .on_notice(Notice::Silent(wrong_service::silent()));
@@ -418,16 +391,13 @@ impl Engine {
             && now.saturating_duration_since(self.awaited_since(&awaited)) >= limit
         {
             // The time-out also says it.
-            self.is_late_told = true;
+            self.is_silence_reported = true;
             let last = self.recorder.tracker().last_octets().to_vec();
             // What is held back came before the time-out.
-            let observer = &mut self.observer;
-            self.recorder
-                .flush(now_ms, &mut |seen| observer.on_step(seen));
+            self.flush();
             self.recorder.event(&Event::TimedOut(limit), now_ms);
-            let observer = &mut self.observer;
             self.recorder
-                .forget(now_ms, &mut |seen| observer.on_step(seen));
+                .forget(now_ms, &mut |seen| self.observer.on_step(seen));
             self.standing.timeouts += 1;
             self.observer
                 .on_notice(Notice::TimedOut(limit, awaited, last));
@@ -437,8 +407,14 @@ impl Engine {
             self.recorder.event(&Event::TimedOut(CLOSE_WAIT), now_ms);
             self.observer.on_notice(Notice::KeptOpen(CLOSE_WAIT));
         }
-        self.tell_log_failure();
+        self.report_log_failure();
         Ok(())
+    }
+
+    fn flush(&mut self) {
+        let now_ms = self.now_ms();
+        self.recorder
+            .flush(now_ms, &mut |seen| self.observer.on_step(seen));
     }
 
     fn is_leaving(&self) -> bool {
@@ -459,7 +435,7 @@ impl Engine {
     /// How long until something is due; None: indefinitely.
     fn next_due(&self) -> Option<Duration> {
         let tracker = self.recorder.tracker();
-        let late = (tracker.state() == State::Greeting && !self.is_late_told)
+        let late = (tracker.state() == State::Greeting && !self.is_silence_reported)
             .then(|| self.standing.quiet_since + GREETING_LATE);
         let awaited = self.waits.reply.zip(tracker.awaited());
         let reply = awaited.map(|(limit, awaited)| self.awaited_since(&awaited) + limit);
@@ -472,7 +448,7 @@ impl Engine {
         Some(due.saturating_duration_since(Instant::now()))
     }
 
-    fn tell_log_failure(&mut self) {
+    fn report_log_failure(&mut self) {
         if let Some(error) = self.recorder.take_failure() {
             self.standing.has_log_failed = true;
             self.observer.on_notice(Notice::LogFailed(plain(&error)));
@@ -494,7 +470,7 @@ impl Engine {
         now.last_octets.extend_from_slice(tracker.last_octets());
         now.queued = self.queue.left();
         self.observer.on_idle(&self.standing);
-        let mut shared = self.shared.lock();
+        let mut shared = lock(&self.shared.standing);
         shared.clone_from(&self.standing);
         let is_awaited = self.shared.waiting.load(Ordering::Relaxed) > 0;
         drop(shared);
@@ -507,10 +483,9 @@ impl Engine {
         let now_ms = self.now_ms();
         let is_greeted = self.recorder.tracker().state() != State::Greeting;
         let is_leaving = self.is_leaving();
-        let observer = &mut self.observer;
         let cut = self
             .recorder
-            .finish(now_ms, &mut |seen| observer.on_step(seen));
+            .finish(now_ms, &mut |seen| self.observer.on_step(seen));
         let ending = match ending {
             CloseReason::ByServer(_) => CloseReason::ByServer(cut),
             CloseReason::Lost(why, _) if is_leaving && cut == CutAt::Nothing => {
@@ -525,13 +500,14 @@ impl Engine {
         if self.is_unannounced {
             self.recorder.event(&Event::EndedWithoutCloseNotify, now_ms);
         }
-        self.tell_log_failure();
+        self.report_log_failure();
         if let Some(mut stream) = self.stream.take() {
             stream.close();
         }
         let is_clear = !self.recorder.tracker().is_tls();
-        let is_silent = !is_greeted && self.first.is_some() && !self.is_late_told;
-        if is_silent && is_clear && ending.is_closed_by_peer() {
+        let is_silent = !is_greeted && self.first.is_some() && !self.is_silence_reported;
+        let is_by_peer = matches!(ending, CloseReason::ByServer(_) | CloseReason::Lost(..));
+        if is_silent && is_clear && is_by_peer {
             self.observer
                 .on_notice(Notice::Silent(wrong_service::silent()));
         }
@@ -543,17 +519,6 @@ impl Engine {
         self.standing.ending = Some(ending);
         self.share();
     }
-}
-
-impl CloseReason {
-    fn is_closed_by_peer(&self) -> bool {
-        matches!(self, Self::ByServer(_) | Self::Lost(..))
-    }
-}
-
-/// Whether an error is no more than the end of the TCP connection inside TLS; OpenSSL's words.
-fn is_end(error: &std::io::Error) -> bool {
-    error.kind() == ErrorKind::UnexpectedEof || error.to_string().contains("unexpected eof")
 }
 
 fn count(standing: &mut Snapshot, seen: &RecordedStep) {

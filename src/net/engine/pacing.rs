@@ -53,11 +53,10 @@ impl Engine {
             let Some(line) = may_send.then(|| self.queue.next()).flatten() else {
                 break;
             };
-            let (observer, standing) = (&mut self.observer, &mut self.standing);
             self.recorder
                 .feed_ahead(Side::Client, line, now_ms, &mut |seen| {
-                    standing.note_sent(&seen);
-                    observer.on_step(seen);
+                    self.standing.note_sent(&seen);
+                    self.observer.on_step(seen);
                 });
             self.outbox.extend_from_slice(line);
             self.standing.quiet_since = Instant::now();

@@ -58,11 +58,8 @@ impl TrustRefusal {
 /// Why a secret is not sent without a question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Risk {
-    /// The greeting is not a POP3 greeting.
     NotPop3,
-    /// No greeting has come.
     NoGreeting,
-    /// TLS was asked for, and is not on.
     NoTls,
 }
 

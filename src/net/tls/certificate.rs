@@ -82,24 +82,18 @@ impl Certificate {
 
     /// Everything about it, for people who want to know.
     pub(crate) fn details(&self) -> Vec<String> {
+        let names = match self.names.as_slice() {
+            [] => "none".to_owned(),
+            names => names.join(", "),
+        };
+        let issuer = match &self.issuer {
+            issuer if *issuer == self.subject => "itself",
+            issuer => issuer,
+        };
         vec![
             format!("subject      {}", self.subject),
-            format!(
-                "names        {}",
-                if self.names.is_empty() {
-                    "none".to_owned()
-                } else {
-                    self.names.join(", ")
-                }
-            ),
-            format!(
-                "issuer       {}",
-                if self.issuer == self.subject {
-                    "itself"
-                } else {
-                    &self.issuer
-                }
-            ),
+            format!("names        {names}"),
+            format!("issuer       {issuer}"),
             format!("valid        {} to {}", self.not_before, self.not_after),
             format!("key          {}", self.key),
             format!("signature    {}", self.signature),
@@ -132,23 +126,17 @@ impl Certificate {
     /// What is wrong with the certificate itself, regardless of its issuer: its dates, and its
     /// names for this host.
     pub(crate) fn own_fault(&self, host: &str, now: SystemTime) -> Option<String> {
-        if now < self.valid.0 {
-            Some(format!(
-                "the certificate is not valid before {}",
-                self.not_before
-            ))
+        Some(if now < self.valid.0 {
+            format!("the certificate is not valid before {}", self.not_before)
         } else if now > self.valid.1 {
-            Some(format!("the certificate expired on {}", self.not_after))
+            format!("the certificate expired on {}", self.not_after)
         } else if !self.is_for(host) {
-            Some(format!("the certificate is not for `{host}`"))
+            format!("the certificate is not for `{host}`")
         } else if self.signature.ends_with(UNSAFE) {
-            Some(format!(
-                "the certificate was signed with {}",
-                self.signature
-            ))
+            format!("the certificate was signed with {}", self.signature)
         } else {
-            None
-        }
+            return None;
+        })
     }
 }
 

@@ -1,7 +1,8 @@
 //! Reads a handshake in passing, since the library reports neither version nor cipher suite.
 
+use crate::base::lock::lock;
 use std::io::{self, Read, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
@@ -22,9 +23,12 @@ const LINE_WAIT: Duration = Duration::from_secs(1);
 /// A socket whose received octets are kept until [`Tap::stop`].
 #[derive(Debug)]
 pub(crate) struct Tap {
-    socket: TcpStream,
+    pub(crate) socket: TcpStream,
     tapped: Option<Tapped>,
-    has_ended: bool,
+    /// The TCP connection was read to its end. After close_notify nothing more is read (RFC 8314
+    /// §3.4), so an end of TLS that finds this was not announced; libraries do not distinguish the
+    /// two.
+    pub(crate) has_ended: bool,
     /// Whether cleartext in place of a handshake is read to the end of its line.
     reads_text: bool,
     text: Option<EarlyCleartext>,
@@ -42,38 +46,21 @@ struct EarlyCleartext {
 }
 
 /// What a tap has seen; it outlives a failed handshake.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Tapped(Arc<Mutex<Vec<u8>>>);
-
-impl Tapped {
-    pub(super) fn octets(&self) -> Vec<u8> {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
-
-    /// The octets so far; they are forgotten here.
-    pub(super) fn take(&self) -> Vec<u8> {
-        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
+type Tapped = Arc<Mutex<Vec<u8>>>;
 
 impl Tap {
     /// `reads_text`: cleartext in place of a handshake is read to the end of its line, 8 KiB at
     /// most.
     pub(super) fn new(socket: TcpStream, reads_text: bool) -> (Self, Tapped) {
         let tapped = Tapped::default();
-        (
-            Self {
-                socket,
-                tapped: Some(tapped.clone()),
-                has_ended: false,
-                reads_text,
-                text: None,
-            },
-            tapped,
-        )
+        let tap = Self {
+            socket,
+            tapped: Some(Arc::clone(&tapped)),
+            has_ended: false,
+            reads_text,
+            text: None,
+        };
+        (tap, tapped)
     }
 
     pub(super) fn stop(&mut self) {
@@ -81,24 +68,11 @@ impl Tap {
         self.reads_text = false;
     }
 
-    /// Whether the TCP connection was read to its end. After close_notify nothing more is read (RFC
-    /// 8314 §3.4), so an end of TLS that finds this was not announced; libraries do not distinguish
-    /// the two.
-    pub(crate) fn has_ended(&self) -> bool {
-        self.has_ended
-    }
-
-    pub(crate) fn socket(&self) -> &TcpStream {
-        &self.socket
-    }
-}
-
-impl Tap {
     fn read_socket(&mut self, octets: &mut [u8]) -> io::Result<usize> {
         let count = self.socket.read(octets)?;
         self.has_ended |= count == 0 && !octets.is_empty();
         if let Some(tapped) = &self.tapped {
-            let mut kept = tapped.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut kept = lock(tapped);
             let room = TAPPED_MAX.saturating_sub(kept.len());
             kept.extend_from_slice(octets.get(..count.min(room)).unwrap_or_default());
         }
@@ -194,9 +168,7 @@ impl Write for Tap {
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct HelloSeen {
-    /// `TLSv1.3` and so on.
     pub(super) version: String,
-    /// The IANA name of the cipher suite.
     pub(super) cipher: String,
     pub(super) key_exchange: String,
     /// The certificates (DER), the server's own first; empty in TLS 1.3, which encrypts them.

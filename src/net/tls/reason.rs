@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use tls_parser::TlsAlertDescription;
 
+use super::hello::is_text;
 use super::{Certificate, TlsError, TlsSettings};
 use crate::net::wrong_service;
 
@@ -103,12 +104,7 @@ pub(super) fn of_failure(text: &str, received: &[u8], host: &str, is_stls: bool)
     }
     for (sign, what, hint) in REASONS {
         if text.contains(sign) {
-            let what = what.replace("{host}", host);
-            return TlsError {
-                what,
-                hint: Some((*hint).to_owned()),
-                heard: None,
-            };
+            return TlsError::new(what.replace("{host}", host)).with_hint(*hint);
         }
     }
     if let Some(code) = alert(received) {
@@ -119,27 +115,18 @@ pub(super) fn of_failure(text: &str, received: &[u8], host: &str, is_stls: bool)
             "see the server's log"
         };
         let what = format!("the server aborted the TLS handshake: alert {code} ({name})");
-        return TlsError {
-            what,
-            hint: Some(hint.to_owned()),
-            heard: None,
-        };
+        return TlsError::new(what).with_hint(hint);
     }
-    let is_text = !received.is_empty() && !matches!(received.first(), Some(0x14..=0x18));
     let what = if received.is_empty() && !text.contains("reset by peer") {
         "the server closed the connection during the TLS handshake".to_owned()
-    } else if is_text {
+    } else if is_text(received) {
         "the server's answer to the TLS handshake is not TLS".to_owned()
     } else if let Some((_, what)) = ENDS.iter().find(|(sign, _)| text.contains(sign)) {
         (*what).to_owned()
     } else {
         format!("the TLS handshake failed: {}", words(text))
     };
-    TlsError {
-        what,
-        hint: Some(hint(is_stls).to_owned()),
-        heard: None,
-    }
+    TlsError::new(what).with_hint(hint(is_stls))
 }
 
 /// The words for people in an error of OpenSSL's,
@@ -161,14 +148,11 @@ pub(super) fn of_names(host: &str, names: &[String]) -> TlsError {
             "`{host}` comes from DNS without DNSSEC, so an attacker may have forged it; if it is right, give it as HOST"
         )
     };
-    TlsError {
-        what: format!(
-            "the server's certificate is for none of {}",
-            shown.join(", ")
-        ),
-        hint: Some(hint),
-        heard: None,
-    }
+    let what = format!(
+        "the server's certificate is for none of {}",
+        shown.join(", ")
+    );
+    TlsError::new(what).with_hint(hint)
 }
 
 fn alert(received: &[u8]) -> Option<u8> {

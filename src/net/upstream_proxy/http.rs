@@ -4,7 +4,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
-use super::{ProxyError, ProxyKind, ProxyLogin, ProxyStep, VARIABLE, shown, stranger};
+use super::{ProxyError, ProxyKind, ProxyLogin, ProxyStep, VARIABLE, stranger};
+use crate::base::escape::escaped;
 use crate::net::target::Target;
 
 const HEAD_MAX: usize = 16 * 1024;
@@ -63,7 +64,7 @@ const REPLIES: &[(u16, &str, &str)] = &[
     ),
 ];
 
-pub(super) struct HttpNegotiation {
+pub(crate) struct HttpNegotiation {
     request: Option<Zeroizing<Vec<u8>>>,
     head: Vec<u8>,
     /// What must not be shown: the password, and its form in the request. Empty without a login.
@@ -187,17 +188,13 @@ impl HttpNegotiation {
         if self.secrets.iter().any(holds) {
             return "(hidden)".to_owned();
         }
-        shown(octets.get(..REASON_MAX).unwrap_or(octets))
+        escaped(octets.get(..REASON_MAX).unwrap_or(octets))
     }
 }
 
 /// RFC 7617 §2: user, colon and password in base64.
 pub(super) fn token(login: &ProxyLogin) -> Zeroizing<Vec<u8>> {
-    let size = login.user.len() + 1 + login.password.len();
-    let mut pair = Zeroizing::new(Vec::with_capacity(size));
-    pair.extend_from_slice(login.user.as_bytes());
-    pair.push(b':');
-    pair.extend_from_slice(&login.password);
+    let pair = Zeroizing::new([login.user.as_bytes(), b":", &login.password].concat());
     Zeroizing::new(STANDARD.encode(&*pair).into_bytes())
 }
 

@@ -73,7 +73,7 @@ enum SocksState {
 }
 
 #[derive(Debug)]
-pub(super) struct SocksNegotiation {
+pub(crate) struct SocksNegotiation {
     state: SocksState,
     login: Option<ProxyLogin>,
     request: Vec<u8>,
@@ -189,13 +189,10 @@ impl SocksNegotiation {
     /// RFC 1929 §2: version, length, user, length, password.
     fn credentials(&self) -> Option<Zeroizing<Vec<u8>>> {
         let login = self.login.as_ref()?;
-        let size = 3 + login.user.len() + login.password.len();
-        let mut octets = Zeroizing::new(Vec::with_capacity(size));
-        octets.extend_from_slice(&[LOGIN_VERSION, u8::try_from(login.user.len()).ok()?]);
-        octets.extend_from_slice(login.user.as_bytes());
-        octets.push(u8::try_from(login.password.len()).ok()?);
-        octets.extend_from_slice(&login.password);
-        Some(octets)
+        let head = [LOGIN_VERSION, u8::try_from(login.user.len()).ok()?];
+        let length = [u8::try_from(login.password.len()).ok()?];
+        let octets = [&head, login.user.as_bytes(), &length, &login.password].concat();
+        Some(Zeroizing::new(octets))
     }
 }
 

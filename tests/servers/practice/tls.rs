@@ -211,7 +211,7 @@ fn a_given_certificate_is_the_one_that_is_shown() {
     let other = openssl::rsa::Rsa::generate(2048).unwrap();
     let other = openssl::pkey::PKey::from_rsa(other).unwrap();
     let options = given(other.private_key_to_pem_pkcs8().unwrap());
-    let error = Server::start(options, |_| ()).unwrap_err().to_string();
+    let error = Server::start(options, |_| ()).err().unwrap().to_string();
     assert_eq!(
         error,
         "cannot use this certificate for TLS: key values mismatch"

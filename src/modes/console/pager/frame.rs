@@ -115,8 +115,7 @@ pub(super) fn status(status: &StatusLine<'_>, columns: usize) -> String {
 /// What, where, and how much; where there is little room only some of it, never half a number.
 fn left(status: &StatusLine<'_>, room: usize) -> String {
     let StatusLine { progress, rows, .. } = status;
-    let mut title = String::new();
-    escape::escape(status.title.as_bytes(), &mut title);
+    let title = escape::escaped(status.title.as_bytes());
     let lines = match (rows.first(), rows.last()) {
         (Some(first), Some(last)) => {
             let (first, last, all) = (first.whole + 1, last.whole + 1, progress.whole);

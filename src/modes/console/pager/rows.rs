@@ -62,7 +62,7 @@ impl ScreenRows<'_> {
             let Some(line) = lines.read()? else {
                 break;
             };
-            let (start, behind) = (line.start, lines.next_start().offset);
+            let (start, behind) = (line.start, lines.next.offset);
             let octets = line.into_shown();
             let matches = needle.map_or_else(Vec::new, |needle| needle.matches(&octets));
             let parts = self.cut(&octets, start.is_continuation);
@@ -149,7 +149,7 @@ impl ScreenRows<'_> {
     fn places(&self, from: RowPlace, last: u64) -> io::Result<Vec<RowPlace>> {
         let mut places = Vec::new();
         let mut lines = self.spool.lines(from.line)?;
-        while lines.next_start().line <= last {
+        while lines.next.line <= last {
             let Some(line) = lines.read()? else {
                 break;
             };

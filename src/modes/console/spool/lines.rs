@@ -137,7 +137,7 @@ impl Cutter {
 #[derive(Debug)]
 pub(super) struct LineIndex {
     /// In order; the first one is the first line.
-    starts: Vec<LineStart>,
+    pub(super) starts: Vec<LineStart>,
     limit: usize,
     /// The octets from one of them to the next, at least.
     spacing: u64,
@@ -176,22 +176,8 @@ impl LineIndex {
         }
     }
 
-    #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
-        self.starts.len()
-    }
-
-    /// The last start remembered that is not after line `line`.
-    pub(super) fn before_line(&self, line: u64) -> LineStart {
-        self.last(|start| start.line <= line)
-    }
-
-    /// The last start remembered that is not after `offset`.
-    pub(super) fn before_offset(&self, offset: u64) -> LineStart {
-        self.last(|start| start.offset <= offset)
-    }
-
-    fn last(&self, is_before: impl Fn(&LineStart) -> bool) -> LineStart {
+    /// The last start remembered for which `is_before` holds, as it does for all before it.
+    pub(super) fn last(&self, is_before: impl Fn(&LineStart) -> bool) -> LineStart {
         let behind = self.starts.partition_point(is_before);
         let last = behind.checked_sub(1).and_then(|last| self.starts.get(last));
         last.copied().unwrap_or_default()
@@ -202,7 +188,7 @@ impl LineIndex {
 #[derive(Debug)]
 pub struct Lines<'a> {
     spool: &'a Spool,
-    next: LineStart,
+    pub(crate) next: LineStart,
     end: u64,
     block: Vec<u8>,
     at: usize,
@@ -217,10 +203,6 @@ impl<'a> Lines<'a> {
             block: Vec::new(),
             at: 0,
         }
-    }
-
-    pub(crate) fn next_start(&self) -> LineStart {
-        self.next
     }
 
     /// The next line; None at the end.

@@ -11,7 +11,7 @@ pub(super) const BLOCK: usize = 256 * 1024;
 /// What is looked for: at least one octet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SearchTerm {
-    octets: Vec<u8>,
+    pub(super) octets: Vec<u8>,
     ignores_case: bool,
 }
 
@@ -75,11 +75,6 @@ impl SearchTerm {
         memmem::find_iter(&line, &self.octets)
             .map(|at| at..at + self.octets.len())
             .collect()
-    }
-
-    #[cfg(test)]
-    pub(crate) fn octets(&self) -> &[u8] {
-        &self.octets
     }
 
     fn fold(&self, octets: &mut [u8]) {

@@ -47,7 +47,7 @@ fn nothing_has_no_lines() {
     let spool = spool(b"");
     assert_eq!(all(&spool), []);
     assert_eq!(spool.progress(), SpoolProgress::default());
-    assert_eq!(spool.lines(7).unwrap().next_start().line, 0);
+    assert_eq!(spool.lines(7).unwrap().next.line, 0);
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn small_letters_find_capitals_and_capitals_only_themselves() {
 
 #[test]
 fn an_octet_that_cannot_be_typed_is_searched_in_hex() {
-    let octets = |text: &str| SearchTerm::typed(text).unwrap().octets().to_vec();
+    let octets = |text: &str| SearchTerm::typed(text).unwrap().octets;
     assert_eq!(octets(r"caf\xe9\x1B"), b"caf\xe9\x1b");
     assert_eq!(octets(r"\x"), br"\x");
     assert_eq!(octets(r"\xzz\x+1\xé"), r"\xzz\x+1\xé".as_bytes());
@@ -251,7 +251,7 @@ proptest! {
             prop_assert_eq!(spool.line_of(last).unwrap(), line.start);
         }
         prop_assert_eq!(lines_from(&spool, all.len() as u64), vec![]);
-        prop_assert!(spool.state().index.len() <= limit.max(1));
+        prop_assert!(lock(&spool.state).index.starts.len() <= limit.max(1));
     }
 
     #[test]
@@ -268,7 +268,7 @@ proptest! {
             buffer.copy_from_slice(&octets[from..from + buffer.len()]);
             Ok(())
         }, &mut || false).unwrap();
-        let wanted = naive(octets, needle.octets(), way, from);
+        let wanted = naive(octets, &needle.octets, way, from);
         prop_assert_eq!(found, wanted.map_or(SearchResult::Nowhere, |at| SearchResult::At(at as u64)));
     }
 }

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, Once, PoisonError};
+use std::sync::{Mutex, MutexGuard, Once};
 use std::thread;
 
 use rustix::io::dup;
@@ -14,6 +14,7 @@ use signal_hook::consts::{SIGHUP, SIGTERM, SIGTSTP, SIGTTIN, SIGWINCH};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::raise;
 
+use crate::base::lock::lock;
 use crate::modes::console::pager;
 
 static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
@@ -36,7 +37,7 @@ pub(crate) fn watch() {
     static WATCH: Once = Once::new();
     WATCH.call_once(|| {
         // Where standard input is a file, only the pager changes the terminal.
-        *BEFORE.lock().unwrap_or_else(PoisonError::into_inner) = tcgetattr(stdin()).ok();
+        *lock(&BEFORE) = tcgetattr(stdin()).ok();
         if let Ok(mut signals) = Signals::new([SIGTERM, SIGHUP, SIGTSTP]) {
             drop(thread::spawn(move || {
                 for signal in signals.forever() {
@@ -45,7 +46,7 @@ pub(crate) fn watch() {
                     }
                     if !IS_OURS.swap(false, Ordering::SeqCst) {
                         stop();
-                        let on_return = ON_RETURN.lock().unwrap_or_else(PoisonError::into_inner);
+                        let on_return = lock(&ON_RETURN);
                         if let Some(on_return) = on_return.as_ref() {
                             on_return();
                         }
@@ -75,11 +76,11 @@ fn leave(code: i32) -> ! {
 
 /// To be held while the modes of the terminal are changed: never while something is waited for.
 pub(crate) fn changing() -> MutexGuard<'static, ()> {
-    MODES.lock().unwrap_or_else(PoisonError::into_inner)
+    lock(&MODES)
 }
 
 pub(crate) fn on_return(show: impl Fn() + Send + 'static) {
-    *ON_RETURN.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(show));
+    *lock(&ON_RETURN) = Some(Box::new(show));
 }
 
 /// Ctrl-Z was pressed: stops the program, with those that run beside it in a pipeline, until the
@@ -128,7 +129,7 @@ fn stop() {
 }
 
 fn restore(terminal: &impl AsFd) {
-    if let Some(before) = &*BEFORE.lock().unwrap_or_else(PoisonError::into_inner) {
+    if let Some(before) = &*lock(&BEFORE) {
         // Where it is gone, there is nothing to give back.
         let _ = tcsetattr(terminal, OptionalActions::Now, before);
     }

@@ -1,7 +1,7 @@
 //! The reply that is coming, or came last, as the thread that shows it and the one that reads the
 //! keyboard both know it.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::base::plural::counted;
@@ -52,6 +52,13 @@ pub(crate) struct LastReply {
 }
 
 impl Shown {
+    /// Nothing more comes of the reply.
+    pub(crate) fn finish(&mut self, took: Duration) {
+        self.took.get_or_insert(took);
+        if let Some(spool) = &self.spool {
+            spool.finish();
+        }
+    }
     /// Forgets the last reply; what was switched on stays on.
     pub(crate) fn forget_reply(&mut self) {
         *self = Self {
@@ -76,10 +83,6 @@ pub(crate) enum Mode {
 }
 
 pub(crate) type SharedShown = Arc<Mutex<Shown>>;
-
-pub(crate) fn shown(shared: &SharedShown) -> MutexGuard<'_, Shown> {
-    shared.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// What is said of a long reply: lines, octets, time.
 pub(crate) fn summary(shown: &Shown) -> String {
