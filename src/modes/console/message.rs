@@ -169,7 +169,7 @@ impl Console {
             self.tell_closed();
             return None;
         }
-        if let Some(now) = self.standing().filter(|now| now.outstanding > 0) {
+        if let Some(now) = self.snapshot().filter(|now| now.outstanding > 0) {
             self.tell_awaited(&now);
             return None;
         }

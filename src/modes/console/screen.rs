@@ -42,9 +42,9 @@ fn rows(line: &str, columns: usize) -> Vec<&str> {
     while let Some(end) = overflow(rest, columns.max(20)) {
         let (row, _) = rest.split_at(end);
         let cut = row.rfind(' ').filter(|blank| *blank > 0).unwrap_or(end);
-        let (row, behind) = rest.split_at(cut);
+        let (row, after) = rest.split_at(cut);
         rows.push(row.trim_end());
-        rest = behind.trim_start();
+        rest = after.trim_start();
     }
     rows.push(rest);
     rows
