@@ -17,7 +17,7 @@ use crate::modes::script;
 use crate::net::dns;
 use crate::net::srv::SrvService;
 use crate::net::target;
-use crate::net::tls::{TlsSettings, read_ca};
+use crate::net::tls::{self, TlsSettings, read_ca};
 use crate::net::upstream_proxy::{self, Proxy, ProxyError};
 
 pub(crate) const EXAMPLES: &str = "\
@@ -140,6 +140,9 @@ fn is_for_person(args: &SessionArgs) -> bool {
 pub(crate) fn hold(plan: Plan) -> Result<Exit, Error> {
     if let Some(path) = &plan.tls.ca {
         read_ca(path).map_err(|error| Error::from(error).with_exit(Exit::Usage))?;
+    }
+    if plan.target.is_tls || plan.is_stls {
+        tls::prepare(&plan.tls);
     }
     Ok(if is_for_person(&plan.args) {
         console::run(plan, None)

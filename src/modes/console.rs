@@ -253,6 +253,7 @@ impl Console {
         let has_pager = self.has_pager();
         *lock(&self.knowledge) = Knowledge {
             recall: Recall::new(&self.plan.secrets),
+            stls: (!self.plan.target.is_tls).then(|| self.plan.tls.clone()),
             ..Knowledge::default()
         };
         lock(&self.shown).forget_reply();

@@ -32,7 +32,7 @@ pub(crate) const MORE_HINT: &str = "--max-size SIZE sets a higher limit";
 pub(crate) fn lines(news: &Notice) -> Vec<(Paint, String)> {
     match news {
         Notice::Tls(facts) => {
-            let paint = if facts.doubt.is_some() { Paint::Warning } else { Paint::Note };
+            let paint = if facts.is_doubtful() { Paint::Warning } else { Paint::Note };
             vec![(paint, facts.line())]
         }
         Notice::TlsFailed(error) => {

@@ -2,13 +2,14 @@
 
 mod certificate;
 mod hello;
+mod made;
 pub(super) mod reason;
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use mio::net::TcpStream;
-use native_tls::{HandshakeError, TlsConnector};
+use native_tls::HandshakeError;
 
 use super::wrong_service::Mistake;
 use crate::base::error::Explain;
@@ -18,6 +19,7 @@ use crate::base::lock::lock;
 use crate::transcript::event::{Event, Trust};
 pub(crate) use certificate::Certificate;
 use hello::Tap;
+pub(crate) use made::prepare;
 
 /// How many lines that a server said in place of a handshake are shown, and how many octets of
 /// each.
@@ -78,6 +80,16 @@ impl From<Version> for native_tls::Protocol {
     }
 }
 
+/// What is known of a certificate that was accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Verified,
+    /// Nothing is wrong with the certificate itself; why its issuer could not be checked.
+    Unknown(String),
+    /// Why it is not to be trusted.
+    Refuted(String),
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TlsFacts {
     /// `TLSv1.3` and so on.
@@ -86,8 +98,7 @@ pub(crate) struct TlsFacts {
     pub(crate) cipher: String,
     /// The server's own certificate, where it could be read.
     pub(crate) certificate: Option<Certificate>,
-    /// Why the certificate is not to be trusted; None when it was verified.
-    pub(crate) doubt: Option<String>,
+    pub(crate) verdict: Verdict,
     /// How the key was agreed: the named group, or the kind of exchange.
     pub(crate) key_exchange: String,
     /// The application protocol that was agreed (ALPN); None when the server took no part.
@@ -102,9 +113,10 @@ pub(crate) struct TlsFacts {
 impl TlsFacts {
     /// The event of a transcript: version, cipher, verified or why not, subject.
     pub(crate) fn event(&self) -> Event {
-        let trust = match &self.doubt {
-            None => Trust::Verified,
-            Some(doubt) => Trust::Unverified(doubt.to_string()),
+        let trust = match &self.verdict {
+            Verdict::Verified => Trust::Verified,
+            Verdict::Unknown(_) => Trust::Unknown,
+            Verdict::Refuted(why) => Trust::Unverified(why.clone()),
         };
         let subject = self.certificate.as_ref();
         let subject = subject.map_or("", |certificate| &certificate.subject);
@@ -121,7 +133,14 @@ impl TlsFacts {
         for certificate in self.certificate.iter_mut().chain(&mut self.chain) {
             certificate.hide(hide);
         }
-        self.doubt = self.doubt.as_deref().map(hide);
+        if let Verdict::Unknown(why) | Verdict::Refuted(why) = &mut self.verdict {
+            *why = hide(why);
+        }
+    }
+
+    /// Whether anyone on the network path may be at the other end.
+    pub(crate) fn is_doubtful(&self) -> bool {
+        self.verdict != Verdict::Verified
     }
 
     pub(crate) fn details(&self) -> Vec<String> {
@@ -142,13 +161,21 @@ impl TlsFacts {
                     .to_owned(),
             );
         }
-        lines.push(match &self.doubt {
-            None => "verified: name, dates and issuer".to_owned(),
-            Some(doubt) => format!("NOT VERIFIED: {doubt}"),
-        });
-        if self.doubt.is_some() {
-            lines.push("hint: --ca FILE trusts an authority; without --insecure the session would have ended here".to_owned());
-        }
+        let (verdict, hint) = match &self.verdict {
+            Verdict::Verified => ("verified: name, dates and issuer".to_owned(), None),
+            Verdict::Unknown(why) => (
+                format!("NOT VERIFIED, perhaps valid: {why}"),
+                Some("without --insecure the whole chain is verified"),
+            ),
+            Verdict::Refuted(why) => (
+                format!("NOT VERIFIED: {why}"),
+                Some(
+                    "--ca FILE trusts an authority; without --insecure the session would have ended here",
+                ),
+            ),
+        };
+        lines.push(verdict);
+        lines.extend(hint.map(|hint| format!("hint: {hint}")));
         lines
     }
 
@@ -163,9 +190,12 @@ impl TlsFacts {
                 )
             },
         );
-        let verdict = match &self.doubt {
-            None => "verified".to_owned(),
-            Some(doubt) => format!("NOT VERIFIED: {doubt}; continuing because of --insecure"),
+        let verdict = match &self.verdict {
+            Verdict::Verified => "verified".to_owned(),
+            Verdict::Unknown(why) => format!("NOT VERIFIED, perhaps valid: {why}"),
+            Verdict::Refuted(why) => {
+                format!("NOT VERIFIED: {why}; continuing because of --insecure")
+            }
         };
         format!("{} {}, {certificate}, {verdict}", self.version, self.cipher)
     }
@@ -314,7 +344,7 @@ pub(crate) fn handshake(
     is_stls: bool,
     wait: &mut dyn FnMut() -> Result<(), TlsError>,
 ) -> Result<(TlsStream, TlsFacts), TlsError> {
-    let connector = connector(settings)?;
+    let connector = made::connector(settings)?;
     let (tap, tapped) = Tap::new(socket, is_stls);
     let seen = || lock(&tapped).clone();
     let mut attempt = connector.connect(host, tap);
@@ -356,9 +386,9 @@ pub(crate) fn handshake(
             ..reason::of_names(host, &settings.names)
         });
     }
-    let doubt = match settings.is_insecure {
-        true => reason::doubt(der.as_deref(), host, settings),
-        false => None,
+    let verdict = match settings.is_insecure {
+        true => reason::verdict(der.as_deref(), &seen.chain, host, settings),
+        false => Verdict::Verified,
     };
     let chain = seen.chain.iter();
     let mut chain: Vec<Certificate> = chain.filter_map(|der| Certificate::of_der(der)).collect();
@@ -370,43 +400,13 @@ pub(crate) fn handshake(
         version: seen.version,
         cipher: seen.cipher,
         certificate,
-        doubt,
+        verdict,
         key_exchange: seen.key_exchange,
         protocol: protocol.map(|name| name.escape_ascii().to_string()),
         chain,
         end_point: stream.tls_server_end_point().ok().flatten(),
     };
     Ok((stream, facts))
-}
-
-fn connector(settings: &TlsSettings) -> Result<TlsConnector, TlsError> {
-    let mut builder = TlsConnector::builder();
-    builder
-        .danger_accept_invalid_certs(settings.is_insecure)
-        // Where there are names to choose from, the certificate is compared with them after the
-        // handshake.
-        .danger_accept_invalid_hostnames(settings.is_insecure || !settings.names.is_empty())
-        .request_alpns(&["pop3"])
-        .max_protocol_version(settings.max.map(Into::into));
-    if let Some(min) = settings.min {
-        builder.min_protocol_version(Some(min.into()));
-    }
-    if let Some((certificate, key)) = &settings.own_certificate {
-        builder.identity(read_identity(certificate, key)?);
-    }
-    let given = settings
-        .ca
-        .as_deref()
-        .map(read_ca)
-        .transpose()?
-        .unwrap_or_default();
-    let own = native_tls::Certificate::stack_from_pem(&settings.own_pem).unwrap_or_default();
-    for certificate in given.into_iter().chain(own) {
-        builder.add_root_certificate(certificate);
-    }
-    builder
-        .build()
-        .map_err(|error| TlsError::new(error.to_string()))
 }
 
 /// Whether an error is no more than the end of the TCP connection inside TLS; OpenSSL's words. Most

@@ -24,6 +24,8 @@ use crate::support::{Home, LIMIT, text};
 pub(crate) struct Made {
     pub(crate) certificate: X509,
     pub(crate) key: PKey<Private>,
+    /// The certificate of its issuer, which the server sends with it.
+    pub(crate) issuer: Option<X509>,
 }
 
 /// What is odd about a certificate.
@@ -104,6 +106,7 @@ pub(crate) fn make(odd: Odd, issuer: Option<&Made>) -> Made {
     Made {
         certificate: builder.build(),
         key,
+        issuer: None,
     }
 }
 
@@ -115,6 +118,9 @@ fn serve(made: Made, version: Option<SslVersion>, connections: usize) -> SocketA
     context.set_cipher_list("DEFAULT:@SECLEVEL=0").unwrap();
     context.set_certificate(&made.certificate).unwrap();
     context.set_private_key(&made.key).unwrap();
+    if let Some(issuer) = made.issuer {
+        context.add_extra_chain_cert(issuer).unwrap();
+    }
     context
         .set_min_proto_version(Some(SslVersion::TLS1))
         .unwrap();
@@ -178,6 +184,47 @@ fn refused(
         log.contains(" unverified (") && log.contains(doubt),
         "{log}"
     );
+}
+
+/// `--insecure` takes everything, and says of a valid certificate nothing that is not so.
+#[test]
+fn a_certificate_whose_issuer_comes_with_it() {
+    let root = make(AUTHORITY, None);
+    let home = Home::new();
+    let file = home.path().join("ca.pem");
+    std::fs::write(&file, root.certificate.to_pem().unwrap()).unwrap();
+    for (version, row, words) in [
+        (SslVersion::TLS1_2, " verified CN=localhost", ", verified\n"),
+        (
+            SslVersion::TLS1_3,
+            " unknown CN=localhost",
+            "NOT VERIFIED, perhaps valid",
+        ),
+    ] {
+        let between = Odd {
+            name: "an authority between",
+            ..AUTHORITY
+        };
+        let between = make(between, Some(&root));
+        let mut leaf = make(GOOD, Some(&between));
+        leaf.issuer = Some(between.certificate);
+        let port = serve(leaf, Some(version), 1).port().to_string();
+        let log = home.path().join("log.pop3");
+        let args = ["localhost", &port, "--tls", "-c", "NOOP", "--insecure"];
+        let files = [
+            "--ca",
+            file.to_str().unwrap(),
+            "--log",
+            log.to_str().unwrap(),
+        ];
+        let output = home.script(&[&args[..], &files].concat(), b"");
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{said}");
+        assert!(said.contains(words), "{said}");
+        let recorded = std::fs::read_to_string(&log).unwrap();
+        assert!(recorded.contains(row), "{recorded}");
+        std::fs::remove_file(log).unwrap();
+    }
 }
 
 #[test]
@@ -253,7 +300,8 @@ fn a_certificate_of_an_authority_that_is_not_known() {
     let leaf = make(GOOD, Some(&make(AUTHORITY, None)));
     refused(
         leaf,
-        None,
+        // TLS 1.3 hides whether the certificate of the issuer was sent.
+        Some(SslVersion::TLS1_2),
         None,
         "does not know the authority that signed the certificate",
         Some("local issuer"),

@@ -305,7 +305,8 @@ impl Hinter for Assistant {
     type Hint = Syntax;
 
     fn hint(&self, line: &str, pos: usize, _: &Context<'_>) -> Option<Syntax> {
-        let knowledge = lock(&self.knowledge);
+        let mut knowledge = lock(&self.knowledge);
+        knowledge.typed(line);
         if has_controls(line) {
             let is_open = line
                 .split('\n')

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use super::masking;
+use crate::net::tls::{self, TlsSettings};
 use crate::pop3::command::States;
 use crate::pop3::session::SessionState;
 use crate::pop3::tracker::{Role, State};
@@ -19,9 +20,21 @@ pub(crate) struct Knowledge {
     pub(crate) guess: Guess,
     /// What is known to be secret.
     pub(crate) recall: Recall,
+    /// What STLS will need, until it is being made.
+    pub(crate) stls: Option<TlsSettings>,
 }
 
 impl Knowledge {
+    /// Makes ready for TLS while `stls` is being typed.
+    pub(super) fn typed(&mut self, line: &str) {
+        let is_stls = |start: &str| start.eq_ignore_ascii_case("st");
+        if line.get(..2).is_some_and(is_stls)
+            && let Some(settings) = self.stls.take()
+        {
+            tls::prepare(&settings);
+        }
+    }
+
     pub(super) fn role(&self) -> Role {
         if self.expects_response {
             Role::Response

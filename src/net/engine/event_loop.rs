@@ -344,7 +344,7 @@ impl Engine {
                 self.stream = Some(Stream::Tls(Box::new(stream)));
                 self.recorder.event(&facts.event(), now_ms);
                 self.recorder.tls_started();
-                self.snapshot.is_doubtful = facts.doubt.is_some();
+                self.snapshot.is_doubtful = facts.is_doubtful();
                 if is_stls {
                     self.first = None;
                 }

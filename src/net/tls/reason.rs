@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use tls_parser::TlsAlertDescription;
 
 use super::hello::is_text;
-use super::{Certificate, TlsError, TlsSettings};
+use super::{Certificate, TlsError, TlsSettings, Verdict};
 use crate::net::wrong_service;
 
 /// What the library says, what we say, and what to do.
@@ -162,24 +162,32 @@ fn alert(received: &[u8]) -> Option<u8> {
     }
 }
 
-/// Why a certificate that was accepted unseen is not to be trusted; None when it is.
-pub(super) fn doubt(der: Option<&[u8]>, host: &str, settings: &TlsSettings) -> Option<String> {
+/// What is to be said of a certificate that was accepted without verification. `chain` is what the
+/// server sent, its own certificate first, as far as that could be read.
+pub(super) fn verdict(
+    der: Option<&[u8]>,
+    chain: &[Vec<u8>],
+    host: &str,
+    settings: &TlsSettings,
+) -> Verdict {
     let Some(der) = der else {
-        return Some("the server sent no certificate".to_owned());
+        return Verdict::Refuted("the server sent no certificate".to_owned());
     };
     let own = Certificate::of_der(der).and_then(|read| {
         let fitting = settings.names.iter().find(|name| read.is_for(name));
         read.own_fault(fitting.map_or(host, String::as_str), SystemTime::now())
     });
-    match (own, chain_fault(der, settings)) {
-        (Some(own), Some(chain)) => Some(format!("{own}; {chain}")),
-        (own, chain) => own.or(chain),
+    match (own, issuer(der, chain, settings)) {
+        (Some(own), Verdict::Refuted(issuer)) => Verdict::Refuted(format!("{own}; {issuer}")),
+        (Some(own), _) => Verdict::Refuted(own),
+        (None, issuer) => issuer,
     }
 }
 
-/// What is wrong with the issuer, as far as the certificate alone shows it.
+/// What is known of the issuer.
 #[cfg(not(any(windows, target_vendor = "apple")))]
-fn chain_fault(der: &[u8], settings: &TlsSettings) -> Option<String> {
+fn issuer(der: &[u8], chain: &[Vec<u8>], settings: &TlsSettings) -> Verdict {
+    use openssl::stack::Stack;
     use openssl::x509::store::X509StoreBuilder;
     use openssl::x509::{X509, X509StoreContext, X509VerifyResult};
 
@@ -196,25 +204,41 @@ fn chain_fault(der: &[u8], settings: &TlsSettings) -> Option<String> {
             store.add_cert(authority)?;
         }
         let store = store.build();
-        let chain = openssl::stack::Stack::new()?;
-        X509StoreContext::new()?.init(&store, &leaf, &chain, |context| {
+        let mut others = Stack::new()?;
+        for other in chain.iter().skip(1) {
+            others.push(X509::from_der(other)?)?;
+        }
+        X509StoreContext::new()?.init(&store, &leaf, &others, |context| {
             context.verify_cert()?;
             Ok(context.error())
         })
     };
     match check() {
-        Ok(X509VerifyResult::OK) => None,
+        Ok(X509VerifyResult::OK) => Verdict::Verified,
         // The dates were reported already.
-        Ok(result) if result.error_string().contains("expired") => None,
-        Ok(result) => Some(result.error_string().to_owned()),
-        Err(error) => Some(error.to_string()),
+        Ok(result) if result.error_string().contains("expired") => Verdict::Verified,
+        Ok(result) if MISSING_ISSUER.contains(&result.as_raw()) && chain.is_empty() => {
+            Verdict::Unknown(HIDDEN_CHAIN.to_owned())
+        }
+        Ok(result) => Verdict::Refuted(result.error_string().to_owned()),
+        Err(error) => Verdict::Refuted(error.to_string()),
     }
 }
 
+/// OpenSSL's codes for an issuer that was not found: `UNABLE_TO_GET_ISSUER_CERT`,
+/// `UNABLE_TO_GET_ISSUER_CERT_LOCALLY`, `UNABLE_TO_VERIFY_LEAF_SIGNATURE`.
+#[cfg(not(any(windows, target_vendor = "apple")))]
+const MISSING_ISSUER: [i32; 3] = [2, 20, 21];
+
+/// The certificates between the server's own and an authority come encrypted.
+#[cfg(not(any(windows, target_vendor = "apple")))]
+const HIDDEN_CHAIN: &str =
+    "its issuer is not an authority here, and TLS 1.3 hides the certificates between";
+
 /// Elsewhere the system's library does not report its verdict.
 #[cfg(any(windows, target_vendor = "apple"))]
-fn chain_fault(_: &[u8], _: &TlsSettings) -> Option<String> {
-    Some("its issuer was not checked".to_owned())
+fn issuer(_: &[u8], _: &[Vec<u8>], _: &TlsSettings) -> Verdict {
+    Verdict::Unknown("its issuer was not checked".to_owned())
 }
 
 #[cfg(test)]
