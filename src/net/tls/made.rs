@@ -6,6 +6,12 @@ use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 use native_tls::TlsConnector;
+#[cfg(not(any(windows, target_vendor = "apple")))]
+use openssl::{
+    error::ErrorStack,
+    x509::X509,
+    x509::store::{X509Store, X509StoreBuilder},
+};
 
 use super::{TlsError, TlsSettings, Version, read_ca, read_identity};
 use crate::base::lock::lock;
@@ -20,10 +26,39 @@ pub(super) fn connector(settings: &TlsSettings) -> Result<TlsConnector, TlsError
 /// Begins to make what a connection with these settings needs. What goes wrong is reported when it
 /// is needed.
 pub(crate) fn prepare(settings: &TlsSettings) {
-    let settings = settings.clone();
-    let thread = std::thread::Builder::new().name("authorities".to_owned());
-    // Without a thread it is made when it is needed.
-    let _ = thread.spawn(move || connector(&settings));
+    let ahead = |make: fn(&TlsSettings)| {
+        let settings = settings.clone();
+        let thread = std::thread::Builder::new().name("authorities".to_owned());
+        // Without a thread it is made when it is needed.
+        let _ = thread.spawn(move || make(&settings));
+    };
+    ahead(|settings| _ = connector(settings));
+    #[cfg(not(any(windows, target_vendor = "apple")))]
+    if settings.is_insecure {
+        ahead(|settings| _ = authorities(settings));
+    }
+}
+
+#[cfg(not(any(windows, target_vendor = "apple")))]
+static AUTHORITIES: MadeOnce<Option<GivenFile>, Arc<X509Store>> = MadeOnce::new();
+
+/// The authorities of the system and of `--ca`, to say what is wrong with a certificate that was
+/// accepted anyway.
+#[cfg(not(any(windows, target_vendor = "apple")))]
+pub(super) fn authorities(settings: &TlsSettings) -> Result<Arc<X509Store>, ErrorStack> {
+    let given = settings.ca.as_deref().map(GivenFile::at);
+    AUTHORITIES.get(&given, || {
+        let mut store = X509StoreBuilder::new()?;
+        store.set_default_paths()?;
+        let pem = settings
+            .ca
+            .as_ref()
+            .and_then(|path| std::fs::read(path).ok());
+        for authority in X509::stack_from_pem(&pem.unwrap_or_default())? {
+            store.add_cert(authority)?;
+        }
+        Ok(Arc::new(store.build()))
+    })
 }
 
 fn make(settings: &TlsSettings) -> Result<TlsConnector, TlsError> {

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use tls_parser::TlsAlertDescription;
 
 use super::hello::is_text;
+use super::made;
 use super::{Certificate, TlsError, TlsSettings, Verdict};
 use crate::net::wrong_service;
 
@@ -188,22 +189,11 @@ pub(super) fn verdict(
 #[cfg(not(any(windows, target_vendor = "apple")))]
 fn issuer(der: &[u8], chain: &[Vec<u8>], settings: &TlsSettings) -> Verdict {
     use openssl::stack::Stack;
-    use openssl::x509::store::X509StoreBuilder;
     use openssl::x509::{X509, X509StoreContext, X509VerifyResult};
 
     let check = || -> Result<X509VerifyResult, openssl::error::ErrorStack> {
         let leaf = X509::from_der(der)?;
-        let mut store = X509StoreBuilder::new()?;
-        store.set_default_paths()?;
-        let pem = settings
-            .ca
-            .as_ref()
-            .and_then(|path| std::fs::read(path).ok())
-            .unwrap_or_default();
-        for authority in X509::stack_from_pem(&pem)? {
-            store.add_cert(authority)?;
-        }
-        let store = store.build();
+        let store = made::authorities(settings)?;
         let mut others = Stack::new()?;
         for other in chain.iter().skip(1) {
             others.push(X509::from_der(other)?)?;
