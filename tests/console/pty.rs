@@ -257,6 +257,12 @@ fn a_long_reply_opens_the_pager_and_q_comes_back() {
     terminal.see("line 20");
     terminal.press("q");
     terminal.prompt("auth>");
+    terminal.line("list", "auth>");
+    terminal.press(":page\r");
+    // A reply that fitted on the screen is complete, too.
+    terminal.see("  end ");
+    terminal.press("q");
+    terminal.prompt("auth>");
     terminal.press("quit\r");
     assert_eq!(terminal.end().0, 0);
     server.join().unwrap();

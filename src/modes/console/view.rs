@@ -267,6 +267,7 @@ impl ReplyView {
             let mut shared = shown(&self.shared);
             if let Some(spool) = shared.spool.as_ref().filter(|_| shared.took.is_none()) {
                 spool.append(b".\r\n");
+                spool.finish();
             }
             shared.took.get_or_insert(self.since.elapsed());
             shared.is_whole = true;
