@@ -20,6 +20,7 @@ use crate::base::style::Paint;
 use crate::modes::learn::Watched;
 use crate::modes::report;
 use crate::net::engine::{CloseReason, Notice, Observer, Snapshot};
+use crate::pop3::stuffing::Unstuffer;
 use crate::pop3::tracker::{LineEnd, Role, Sent, Side, State, Status};
 use crate::transcript::Piece;
 use crate::transcript::event::Event;
@@ -41,6 +42,7 @@ pub(crate) struct ReplyView {
     held: Vec<u8>,
     held_since: Instant,
     rows: usize,
+    unstuffer: Unstuffer,
     since: Instant,
     was_unrequested: bool,
     judge: LiveLint,
@@ -67,6 +69,7 @@ impl ReplyView {
             held: Vec::new(),
             held_since: now,
             rows: 0,
+            unstuffer: Unstuffer::default(),
             since: now,
             was_unrequested: false,
             judge: LiveLint::new(place, watched),
@@ -223,6 +226,8 @@ impl ReplyView {
         shared.title = title;
         shared.lines = 0;
         shared.octets = 0;
+        shared.stuffed = 0;
+        self.unstuffer = Unstuffer::default();
         shared.took = None;
     }
 
@@ -232,6 +237,7 @@ impl ReplyView {
             return;
         }
         shared.octets += octets.len() as u64;
+        shared.stuffed += self.unstuffer.count(octets);
         shared.lines += memchr::memchr_iter(b'\n', octets).count() as u64;
         // It says so once, and the pager says where the text ends.
         let error = shared.spool.as_ref().and_then(|spool| spool.append(octets));
