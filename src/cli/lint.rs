@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use owo_colors::Stream;
 
-use super::shared::{FormatArgs, RuleArgs, broken};
+use super::shared::{FormatArgs, RuleArgs, broken, not_a_transcript};
 use crate::analysis::lint::{self, Lint, Rule};
 use crate::base::error::Error;
 use crate::base::exit::Exit;
@@ -22,6 +22,9 @@ Examples:
   poptalk lint recording.pop3
   poptalk lint --only unstuffed-dot-line *.pop3
   poptalk lint --list  every rule";
+
+/// What to do about a file that is not a transcript.
+const HINT: &str = "name a transcript, a file that ends in .pop3";
 
 /// How much of a file is read at once, in octets.
 const CHUNK: usize = 256 * 1024;
@@ -98,13 +101,14 @@ fn judge(path: &Path, wants: impl Fn(&Rule) -> bool) -> Result<Judged, Error> {
             false => Ok(file),
         }
     };
-    let file = open().map_err(|error: io::Error| {
-        Error::about(&name, &error).with_hint("name a transcript, a file that ends in .pop3")
-    })?;
+    let file = open().map_err(|error: io::Error| Error::about(&name, &error).with_hint(HINT))?;
     let mut reader = Reader::new(BufReader::with_capacity(CHUNK, file));
     match lint::judge(&mut reader, Lint::with(wants)) {
         // No finding would say that all is well.
         Ok(_) if reader.row() == 0 => Err(Error::usage(format!("{name}: the file is empty"))),
+        Ok(_) if !reader.is_transcript() => {
+            Err(Error::usage(not_a_transcript(path)).with_hint(HINT))
+        }
         Ok(findings) => Ok(Judged {
             files: vec![name],
             findings,

@@ -23,6 +23,9 @@ pub enum ReplayError {
     /// The file breaks the format.
     #[error("row {} column {} of {}: {}", .1.row, .1.column, .0.display(), .1)]
     Parse(PathBuf, ParseError),
+    /// It is any text file.
+    #[error("{}: not a transcript: it has no client or server row", .0.display())]
+    NotTranscript(PathBuf),
     /// No session.
     #[error(transparent)]
     Open(#[from] Failure),
@@ -69,7 +72,9 @@ impl Explain for ReplayError {
             Self::Risk(_, risk) => risk.hint(),
             Self::Sasl(_, error) => error.hint(),
             Self::Lacks(_, _, hint) => hint,
-            Self::Read(..) => "name a transcript, a file that ends in .pop3",
+            Self::Read(..) | Self::NotTranscript(_) => {
+                "name a transcript, a file that ends in .pop3"
+            }
             Self::Parse(..) => return None,
         };
         Some(hint.into())
