@@ -214,16 +214,7 @@ impl Console {
             Input::Line(line) if line.is_empty() && !self.is_open() => self.tell_way_on(),
             Input::Line(line) => return self.take_line(&line),
             Input::Octets(line) => self.send_as_typed(&line),
-            Input::Damaged(_) => {
-                self.screen.note(
-                    Paint::Warning,
-                    "not sent: the line contained an invalid UTF-8 octet",
-                );
-                self.screen.note(
-                    Paint::Note,
-                    r"hint: `:send` sends any octets, such as `:send caf\xe9\r\n`",
-                );
-            }
+            Input::Damaged => self.screen.note(Paint::Note, "not sent"),
             Input::Interrupted => self.interrupt_at_prompt(),
             Input::End => return self.leave(),
         }

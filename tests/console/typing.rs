@@ -11,7 +11,8 @@ fn an_octet_that_is_not_utf_8_costs_its_line_and_not_the_session() {
     let mut terminal = Terminal::tall(&home, &["practice"]);
     terminal.prompt("auth>");
     terminal.press_octets(b"caf\xe9 x\r");
-    // The rest of what was pasted is gone as well.
+    // The rest of what was pasted is gone as well, with its Enter.
+    terminal.see("it contained an invalid UTF-8 octet; Enter clears it");
     terminal.wait("the line again", |screen| {
         screen.matches("> caf").count() == 2
     });
@@ -23,6 +24,37 @@ fn an_octet_that_is_not_utf_8_costs_its_line_and_not_the_session() {
     assert_eq!(terminal.end().0, 0);
     let sent = text(&home.transcript().octets(Side::Client));
     assert!(sent.starts_with("user alice\r\n"), "{sent}");
+}
+
+#[test]
+fn ctrl_c_erases_the_hint_and_the_line() {
+    let home = Home::new();
+    let mut terminal = Terminal::new(&home, &["practice"]);
+    terminal.prompt("auth>");
+    terminal.press("user");
+    terminal.see("user name");
+    terminal.press("\x03");
+    let screen = terminal.prompt("auth>");
+    assert!(screen.contains("auth> user\n"), "{screen}");
+    terminal.line(":state", "auth>");
+    terminal.press("quit\r");
+    assert_eq!(terminal.end().0, 0);
+    assert_eq!(home.transcript().octets(Side::Client), b"quit\r\n");
+}
+
+#[test]
+fn tls_is_too_late_after_login() {
+    let home = Home::new();
+    let mut terminal = Terminal::tall(&home, &["practice"]);
+    terminal.prompt("auth>");
+    let screen = terminal.line(":tls", "auth>");
+    assert!(screen.contains("`stls` begins TLS"), "{screen}");
+    terminal.line("user alice", "auth>");
+    terminal.line("pass wonderland", "trans>");
+    terminal.line(":tls", "trans>");
+    terminal.see("STLS, which works before login");
+    terminal.press("quit\r");
+    assert_eq!(terminal.end().0, 0);
 }
 
 #[test]

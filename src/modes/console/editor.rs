@@ -37,8 +37,8 @@ pub(crate) enum Input {
     Line(String),
     /// A line with octets that are not UTF-8: it can be sent, but not edited.
     Octets(Vec<u8>),
-    /// A line that lost an octet which is not UTF-8, and what is left of it.
-    Damaged(String),
+    /// A line that lost an octet which is not UTF-8: `read` has called `warn`.
+    Damaged,
     Interrupted,
     /// Ctrl-D on an empty line, or the terminal is gone.
     End,
@@ -57,6 +57,8 @@ pub(crate) struct Editor {
     drawn: Arc<Mutex<String>>,
     /// Help that F1 asked for, too long to be shown above the prompt.
     long_help: Arc<Mutex<Option<String>>>,
+    /// The line at which Ctrl-C was pressed.
+    interrupted: Arc<Mutex<Option<String>>>,
 }
 
 impl Editor {
@@ -98,6 +100,11 @@ impl Editor {
             Event::from(KeyEvent(KeyCode::F(1), Modifiers::NONE)),
             EventHandler::Conditional(Box::new(f1)),
         );
+        let interrupted = Arc::default();
+        rustyline.bind_sequence(
+            Event::from(KeyEvent::ctrl('C')),
+            EventHandler::Conditional(Box::new(InterruptKey(Arc::clone(&interrupted)))),
+        );
         #[cfg(unix)]
         rustyline.bind_sequence(
             Event::from(KeyEvent::ctrl('Z')),
@@ -122,10 +129,12 @@ impl Editor {
             history,
             drawn,
             long_help,
+            interrupted,
         })
     }
 
-    /// Asks for a line, with `given` in it already.
+    /// Asks for a line, with `given` in it already. `warn` is called as soon as the line can no
+    /// longer be sent.
     ///
     /// Errors: help is to be shown first, and the line to be asked for again.
     pub(crate) fn read(
@@ -133,6 +142,7 @@ impl Editor {
         prompt: &str,
         style: Style,
         given: &str,
+        warn: &dyn Fn(),
     ) -> Result<Input, LongHelp> {
         let painted = style.paint(Paint::Prompt, prompt);
         let mut given = given.to_owned();
@@ -144,25 +154,24 @@ impl Editor {
             // Where a signal ends the program, there is nothing more to do here.
             #[cfg(unix)]
             drop(super::terminal::changing());
-            let help = {
-                let mut help = self
-                    .long_help
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner);
-                help.take()
-            };
+            let help = taken(&self.long_help);
+            let interrupted = taken(&self.interrupted);
             if let (Ok(line), Some(text)) = (&result, help) {
                 let line = line.clone();
                 return Err(LongHelp { text, line });
             }
             return Ok(match result {
-                Ok(line) if is_damaged => Input::Damaged(line),
+                Ok(line) if interrupted.as_ref() == Some(&line) => Input::Interrupted,
+                Ok(_) if is_damaged => Input::Damaged,
                 Ok(line) => Input::Line(line),
                 Err(ReadlineError::Interrupted) => Input::Interrupted,
-                // The library drops an octet that is not UTF-8, and with it the line, and continues
-                // with what was drawn.
+                // The library drops an octet that is not UTF-8, and with it the line and what was
+                // typed ahead, also an Enter. The line continues with what was drawn: the rest of a
+                // password is still to be masked, and not to be sent alone.
                 Err(ReadlineError::Io(error)) if error.kind() == ErrorKind::InvalidData => {
-                    is_damaged = true;
+                    if !std::mem::replace(&mut is_damaged, true) {
+                        warn();
+                    }
                     given.clone_from(&self.drawn.lock().unwrap_or_else(PoisonError::into_inner));
                     continue;
                 }
@@ -444,6 +453,27 @@ impl ConditionalEventHandler for HelpKey {
         *long_help = Some(text);
         Some(Cmd::AcceptLine)
     }
+}
+
+/// Ctrl-C: the library would leave the hint on the screen, which Enter erases.
+struct InterruptKey(Arc<Mutex<Option<String>>>);
+
+impl ConditionalEventHandler for InterruptKey {
+    fn handle(
+        &self,
+        _: &Event,
+        _: RepeatCount,
+        _: bool,
+        context: &EventContext<'_>,
+    ) -> Option<Cmd> {
+        let mut interrupted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *interrupted = Some(context.line().to_owned());
+        Some(Cmd::AcceptLine)
+    }
+}
+
+fn taken(text: &Mutex<Option<String>>) -> Option<String> {
+    text.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
 /// Ctrl-Z: the library would give the terminal back as it is between two prompts, without its echo.

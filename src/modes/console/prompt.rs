@@ -3,6 +3,7 @@
 use super::drawn::MASK;
 use super::editor::{Input, LongHelp};
 use super::knowledge::know;
+use super::screen::Screen;
 use super::{Console, Keyboard, SILENCE, is_idle};
 use crate::analysis::console_input::{self, Typed};
 use crate::base::escape;
@@ -118,8 +119,9 @@ impl Console {
         loop {
             self.screen.set_prompting(true);
             let style = self.screen.style();
+            let warn = || tell_damaged(&self.screen);
             let input = match &mut self.keyboard {
-                Keyboard::Editor(editor) => editor.read(prompt, style, &given),
+                Keyboard::Editor(editor) => editor.read(prompt, style, &given, &warn),
                 Keyboard::Plain(editor) => {
                     self.screen.set_prompting(false);
                     Ok(editor.read(prompt))
@@ -135,6 +137,20 @@ impl Console {
             }
         }
     }
+}
+
+/// An octet was typed that is not UTF-8, and the prompt comes back.
+fn tell_damaged(screen: &Screen) {
+    screen.set_prompting(false);
+    screen.note(
+        Paint::Warning,
+        "this line can't be sent: it contained an invalid UTF-8 octet; Enter clears it",
+    );
+    screen.note(
+        Paint::Note,
+        r"hint: `:send` sends any octets, such as `:send caf\xe9\r\n`",
+    );
+    screen.set_prompting(true);
 }
 
 /// The prompt: state, TLS, deletions, and `…` while a reply is coming.
