@@ -48,7 +48,10 @@ fn tls_is_too_late_after_login() {
     let mut terminal = Terminal::tall(&home, &["practice"]);
     terminal.prompt("auth>");
     let screen = terminal.line(":tls", "auth>");
-    assert!(screen.contains("`stls` begins TLS"), "{screen}");
+    assert!(
+        screen.contains("begins TLS, if CAPA announces it"),
+        "{screen}"
+    );
     terminal.line("user alice", "auth>");
     terminal.line("pass wonderland", "trans>");
     terminal.line(":tls", "trans>");

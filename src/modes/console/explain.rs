@@ -10,6 +10,7 @@ use crate::analysis::explain::compare::{CapaChange, CapaReply, compare};
 use crate::analysis::explain::{ExplainContext, explain, why_no_tls};
 use crate::base::style::Paint;
 use crate::pop3::session::{Phase, Tls};
+use crate::pop3::tracker::State;
 
 impl Console {
     pub(super) fn tell_why(&mut self) {
@@ -50,11 +51,21 @@ impl Console {
                 let output: Vec<PagedPart> = facts.details().into_iter().map(note).collect();
                 self.show(&output, "TLS");
             }
-            None => self.screen.note(
-                Paint::Note,
-                "no TLS: anyone on the network path can read and change this session; `stls` begins TLS, if CAPA announces it",
-            ),
+            None => self.tell_no_tls(),
         }
+    }
+
+    fn tell_no_tls(&self) {
+        let next = match self.standing().map(|now| now.state) {
+            // RFC 2595 §4: STLS is for the AUTHORIZATION state.
+            Some(State::Transaction | State::Update) => {
+                "it is too late for STLS, which works before login: `:close`, `:open`, then `stls`"
+            }
+            _ => "`stls` begins TLS, if CAPA announces it",
+        };
+        let what =
+            format!("no TLS: anyone on the network path can read and change this session; {next}");
+        self.screen.note(Paint::Note, &what);
     }
 
     /// Whether CAPA announced RESP-CODES; None when it was not asked.
