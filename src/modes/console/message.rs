@@ -15,6 +15,7 @@ use crate::base::io_error::plain;
 use crate::base::plural::counted;
 use crate::base::style::Paint;
 use crate::pop3::stuffing::Unstuffer;
+use crate::pop3::tracker::Status;
 
 /// How many octets are un-stuffed at once.
 const BLOCK: usize = 64 * 1024;
@@ -183,11 +184,21 @@ impl Console {
         self.await_reply();
         shown(&self.shown).next_mode = Mode::Screen;
         let fetched = FetchedMessage::of(&shown(&self.shown), &title);
-        if fetched.is_none() {
+        if fetched.is_none() && !self.is_refused() {
             self.screen
                 .note(Paint::Warning, "the message is incomplete");
         }
         fetched
+    }
+
+    /// Whether the server has answered the last command with `-ERR`, which is on the screen.
+    fn is_refused(&self) -> bool {
+        let is_answered = self.standing().is_some_and(|now| now.outstanding == 0);
+        is_answered
+            && shown(&self.shown)
+                .last
+                .as_ref()
+                .is_some_and(|last| Status::of_line(last.line.as_bytes()) == Status::Negative)
     }
 }
 
