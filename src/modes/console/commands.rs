@@ -16,6 +16,7 @@ use crate::base::style::Paint;
 use crate::modes::login::Method;
 use crate::modes::plan::{self, Failure};
 use crate::net::engine::{OpenError, Request};
+use crate::net::password;
 use crate::net::target;
 use crate::net::target::Target;
 use crate::pop3::command::Shape;
@@ -130,7 +131,8 @@ impl Console {
             .clone()
             .unwrap_or_default();
         let interrupts = self.interrupts.clone();
-        let mut ask = || terminal::ask_unseen("password (not shown): ", &interrupts);
+        let prompt = password::prompt(&user);
+        let mut ask = || terminal::ask_unseen(&prompt, &interrupts);
         let host = self.target().host.clone();
         match plan::pass_line(&self.plan, &host, &user, Some(&mut ask)) {
             Ok(line) => {

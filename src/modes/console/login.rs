@@ -155,7 +155,7 @@ impl LoginHost for Console {
     }
 
     fn secret(&mut self, user: &str) -> Result<Zeroizing<Vec<u8>>, PasswordError> {
-        let prompt = format!("password of {} (not shown): ", say::shown(user));
+        let prompt = password::prompt(user);
         let interrupts = self.interrupts.clone();
         let mut ask = || terminal::ask_unseen(&prompt, &interrupts);
         let secret = password::find(
