@@ -217,7 +217,7 @@ impl Model {
             self.user = None;
         }
         let Some((row, command)) = Handler::of(verb) else {
-            return self.err(handlers::declined(verb), &[]);
+            return self.err(handlers::declined(verb, rest), &[]);
         };
         let is_allowed = match self.opened {
             None => command.states.authorization,
