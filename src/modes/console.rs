@@ -390,7 +390,8 @@ impl Console {
     /// Ctrl-C while a reply is coming: the first stops showing it, the second closes.
     fn interrupt(&mut self, now: &Snapshot) {
         if self.has_stopped_showing {
-            self.screen.note(Paint::Warning, "closing the connection");
+            self.screen
+                .note(Paint::Warning, "closing the connection; `:open` reconnects");
             self.close();
             return;
         }

@@ -473,7 +473,7 @@ fn a_reply_without_end_gives_the_prompt_back_on_ctrl_c_and_tells_what_is_awaited
     terminal.see("awaiting CRLF . CRLF, the end of the reply to LIST, last octets 32 0d 0a 2e");
     terminal.prompt("auth …>");
     terminal.press("\x03");
-    terminal.see("closing the connection");
+    terminal.see("closing the connection; `:open` reconnects");
     terminal.prompt("closed>");
     assert_eq!(text(&server.join().unwrap()), "");
     terminal.press(":quit\r");
