@@ -406,7 +406,7 @@ fn words_to_poptalk_are_carried_out_and_not_sent() {
     terminal.line(r":send NO\x4fP\r\n", "auth>");
     let screen = terminal.line(":state", "auth>");
     assert!(
-        screen.contains("AUTHORIZATION: not logged in; no TLS"),
+        screen.contains("AUTHORIZATION (not logged in); no TLS"),
         "{screen}"
     );
     let file = home.path().join("second.pop3");

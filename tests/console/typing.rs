@@ -16,8 +16,8 @@ fn an_octet_that_is_not_utf_8_costs_its_line_and_not_the_session() {
     terminal.wait("the line again", |screen| {
         screen.matches("> caf").count() == 2
     });
-    terminal.press("\r");
-    terminal.see("contained an invalid UTF-8");
+    terminal.press("x\r");
+    terminal.prompt("auth>");
     terminal.line("user alice", "auth>");
     terminal.line("pass wonderland", "trans>");
     terminal.press("quit\r");
@@ -156,7 +156,7 @@ fn a_question_mark_asks_for_help_with_or_without_a_blank() {
         assert!(help.starts_with("NOOP  do nothing"), "{screen}");
     }
     let screen = terminal.line("?rter", "auth>");
-    assert!(screen.contains("hint: did you mean `? retr`?"), "{screen}");
+    assert!(screen.contains("hint: did you mean `?retr`?"), "{screen}");
     terminal.line("??", "auth>");
     terminal.press("quit\r");
     assert_eq!(terminal.end().0, 0);
@@ -174,8 +174,7 @@ fn f1_at_an_empty_prompt_opens_the_pager() {
     terminal.prompt("auth>");
     // A line that is no command is kept.
     terminal.press("xfoo 1\x1bOP");
-    terminal.see("help  lines 1-23 of");
-    terminal.press("q");
+    terminal.see("`xfoo` is not a POP3 command");
     terminal.prompt("auth> xfoo 1");
     terminal.press("\x15quit\r");
     assert_eq!(terminal.end().0, 0);

@@ -281,9 +281,9 @@ impl Console {
         };
         let state = match now.state {
             State::Greeting => "connected, no greeting yet",
-            State::Authorization => "AUTHORIZATION: not logged in",
-            State::Transaction => "TRANSACTION: logged in",
-            State::Update => "UPDATE: QUIT was answered",
+            State::Authorization => "AUTHORIZATION (not logged in)",
+            State::Transaction => "TRANSACTION (logged in)",
+            State::Update => "UPDATE (QUIT was answered)",
         };
         let tls = match (now.is_tls, now.is_doubtful) {
             (false, _) => "no TLS",

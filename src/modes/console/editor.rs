@@ -428,7 +428,23 @@ impl HelpKey {
                 help::topic(&String::from_utf8_lossy(topic), width)
             }
             (None, Typed::Own(own, _)) => help::topic(&format!(":{}", own.word), width),
-            (None, _) => help::overview(Some(know(&self.knowledge).states())),
+            (None, Typed::NotOwn(word)) => {
+                help::topic(&format!(":{}", String::from_utf8_lossy(word)), width)
+            }
+            (None, _) => self.text_of_unknown(line, width),
+        }
+    }
+}
+
+impl HelpKey {
+    /// The list of what can be typed; for a word that is not a command and not a secret, only that
+    /// it is unknown.
+    fn text_of_unknown(&self, line: &str, width: usize) -> String {
+        let knowledge = know(&self.knowledge);
+        let is_secret = knowledge.expects_response || knowledge.secret_from(line).is_some();
+        match line.split_whitespace().next() {
+            Some(word) if !is_secret => help::topic(word, width),
+            _ => help::overview(Some(knowledge.states())),
         }
     }
 }
@@ -491,6 +507,7 @@ impl ConditionalEventHandler for StopKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::style::ColorChoice;
     use crate::pop3::tracker::State;
 
     fn knowledge(state: State) -> Knowledge {
@@ -539,6 +556,23 @@ mod tests {
         assert_eq!(syntax_hint("top 1 ").as_deref(), Some("n"));
         assert_eq!(syntax_hint("top 1 2"), None);
         assert_eq!(syntax_hint("xfoo"), None);
+    }
+
+    #[test]
+    fn f1_says_that_it_does_not_know_a_word() {
+        let style = Style::new(ColorChoice::Never, owo_colors::Stream::Stdout);
+        let mut key = HelpKey {
+            knowledge: Arc::new(Mutex::new(knowledge(State::Authorization))),
+            screen: Screen::new(style),
+            long_help: Arc::default(),
+        };
+        for line in ["xfoo 1", ":xfoo"] {
+            assert!(key.text(line).contains("xfoo` is not a POP3 command"));
+        }
+        assert!(key.text("").starts_with("POP3 commands"));
+        key.knowledge = Arc::default();
+        know(&key.knowledge).expects_response = true;
+        assert!(!key.text("geheim").contains("geheim"));
     }
 
     #[test]
