@@ -571,10 +571,13 @@ fn messages_are_saved_octet_for_octet_and_viewed_decoded() {
     terminal.line(&format!(":save 6.4 {}", picture.display()), "trans>");
     terminal.see("octets in");
     assert!(std::fs::read(&picture).unwrap().starts_with(b"\x89PNG\r\n"));
+    let nested = home.path().join("new/er/3.eml");
+    terminal.line(&format!(":save 3 {}", nested.display()), "trans>");
+    terminal.see("created the folder");
     let screen = terminal.line(":view 99", "trans>");
     assert!(!screen.contains("incomplete"), "{screen}");
     terminal.press("quit\r");
     terminal.end();
     let sent = text(&home.transcript().octets(Side::Client));
-    assert_eq!(sent.matches("RETR").count(), 5, "{sent}");
+    assert_eq!(sent.matches("RETR").count(), 6, "{sent}");
 }

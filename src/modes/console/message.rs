@@ -90,8 +90,16 @@ impl Console {
         };
         let path = files::file_at(Path::new(path.trim()), name);
         let path = path.as_path();
+        let new_folder = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty() && !folder.exists());
         // Before anything is fetched: on a real server that may mark the message as read.
-        if let Err(error) = is_free(path) {
+        let checked = is_free(path);
+        if let Some(folder) = new_folder.filter(|folder| folder.is_dir()) {
+            let text = format!("created the folder {}", folder.display());
+            self.screen.note(Paint::Note, &text);
+        }
+        if let Err(error) = checked {
             self.tell_unwritten(path, &error);
             self.screen.note(
                 Paint::Note,
