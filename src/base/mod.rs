@@ -18,3 +18,4 @@ pub(crate) mod service;
 pub(crate) mod stdio;
 pub(crate) mod style;
 pub(crate) mod temporary;
+pub(crate) mod wrap;

@@ -314,13 +314,14 @@ fn check(lessons: &[Lesson]) -> Exit {
         told = told.and_then(|()| writeln!(out, "{}: {verdict}", lesson.name));
         for complaint in complaints {
             exit = Exit::Refused;
-            told = told.and_then(|()| writeln!(out, "  {complaint}"));
+            told =
+                told.and_then(|()| writeln!(out, "{}", say::for_output(&format!("  {complaint}"))));
             is_proved = false;
         }
     }
     if !is_proved {
         let hint = "hint: `poptalk learn FILE` plays a lesson by hand; fix the goal, or the rows of the solution, and check again";
-        told = told.and_then(|()| writeln!(out, "{hint}"));
+        told = told.and_then(|()| writeln!(out, "{}", say::for_output(hint)));
     }
     say::written(&told, exit)
 }
