@@ -390,8 +390,8 @@ fn arguments_of(exchange: &Exchange) -> Vec<String> {
 fn code_of(exchange: &Exchange) -> Option<String> {
     let line = exchange.status_line.as_ref()?.head();
     let line = String::from_utf8_lossy(line).to_ascii_uppercase();
-    let behind = line.split_once(" [")?.1;
-    Some(behind.split_once(']')?.0.to_owned())
+    let after = line.split_once(" [")?.1;
+    Some(after.split_once(']')?.0.to_owned())
 }
 
 #[derive(Debug)]

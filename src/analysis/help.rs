@@ -11,7 +11,7 @@ pub(crate) fn overview(now: Option<States>) -> String {
     let mut text = String::from("POP3 commands (`?retr` explains one):\n");
     let is_rare = |row: &Command| {
         matches!(
-            row.standing,
+            row.provenance,
             Provenance::Historic | Provenance::Private | Provenance::Foreign
         )
     };
@@ -113,7 +113,7 @@ pub(crate) fn short(row: &Command, width: usize) -> String {
 
 /// Explains one command in full, wrapped at `width` columns.
 pub(crate) fn command(row: &Command, width: usize) -> String {
-    let provenance = match row.standing {
+    let provenance = match row.provenance {
         Provenance::Required => "required",
         Provenance::Optional => "optional",
         Provenance::Historic => "historic",

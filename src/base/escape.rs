@@ -96,11 +96,11 @@ impl LineEscaper {
         let held = std::mem::take(&mut self.held);
         let mut rest = held.as_slice();
         while let Some(lf) = memchr::memchr(b'\n', rest) {
-            let (line, behind) = rest.split_at(lf);
+            let (line, after) = rest.split_at(lf);
             self.show(line.strip_suffix(b"\r").unwrap_or(line), out);
             out.push('\n');
             self.column = 0;
-            rest = behind.get(1..).unwrap_or_default();
+            rest = after.get(1..).unwrap_or_default();
         }
         let (now, later) = rest.split_at(rest.len() - cut(rest));
         self.show(now, out);
@@ -209,14 +209,14 @@ impl<'a> Pieces<'a> {
     /// Looks at the next octets. This is several times as fast as `utf8_chunks`, for most of the
     /// time all is valid.
     fn refill(&mut self) -> Option<()> {
-        let (seen, behind) = self.rest.split_at(self.rest.len().min(WINDOW));
+        let (seen, after) = self.rest.split_at(self.rest.len().min(WINDOW));
         let (text, invalid) = match str::from_utf8(seen) {
             Ok(text) => (text, 0),
             Err(error) => {
                 let valid = error.valid_up_to();
                 let invalid = match error.error_len() {
                     Some(invalid) => invalid,
-                    None if behind.is_empty() => seen.len() - valid,
+                    None if after.is_empty() => seen.len() - valid,
                     // A character that continues after the window.
                     None => 0,
                 };
@@ -380,9 +380,9 @@ mod tests {
             }
             let (mut lines, mut parts, mut rest) = (LineEscaper::default(), String::new(), octets.as_slice());
             for end in ends {
-                let (part, behind) = rest.split_at(end.min(rest.len()));
+                let (part, after) = rest.split_at(end.min(rest.len()));
                 lines.feed(part, &mut parts);
-                rest = behind;
+                rest = after;
             }
             lines.feed(rest, &mut parts);
             lines.finish(&mut parts);

@@ -40,7 +40,7 @@ impl ServerAnswers {
         }
     }
 
-    pub(crate) fn hear_of(&mut self, news: &Notice) {
+    pub(crate) fn on_notice(&mut self, news: &Notice) {
         match news {
             Notice::Tls(facts) => {
                 self.session.tls_started();

@@ -297,8 +297,8 @@ impl Console {
             .map_or(&self.plan.target, Connection::target)
     }
 
-    fn standing(&self) -> Option<Snapshot> {
-        let mut now = self.connection.as_ref().map(Connection::standing)?;
+    fn snapshot(&self) -> Option<Snapshot> {
+        let mut now = self.connection.as_ref().map(Connection::snapshot)?;
         now.is_tls_asked |= self.wants_tls;
         Some(now)
     }
@@ -398,7 +398,7 @@ impl Console {
 
     fn interrupt_at_prompt(&mut self) {
         let is_waiting = |now: &Snapshot| now.ending.is_none() && !is_idle(now);
-        if let Some(now) = self.standing().filter(is_waiting) {
+        if let Some(now) = self.snapshot().filter(is_waiting) {
             self.interrupt(&now);
         }
     }

@@ -40,7 +40,7 @@ pub(crate) trait LoginHost {
     }
     fn note(&self, text: &str);
     /// The current state; None without a connection.
-    fn standing(&self) -> Option<Snapshot>;
+    fn snapshot(&self) -> Option<Snapshot>;
     fn target(&self) -> Target;
     fn session(&self) -> SessionState;
     /// The `tls-server-end-point` of the connection (RFC 5929 §4).
@@ -120,12 +120,12 @@ impl<T: LoginHost> LoginRun<'_, T> {
     fn run(&mut self, way: Method) -> Result<(), LoginError> {
         let usage = |what: &str| Err(LoginError::Usage(what.to_owned()));
         let is_possible = |now: Snapshot| now.ending.is_none() && now.state == State::Authorization;
-        if !self.talker.standing().is_some_and(is_possible) {
+        if !self.talker.snapshot().is_some_and(is_possible) {
             return usage(
                 "a login is possible only when connected and not logged in (RFC 1939 §4)",
             );
         }
-        let risk = self.talker.standing().and_then(|now| now.risk());
+        let risk = self.talker.snapshot().and_then(|now| now.risk());
         if let Some(risk) = risk.filter(|_| !self.wanted.is_dry)
             && !self.talker.may_risk(risk)
         {
@@ -148,7 +148,7 @@ impl<T: LoginHost> LoginRun<'_, T> {
         }
         let session = self.talker.session();
         let binding = self.talker.binding();
-        let is_tls = self.talker.standing().is_some_and(|now| now.is_tls);
+        let is_tls = self.talker.snapshot().is_some_and(|now| now.is_tls);
         let mut ways = match (named, way) {
             (Some(mechanism), _) => vec![Attempt::Sasl(mechanism)],
             (None, Method::Apop) if session.timestamp.is_some() => vec![Attempt::Apop],
@@ -197,7 +197,7 @@ impl<T: LoginHost> LoginRun<'_, T> {
         let mut attempt = first;
         let mut tried = vec![first.name()];
         loop {
-            let refusals = self.talker.standing().map_or(0, |now| now.refusals);
+            let refusals = self.talker.snapshot().map_or(0, |now| now.refusals);
             self.responses = 0;
             let result = self.attempt(attempt, (user, secret), (session, binding.clone()));
             let error = match &result {
@@ -205,7 +205,7 @@ impl<T: LoginHost> LoginRun<'_, T> {
                 Err(LoginError::Sasl { error, .. }) if error.leaves_other_ways() => Some(error),
                 Err(_) => return result,
             };
-            let Some(now) = self.talker.standing().filter(|_| !self.wanted.is_dry) else {
+            let Some(now) = self.talker.snapshot().filter(|_| !self.wanted.is_dry) else {
                 return result;
             };
             let is_refused =
@@ -357,7 +357,7 @@ impl<T: LoginHost> LoginRun<'_, T> {
             self.explain_dry(name, first.as_ref(), is_one_line);
             return Ok(());
         }
-        let refusals = self.talker.standing().map_or(0, |now| now.refusals);
+        let refusals = self.talker.snapshot().map_or(0, |now| now.refusals);
         let mut waiting = None;
         match first {
             Some(turn) if is_one_line => {
@@ -372,7 +372,7 @@ impl<T: LoginHost> LoginRun<'_, T> {
             }
         }
         let is_owed = |now: Snapshot| now.is_owed && now.ending.is_none();
-        while self.talker.standing().is_some_and(is_owed) {
+        while self.talker.snapshot().is_some_and(is_owed) {
             let challenge = self.talker.challenge();
             let turn = match waiting.take() {
                 Some(turn) => Ok(turn),
@@ -403,11 +403,11 @@ impl<T: LoginHost> LoginRun<'_, T> {
         let has_no_challenge = |now: Snapshot| {
             now.refusals > refusals && now.last_refusal == Some(TrustRefusal::NoChallenge)
         };
-        if self.talker.standing().is_some_and(has_no_challenge) {
+        if self.talker.snapshot().is_some_and(has_no_challenge) {
             return Err(LoginError::NoChallenge);
         }
         let is_in = |now: Snapshot| now.state == State::Transaction;
-        match self.talker.standing().is_some_and(is_in) && exchange.is_verified() == Some(false) {
+        match self.talker.snapshot().is_some_and(is_in) && exchange.is_verified() == Some(false) {
             true => Err(LoginError::Unproved),
             false => Ok(()),
         }
@@ -454,7 +454,7 @@ impl<T: LoginHost> LoginRun<'_, T> {
             return Ok(());
         }
         self.say(&format!("USER {user}"), &format!("USER {user}"))?;
-        let status = self.talker.standing().and_then(|now| now.last_status);
+        let status = self.talker.snapshot().and_then(|now| now.last_status);
         if status == Some(Status::Malformed) {
             let what = format!(
                 "USER: {}, so PASS was not sent",

@@ -122,13 +122,13 @@ pub(crate) fn play(
     options: &Options,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Played, ReplayError> {
-    let mut heard = ServerAnswers {
+    let mut answers = ServerAnswers {
         keeps_answers: true,
         ..ServerAnswers::default()
     };
-    heard.session.is_capa_refused = options.has_no_capa;
-    let heard = Arc::new(Mutex::new(heard));
-    let (connection, log) = match open(plan, options, &heard)? {
+    answers.session.is_capa_refused = options.has_no_capa;
+    let answers = Arc::new(Mutex::new(answers));
+    let (connection, log) = match open(plan, options, &answers)? {
         ReplayStart::Connected(connection, log) => (connection, log),
         ReplayStart::NoTls(failure, log) => {
             return Ok(Played {
@@ -147,7 +147,7 @@ pub(crate) fn play(
         plan,
         options,
         connection,
-        heard,
+        answers,
         path,
         player,
         user: plan.user().map(str::to_owned),
@@ -179,9 +179,9 @@ enum ReplayStart {
 fn open(
     plan: &Plan,
     options: &Options,
-    heard: &Arc<Mutex<ServerAnswers>>,
+    answers: &Arc<Mutex<ServerAnswers>>,
 ) -> Result<ReplayStart, ReplayError> {
-    let observer = Box::new(ReplayListener(Arc::clone(heard)));
+    let observer = Box::new(ReplayListener(Arc::clone(answers)));
     let mut log = None;
     let mut trouble = None;
     let opened = plan.open(true, observer, &mut |log_place| match log_place {
@@ -207,7 +207,7 @@ struct Replay<'a> {
     plan: &'a Plan,
     options: &'a Options,
     connection: Connection,
-    heard: Arc<Mutex<ServerAnswers>>,
+    answers: Arc<Mutex<ServerAnswers>>,
     path: &'a Path,
     player: FilePlayer,
     /// Who logs in, as far as a row or an option has shown.
@@ -240,7 +240,7 @@ impl Replay<'_> {
         });
         if exit != Exit::Well && result.is_ok() {
             // With half of it there is nothing to compare.
-            let why = why.or(lock(&self.heard).log_failure.take());
+            let why = why.or(lock(&self.answers).log_failure.take());
             let why = io::Error::other(why.unwrap_or_default());
             return Err(Failure::Log(played.log, why).into());
         }
@@ -270,7 +270,7 @@ impl Observer for ReplayListener {
     }
 
     fn on_notice(&mut self, news: Notice) {
-        lock(&self.0).hear_of(&news);
+        lock(&self.0).on_notice(&news);
     }
 
     fn on_idle(&mut self, _: &Snapshot) {}

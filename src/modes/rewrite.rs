@@ -175,14 +175,12 @@ where
     O: Iterator<Item = Result<Item, ParseError>>,
     N: Iterator<Item = Result<Item, ParseError>>,
 {
-    let behind = match old.peek() {
-        Some(Ok(Item::Row(behind))) if behind.side == Side::Server => Some(behind),
+    let after = match old.peek() {
+        Some(Ok(Item::Row(after))) if after.side == Side::Server => Some(after),
         _ => None,
     };
     let is_left_out = |item: &Item| match item {
-        Item::Row(row) => {
-            row.side == Side::Server && !behind.is_some_and(|behind| fits(behind, row))
-        }
+        Item::Row(row) => row.side == Side::Server && !after.is_some_and(|after| fits(after, row)),
         _ => false,
     };
     while next_of(new, is_left_out)?.is_some() {}

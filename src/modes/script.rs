@@ -48,13 +48,13 @@ const QUEUED_MAX: usize = 64 * 1024;
 pub(crate) fn run(plan: &Plan) -> Exit {
     let is_pipe_closed = Arc::new(AtomicBool::new(false));
     let is_full = Arc::new(AtomicBool::new(false));
-    let heard = Arc::new(Mutex::new(ServerAnswers::default()));
+    let answers = Arc::new(Mutex::new(ServerAnswers::default()));
     let (mut lines, sender) = ScriptLines::new(&plan.args.lines);
     let observer = Box::new(ScriptPrinter {
         safe: stdio::is_output_terminal().then(escape::LineEscaper::default),
         is_pipe_closed: Arc::clone(&is_pipe_closed),
         is_full: Arc::clone(&is_full),
-        heard: Arc::clone(&heard),
+        answers: Arc::clone(&answers),
         lines: sender.clone(),
         keeps_going: plan.args.keep_going,
     });
@@ -71,7 +71,7 @@ pub(crate) fn run(plan: &Plan) -> Exit {
         connection,
         is_pipe_closed,
         is_full,
-        heard,
+        answers,
         has_quit: false,
         refusals: 0,
         was_refused: false,
@@ -133,7 +133,7 @@ struct ScriptRun<'a> {
     /// A reply without a status indicator was reported.
     has_warned: bool,
     was_refused_before: bool,
-    heard: Arc<Mutex<ServerAnswers>>,
+    answers: Arc<Mutex<ServerAnswers>>,
     early_end: Option<Exit>,
     log: Option<PathBuf>,
     /// Lines that are handed to the connection when no more are here.
@@ -153,7 +153,7 @@ impl ScriptRun<'_> {
             let sent = self.settle();
             // Whatever the reply was, and with --keep-going too.
             let is_answered = matches!(sent, Ok(()) | Err(Exit::Refused));
-            if is_answered && !self.connection.standing().is_tls {
+            if is_answered && !self.connection.snapshot().is_tls {
                 return Err(self.has_no_tls());
             }
             sent?;
@@ -218,7 +218,7 @@ impl ScriptRun<'_> {
             // it (RFC 2595 §4). What the script says then was meant for the inside of TLS: it
             // continues without TLS only with --keep-going (RFC 8314 §4).
             self.settle()?;
-            let now = self.connection.standing();
+            let now = self.connection.snapshot();
             let begins_tls = !now.expects_response && !now.is_tls;
             self.push(line, Some(number));
             return match begins_tls {
@@ -241,7 +241,7 @@ impl ScriptRun<'_> {
             return Ok(());
         }
         self.drain()?;
-        match self.connection.standing().expects_response {
+        match self.connection.snapshot().expects_response {
             // The exchange that it belongs to was allowed.
             true => Ok(()),
             false => self.keep_secret(&place::name(number, line)),
@@ -250,7 +250,7 @@ impl ScriptRun<'_> {
 
     /// Returns why a secret may not be sent in the current state.
     fn risk(&self) -> Option<Risk> {
-        let risk = self.connection.standing().risk();
+        let risk = self.connection.snapshot().risk();
         risk.filter(|risk| !self.allows(*risk))
     }
 
@@ -285,7 +285,7 @@ impl ScriptRun<'_> {
             return Ok(());
         }
         self.wait(|now| now.queued < QUEUED_MAX)?;
-        self.note_sent(&self.connection.standing());
+        self.note_sent(&self.connection.snapshot());
         let lines = std::mem::take(&mut self.gathered);
         let turns = Pacing {
             window: if self.plan.args.pipeline { WINDOW } else { 1 },
@@ -369,7 +369,7 @@ impl ScriptRun<'_> {
 
     fn send_password(&mut self, number: usize) -> Result<(), Exit> {
         self.keep_secret(&format!("line {number}, \":pass\""))?;
-        let user = lock(&self.heard).session.user.clone().unwrap_or_default();
+        let user = lock(&self.answers).session.user.clone().unwrap_or_default();
         let host = &self.connection.target().host;
         let line = plan::pass_line(self.plan, host, &user, None).map_err(|error| {
             let hint = error.hint();
@@ -503,7 +503,7 @@ impl ScriptRun<'_> {
         if let Err(exit) = self.settle() {
             return exit;
         }
-        let now = self.connection.standing();
+        let now = self.connection.snapshot();
         if now.state == State::Update {
             self.connection.take_leave();
         } else if now.marked > 0 {

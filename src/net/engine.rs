@@ -84,8 +84,8 @@ pub(crate) trait Observer: Send {
     fn wants_more(&self) -> bool {
         true
     }
-    /// Nothing more has come for the moment; `standing` is the current state.
-    fn on_idle(&mut self, standing: &Snapshot);
+    /// Nothing more has come for the moment; `snapshot` is the current state.
+    fn on_idle(&mut self, snapshot: &Snapshot);
 }
 
 #[derive(Debug)]
@@ -250,7 +250,7 @@ pub(crate) struct Connection {
 }
 
 struct EngineShared {
-    standing: Mutex<Snapshot>,
+    snapshot: Mutex<Snapshot>,
     /// How many threads wait for a change: waking no one still costs a syscall.
     waiting: AtomicUsize,
     changed: Condvar,
@@ -295,7 +295,7 @@ impl Connection {
         let waker = Arc::new(Waker::new(poll.registry(), ORDERS)?);
         let (orders, inbox) = mpsc::channel();
         let shared = Arc::new(EngineShared {
-            standing: Mutex::new(standing(&recorder)),
+            snapshot: Mutex::new(snapshot(&recorder)),
             waiting: AtomicUsize::new(0),
             changed: Condvar::new(),
             has_ended: AtomicBool::new(false),
@@ -319,7 +319,7 @@ impl Connection {
             recorder,
             observer,
             shared: Arc::clone(&shared),
-            standing: lock(&shared.standing).clone(),
+            snapshot: lock(&shared.snapshot).clone(),
             start,
             asked_since: Instant::now(),
             first: Some(Vec::new()),
@@ -356,7 +356,7 @@ impl Connection {
 
     pub(crate) fn order(&self, order: Request) {
         *lock(&self.asked) += 1;
-        // The thread may have ended; then no one receives this, and `standing` says so.
+        // The thread may have ended; then no one receives this, and `snapshot` says so.
         let _ = self.orders.send(order);
         let _ = self.waker.wake();
     }
@@ -370,7 +370,7 @@ impl Connection {
     /// `wait` at most.
     pub(crate) fn wait(&self, wait: Duration, is_enough: impl Fn(&Snapshot) -> bool) -> Snapshot {
         let asked = *lock(&self.asked);
-        let guard = lock(&self.shared.standing);
+        let guard = lock(&self.shared.snapshot);
         let not_yet =
             |now: &mut Snapshot| now.ending.is_none() && (now.taken < asked || !is_enough(now));
         // Under the mutex, so that no change is missed.
@@ -392,8 +392,8 @@ impl Connection {
         self.wait(2 * CLOSE_WAIT, |now| now.is_kept_open)
     }
 
-    pub(crate) fn standing(&self) -> Snapshot {
-        lock(&self.shared.standing).clone()
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        lock(&self.shared.snapshot).clone()
     }
 
     pub(crate) fn is_open(&self) -> bool {
@@ -403,7 +403,7 @@ impl Connection {
     /// Closes the connection and waits for the thread to end; returns the final state.
     pub(crate) fn close(mut self) -> Snapshot {
         self.end();
-        self.standing()
+        self.snapshot()
     }
 
     fn end(&mut self) {
@@ -426,7 +426,7 @@ struct EndGuard(Arc<EngineShared>);
 
 impl Drop for EndGuard {
     fn drop(&mut self) {
-        let mut now = lock(&self.0.standing);
+        let mut now = lock(&self.0.snapshot);
         if now.ending.is_none() {
             let why = "a bug in poptalk ended its thread".to_owned();
             now.ending = Some(CloseReason::Lost(why, CutAt::Nothing));
@@ -437,7 +437,7 @@ impl Drop for EndGuard {
     }
 }
 
-fn standing(recorder: &Recorder) -> Snapshot {
+fn snapshot(recorder: &Recorder) -> Snapshot {
     let tracker = recorder.tracker();
     Snapshot {
         state: tracker.state(),

@@ -113,7 +113,7 @@ impl Tokens<'_> {
             if !rest.starts_with('#') {
                 return;
             }
-            self.text = rest.split_once('\n').map_or("", |(_, behind)| behind);
+            self.text = rest.split_once('\n').map_or("", |(_, after)| after);
             self.line += 1;
         }
     }

@@ -158,14 +158,14 @@ fn url_user(text: &str) -> Result<Option<String>, TargetError> {
 /// Splits `HOST`, `HOST:PORT` or `[ADDRESS]:PORT`; the port is None without one.
 pub(crate) fn split_port(text: &str) -> Result<(&str, Option<u16>), String> {
     let (host, port) = if let Some(rest) = text.strip_prefix('[') {
-        let (host, behind) = rest
+        let (host, after) = rest
             .split_once(']')
             .ok_or_else(|| format!("`{text}` has no `]`"))?;
-        (host, behind.strip_prefix(':'))
+        (host, after.strip_prefix(':'))
     } else {
         match text.split_once(':') {
             // More than one colon: an IPv6 address without brackets.
-            Some((_, behind)) if behind.contains(':') => (text, None),
+            Some((_, after)) if after.contains(':') => (text, None),
             Some((host, port)) => (host, Some(port)),
             None => (text, None),
         }

@@ -178,7 +178,7 @@ pub struct TlsError {
     pub(crate) what: String,
     pub(crate) hint: Option<String>,
     /// What the server sent of the handshake before it failed.
-    pub(crate) heard: Option<Box<FailedHandshake>>,
+    pub(crate) seen: Option<Box<FailedHandshake>>,
 }
 
 impl Explain for TlsError {
@@ -204,9 +204,9 @@ pub(crate) struct FailedHandshake {
 
 impl FailedHandshake {
     fn of_octets(octets: &[u8], is_stls: bool) -> Option<Box<Self>> {
-        let heard = hello::listen(octets);
-        let chain = heard.chain.iter();
-        let version = (heard != hello::HelloSeen::default()).then_some(heard.version);
+        let seen = hello::listen(octets);
+        let chain = seen.chain.iter();
+        let version = (seen != hello::HelloSeen::default()).then_some(seen.version);
         let is_said = is_stls && hello::is_text(octets);
         Some(Box::new(Self {
             version,
@@ -222,7 +222,7 @@ impl TlsError {
         Self {
             what: what.into(),
             hint: None,
-            heard: None,
+            seen: None,
         }
     }
 
@@ -237,7 +237,7 @@ impl TlsError {
     pub(crate) fn hide(&mut self, hide: &dyn Fn(&str) -> String) {
         self.what = hide(&self.what);
         self.hint = self.hint.as_deref().map(hide);
-        for certificate in self.heard.iter_mut().flat_map(|heard| &mut heard.chain) {
+        for certificate in self.seen.iter_mut().flat_map(|seen| &mut seen.chain) {
             certificate.hide(hide);
         }
     }
@@ -245,7 +245,7 @@ impl TlsError {
     /// Returns the lines that the server said in cleartext in place of the handshake, each as it
     /// may be printed. The transcript has them all; these are the first.
     pub(crate) fn said(&self) -> Vec<String> {
-        let said = self.heard.as_ref().map_or(&b""[..], |heard| &heard.said);
+        let said = self.seen.as_ref().map_or(&b""[..], |seen| &seen.said);
         let lines = said.split_inclusive(|octet| *octet == b'\n');
         let shown = lines.take(SAID_LINES).map(|line| {
             let line = line.strip_suffix(b"\n").unwrap_or(line);
@@ -261,16 +261,16 @@ impl TlsError {
         let mut lines = vec![format!("TLS FAILED: {}", self.what)];
         lines.extend(self.hint.as_ref().map(|hint| format!("hint: {hint}")));
         lines.extend(self.said());
-        let Some((heard, version)) = self
-            .heard
+        let Some((seen, version)) = self
+            .seen
             .as_ref()
-            .and_then(|heard| Some((heard, heard.version.as_deref()?)))
+            .and_then(|seen| Some((seen, seen.version.as_deref()?)))
         else {
             return lines;
         };
         lines.push(format!("the server chose {version}"));
-        lines.extend(certificates(&heard.chain));
-        if heard.chain.is_empty() && version == "TLSv1.3" {
+        lines.extend(certificates(&seen.chain));
+        if seen.chain.is_empty() && version == "TLSv1.3" {
             lines.push(
                 "TLS 1.3 encrypts the certificate, and poptalk does not keep one that it refused; --tls-max 1.2 shows it here"
                     .to_owned(),
@@ -316,23 +316,23 @@ pub(crate) fn handshake(
 ) -> Result<(TlsStream, TlsFacts), TlsError> {
     let connector = connector(settings)?;
     let (tap, tapped) = Tap::new(socket, is_stls);
-    let heard = || lock(&tapped).clone();
+    let seen = || lock(&tapped).clone();
     let mut attempt = connector.connect(host, tap);
     let mut stream = loop {
         match attempt {
             Ok(stream) => break stream,
             Err(HandshakeError::Failure(error)) => {
                 // With what came of the handshake.
-                let octets = heard();
+                let octets = seen();
                 return Err(TlsError {
-                    heard: FailedHandshake::of_octets(&octets, is_stls),
+                    seen: FailedHandshake::of_octets(&octets, is_stls),
                     ..reason::of_failure(&error.to_string(), &octets, host, is_stls)
                 });
             }
             Err(HandshakeError::WouldBlock(half)) => {
                 // What was said before the time was up stays known.
                 wait().map_err(|error| TlsError {
-                    heard: FailedHandshake::of_octets(&heard(), is_stls),
+                    seen: FailedHandshake::of_octets(&seen(), is_stls),
                     ..error
                 })?;
                 attempt = half.handshake();
@@ -340,19 +340,19 @@ pub(crate) fn handshake(
         }
     };
     stream.get_mut().stop();
-    let heard = hello::listen(&std::mem::take(&mut *lock(&tapped)));
+    let seen = hello::listen(&std::mem::take(&mut *lock(&tapped)));
     let leaf = stream.peer_certificate().ok().flatten();
     let der = leaf.and_then(|leaf| leaf.to_der().ok());
     let certificate = der.as_deref().and_then(Certificate::of_der);
     if !settings.accepts(certificate.as_ref()) {
         let _ = stream.shutdown();
         let broken = FailedHandshake {
-            version: Some(heard.version),
+            version: Some(seen.version),
             chain: certificate.into_iter().collect(),
             said: Vec::new(),
         };
         return Err(TlsError {
-            heard: Some(Box::new(broken)),
+            seen: Some(Box::new(broken)),
             ..reason::of_names(host, &settings.names)
         });
     }
@@ -360,18 +360,18 @@ pub(crate) fn handshake(
         true => reason::doubt(der.as_deref(), host, settings),
         false => None,
     };
-    let chain = heard.chain.iter();
+    let chain = seen.chain.iter();
     let mut chain: Vec<Certificate> = chain.filter_map(|der| Certificate::of_der(der)).collect();
     if chain.is_empty() {
         chain.extend(certificate.clone());
     }
     let protocol = stream.negotiated_alpn().ok().flatten();
     let facts = TlsFacts {
-        version: heard.version,
-        cipher: heard.cipher,
+        version: seen.version,
+        cipher: seen.cipher,
         certificate,
         doubt,
-        key_exchange: heard.key_exchange,
+        key_exchange: seen.key_exchange,
         protocol: protocol.map(|name| name.escape_ascii().to_string()),
         chain,
         end_point: stream.tls_server_end_point().ok().flatten(),

@@ -35,7 +35,7 @@ pub struct Command {
     /// What the data of its multi-line reply, or the message that it sends, is; used for
     /// comparison.
     pub(crate) data: DataKind,
-    pub(crate) standing: Provenance,
+    pub(crate) provenance: Provenance,
     /// The document and section that define it.
     pub source: &'static str,
     /// What it does, in one line of at most 60 characters, lower case, no full stop.
@@ -59,7 +59,7 @@ const SINGLE: Command = Command {
     pipelines: true,
     fields: &[],
     data: DataKind::Nothing,
-    standing: Provenance::Optional,
+    provenance: Provenance::Optional,
     source: "",
     help: "",
     about: "",
@@ -468,7 +468,7 @@ mod tests {
     fn only_what_every_server_must_have_is_required() {
         // RFC 1939 §5 and §6; a login of some kind is required, but none by name (§4).
         let required: Vec<_> = Command::all()
-            .filter(|row| row.standing == Provenance::Required)
+            .filter(|row| row.provenance == Provenance::Required)
             .map(|row| row.verb)
             .collect();
         assert_eq!(

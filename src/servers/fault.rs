@@ -338,8 +338,8 @@ impl Faulty {
         let mut rest = octets;
         while !rest.is_empty() {
             let end = memchr::memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
-            let (part, behind) = rest.split_at(end);
-            rest = behind;
+            let (part, after) = rest.split_at(end);
+            rest = after;
             self.line.extend_from_slice(part);
             if self.line.ends_with(b"\n") || self.line.len() > LINE_MAX {
                 let line = std::mem::take(&mut self.line);

@@ -125,9 +125,9 @@ fn words(text: &str) -> Vec<&str> {
         let end = rest
             .find(|c: char| (c == ' ') != is_blank)
             .unwrap_or(rest.len());
-        let (word, behind) = rest.split_at(end);
+        let (word, after) = rest.split_at(end);
         words.push(word);
-        rest = behind;
+        rest = after;
     }
     words
 }

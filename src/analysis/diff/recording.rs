@@ -161,8 +161,8 @@ impl<R: Read> DataLines<'_, R> {
             let room = rest.len().min(LINE_MAX.saturating_sub(self.length).max(1));
             let window = rest.get(..room).unwrap_or(rest);
             let take = memchr::memchr(b'\n', window).map_or(room, |lf| lf + 1);
-            let (part, behind) = rest.split_at(take);
-            rest = behind;
+            let (part, after) = rest.split_at(take);
+            rest = after;
             match self.line.last_mut() {
                 Some(Piece::Octets(last)) => last.extend_from_slice(part),
                 _ => self.line.push(Piece::Octets(part.to_vec())),

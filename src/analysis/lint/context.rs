@@ -432,7 +432,7 @@ fn is_here(peer: &str) -> bool {
 
 /// Whether a server may do without this command. A login that fails is another matter.
 fn is_optional(row: &Command) -> bool {
-    row.standing != Provenance::Required && !matches!(row.verb, "USER" | "PASS" | "APOP")
+    row.provenance != Provenance::Required && !matches!(row.verb, "USER" | "PASS" | "APOP")
 }
 
 #[cfg(test)]

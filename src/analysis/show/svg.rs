@@ -104,7 +104,7 @@ impl Canvas for Drawing {
                 let width = c.width().unwrap_or(0);
                 room.checked_sub(width).map(|left| room = left).is_none()
             });
-            let (row, behind) = rest.split_at(fitting.map_or(rest.len(), |(at, _)| at));
+            let (row, after) = rest.split_at(fitting.map_or(rest.len(), |(at, _)| at));
             if !row.is_empty() {
                 self.column = COLUMNS - room;
                 if let Some(class) = class {
@@ -115,7 +115,7 @@ impl Canvas for Drawing {
                     self.row.push_str("</tspan>");
                 }
             }
-            rest = behind;
+            rest = after;
             if !rest.is_empty() {
                 self.end_row();
             }

@@ -169,7 +169,7 @@ impl Console {
     }
 
     fn open_another(&mut self, text: &str) {
-        if self.standing().is_some_and(|now| now.ending.is_none()) {
+        if self.snapshot().is_some_and(|now| now.ending.is_none()) {
             self.screen
                 .warn("already connected; `:close` or QUIT first");
             return;
@@ -186,7 +186,7 @@ impl Console {
                 }
             }
         }
-        let had_tls_asked = self.standing().is_some_and(|now| now.is_tls_asked);
+        let had_tls_asked = self.snapshot().is_some_and(|now| now.is_tls_asked);
         self.wants_tls = text.is_empty() && (had_tls_asked || self.plan.is_stls);
         if !self.reopen() {
             return;
@@ -255,7 +255,7 @@ impl Console {
     }
 
     fn tell_state(&mut self) {
-        let Some(now) = self.standing() else {
+        let Some(now) = self.snapshot() else {
             self.screen.note("no connection");
             return;
         };

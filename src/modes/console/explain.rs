@@ -28,7 +28,7 @@ impl Console {
         let context = ExplainContext {
             verb: last.verb,
             state: last.state,
-            is_tls: self.standing().map(|now| now.is_tls),
+            is_tls: self.snapshot().map(|now| now.is_tls),
             has_codes: self.has_codes(),
         };
         let text = explain(&last.line, &context).text(terminal::size().0);
@@ -36,7 +36,7 @@ impl Console {
     }
 
     pub(super) fn tell_tls(&mut self) {
-        let is_tls = self.standing().is_some_and(|now| now.is_tls);
+        let is_tls = self.snapshot().is_some_and(|now| now.is_tls);
         let details = {
             let shown = lock(&self.shown);
             let facts = shown.tls.as_ref().filter(|_| is_tls);
@@ -54,7 +54,7 @@ impl Console {
     }
 
     fn tell_no_tls(&self) {
-        let next = match self.standing().map(|now| now.state) {
+        let next = match self.snapshot().map(|now| now.state) {
             // RFC 2595 §4: STLS is for the AUTHORIZATION state.
             Some(State::Transaction | State::Update) => {
                 "it is too late for STLS, which works before login: `:close`, `:open`, then `stls`"

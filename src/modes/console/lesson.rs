@@ -74,7 +74,7 @@ impl Console {
                 }
                 _ => line.clone(),
             };
-            let prompt = self.standing().map(|now| prompt(&now));
+            let prompt = self.snapshot().map(|now| prompt(&now));
             let prompt = prompt.unwrap_or_default();
             self.screen.print(&format!("{prompt}{said}\n"));
             self.send(line.as_bytes());

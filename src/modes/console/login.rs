@@ -24,7 +24,7 @@ impl Console {
         }
         self.await_reply();
         let is_other = |now: &Snapshot| now.greeting.mistake().is_some();
-        if self.standing().as_ref().is_some_and(is_other) {
+        if self.snapshot().as_ref().is_some_and(is_other) {
             let what = "nothing was sent: this is not a POP3 greeting";
             self.screen.warn(what);
             return;
@@ -34,7 +34,7 @@ impl Console {
             self.screen.print("stls\n");
             self.send(b"STLS");
             self.await_reply();
-            if self.standing().as_ref().is_some_and(is_clear) {
+            if self.snapshot().as_ref().is_some_and(is_clear) {
                 let what = match self.plan.found {
                     // Nothing proves who it is.
                     Some(_) => {
@@ -48,7 +48,7 @@ impl Console {
         if !self.plan.args.login {
             return;
         }
-        if self.plan.is_stls && self.standing().is_some_and(|now| !now.is_tls) {
+        if self.plan.is_stls && self.snapshot().is_some_and(|now| !now.is_tls) {
             let what = "not logged in: --stls requires TLS, and TLS is not on";
             self.screen.warn(what);
             let hint = "hint: `:login` asks, then logs in without TLS";
@@ -61,7 +61,7 @@ impl Console {
     /// Asks before a line that was typed goes out, where it holds a secret that should not; true
     /// when nothing is against it.
     pub(super) fn may_send_typed(&mut self, line: &[u8]) -> bool {
-        let now = self.standing();
+        let now = self.snapshot();
         let is_response = now.is_some_and(|now| now.expects_response);
         // The exchange that a response belongs to was allowed.
         let is_guessed = || {
@@ -76,7 +76,7 @@ impl Console {
 
     /// Asks before a secret goes where it should not; true when nothing is against it.
     pub(super) fn may_send_secret(&mut self) -> bool {
-        let risk = self.standing().and_then(|now| now.risk());
+        let risk = self.snapshot().and_then(|now| now.risk());
         let is_allowed = risk.is_none_or(|risk| self.may_risk(risk));
         if !is_allowed {
             self.screen.note("not sent");
@@ -117,8 +117,8 @@ impl LoginHost for Console {
         self.screen.note(text);
     }
 
-    fn standing(&self) -> Option<Snapshot> {
-        Console::standing(self)
+    fn snapshot(&self) -> Option<Snapshot> {
+        Console::snapshot(self)
     }
 
     fn target(&self) -> Target {

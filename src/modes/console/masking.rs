@@ -11,7 +11,7 @@ use crate::transcript::secret::{self, Guess};
 /// `role` is what the line is for; `is_inside` says that `:send` has begun a line whose end was not
 /// sent; `guess` knows what was sent before.
 pub(super) fn secret_from(line: &str, role: Role, is_inside: bool, guess: &Guess) -> Option<usize> {
-    let behind = |text: &[u8]| line.len() - text.len();
+    let after = |text: &[u8]| line.len() - text.len();
     match console_input::read(line.as_bytes(), false) {
         Typed::Own(own, text) => {
             let from = match own.action {
@@ -24,9 +24,9 @@ pub(super) fn secret_from(line: &str, role: Role, is_inside: bool, guess: &Guess
                 Action::Help => in_topic(text),
                 _ => None,
             };
-            from.map(|from| behind(text) + from)
+            from.map(|from| after(text) + from)
         }
-        Typed::Help(topic) => in_topic(topic).map(|from| behind(topic) + from),
+        Typed::Help(topic) => in_topic(topic).map(|from| after(topic) + from),
         Typed::Wire(_) | Typed::NotOwn(_) if is_inside => Some(0),
         Typed::Wire(_) => {
             let octets = line.as_bytes();
@@ -70,11 +70,11 @@ fn in_url(text: &[u8]) -> Option<usize> {
     let from = memchr::memmem::find(text, b"://").map_or(0, |at| at + 3);
     let rest = text.get(from..)?;
     let colon = memchr::memchr(b':', rest)?;
-    let behind = rest.get(colon + 1..)?;
+    let after = rest.get(colon + 1..)?;
     let is_password = match memchr::memrchr(b'@', rest) {
         Some(at) => colon < at,
         None => {
-            let port = behind.split(|octet| *octet == b'/').next()?;
+            let port = after.split(|octet| *octet == b'/').next()?;
             !port.iter().all(u8::is_ascii_digit) && !port.contains(&b':')
         }
     };

@@ -178,7 +178,7 @@ impl Console {
             self.tell_closed();
             return None;
         }
-        if let Some(now) = self.standing().filter(|now| now.outstanding > 0) {
+        if let Some(now) = self.snapshot().filter(|now| now.outstanding > 0) {
             self.tell_awaited(&now);
             return None;
         }
@@ -196,7 +196,7 @@ impl Console {
 
     /// Whether the server has answered the last command with `-ERR`, which is on the screen.
     fn is_refused(&self) -> bool {
-        let is_answered = self.standing().is_some_and(|now| now.outstanding == 0);
+        let is_answered = self.snapshot().is_some_and(|now| now.outstanding == 0);
         is_answered
             && lock(&self.shown)
                 .last

@@ -85,7 +85,7 @@ impl Console {
     }
 
     pub(super) fn prompt(&self) -> String {
-        self.standing()
+        self.snapshot()
             .map_or_else(|| "closed> ".to_owned(), |now| prompt(&now))
     }
 

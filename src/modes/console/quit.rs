@@ -38,7 +38,7 @@ impl Console {
         let Some(connection) = &self.connection else {
             return false;
         };
-        if connection.standing().state != State::Update {
+        if connection.snapshot().state != State::Update {
             return false;
         }
         connection.take_leave();
@@ -48,7 +48,7 @@ impl Console {
 
     /// Leaves; asks first when deletions would be lost.
     pub(super) fn leave(&mut self) -> AfterLine {
-        if let Some(now) = self.standing().filter(|now| now.ending.is_none()) {
+        if let Some(now) = self.snapshot().filter(|now| now.ending.is_none()) {
             if now.marked > 0 {
                 let text = format!(
                     "{} marked for deletion: only QUIT deletes; leaving now keeps everything",
@@ -65,7 +65,7 @@ impl Console {
             }
             self.screen.note("left without QUIT: nothing was deleted");
         }
-        let exit = match self.standing() {
+        let exit = match self.snapshot() {
             Some(now) if now.ending == Some(CloseReason::TlsFailed) => Exit::Tls,
             Some(now) if was_lost(&now) => Exit::NoConnection,
             _ => Exit::Well,

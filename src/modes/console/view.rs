@@ -485,16 +485,16 @@ impl Observer for ReplyView {
         }
     }
 
-    fn on_idle(&mut self, standing: &Snapshot) {
+    fn on_idle(&mut self, snapshot: &Snapshot) {
         if !self.held.is_empty() && self.held_since.elapsed() >= PATIENCE {
             self.show_held(true);
         }
         self.tell_findings();
         let mut knowledge = lock(&self.knowledge);
-        knowledge.is_open = standing.ending.is_none();
-        knowledge.expects_response = standing.expects_response;
-        if standing.state == State::Greeting {
-            self.since = standing.quiet_since;
+        knowledge.is_open = snapshot.ending.is_none();
+        knowledge.expects_response = snapshot.expects_response;
+        if snapshot.state == State::Greeting {
+            self.since = snapshot.quiet_since;
         }
     }
 }

@@ -204,8 +204,8 @@ impl<'a> ProxiedConnection<'a> {
                 }
                 break;
             }
-            let behind = self.held.split_off(cut);
-            let octets = std::mem::replace(&mut self.held, behind);
+            let after = self.held.split_off(cut);
+            let octets = std::mem::replace(&mut self.held, after);
             self.is_line_start = octets.last() == Some(&b'\n');
             self.flush_due = Some(Instant::now() + FLUSH_AFTER);
             self.tape.feed(Side::Client, &octets);
@@ -283,8 +283,8 @@ impl<'a> ProxiedConnection<'a> {
                 break;
             }
             let is_capa = self.tape.tracker().awaited() == Some(Awaited::Terminator("CAPA".into()));
-            let (ready, behind) = self.capabilities.feed(is_capa, rest);
-            rest = behind;
+            let (ready, after) = self.capabilities.feed(is_capa, rest);
+            rest = after;
             if let Some(line) = ready {
                 if line.is_short_of_stls {
                     self.tape.event(&Event::ProxyAddsStls);

@@ -133,15 +133,15 @@ impl ProxiedConnection<'_> {
                 return Err(self.refuse(format!("{what} without a line end")));
             }
         };
-        let behind = line.split_off(end);
+        let after = line.split_off(end);
         // Other services greet in several lines.
-        if behind.is_empty() || Service::of_start(&line).is_some() {
+        if after.is_empty() || Service::of_start(&line).is_some() {
             return Ok(line);
         }
-        let shown = behind.get(..TOLD_MAX).unwrap_or(&behind).escape_ascii();
+        let shown = after.get(..TOLD_MAX).unwrap_or(&after).escape_ascii();
         self.tape.upstream(Event::Injected {
             by: Side::Server,
-            octets: behind.len() as u64,
+            octets: after.len() as u64,
             shown: Some(shown.to_string()),
         });
         self.refuse("unsolicited octets in cleartext".to_owned());

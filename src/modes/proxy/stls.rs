@@ -135,8 +135,8 @@ mod tests {
             for piece in reply.chunks(size) {
                 let mut rest = piece;
                 while !rest.is_empty() {
-                    let (ready, behind) = capabilities.feed(true, rest);
-                    rest = behind;
+                    let (ready, after) = capabilities.feed(true, rest);
+                    rest = after;
                     if let Some(ready) = ready {
                         missed += usize::from(ready.is_short_of_stls);
                         all.extend(ready.octets);

@@ -77,7 +77,7 @@ impl Replay<'_> {
         if let Some(value) = self.options.values.get(name) {
             return Ok(Zeroizing::new(value.clone().into_bytes()));
         }
-        let risk = self.connection.standing().risk();
+        let risk = self.connection.snapshot().risk();
         if let Some(risk @ Risk::NotPop3) = risk {
             return Err(ReplayError::Risk(row, risk));
         }
@@ -85,7 +85,7 @@ impl Replay<'_> {
             "password" | "secret" => self.password(row),
             "digest" => {
                 let secret = self.password(row)?;
-                let stamp = lock(&self.heard).session.timestamp.clone();
+                let stamp = lock(&self.answers).session.timestamp.clone();
                 let stamp = stamp.ok_or(ReplayError::Lacks(
                     row,
                     "the server's greeting has no timestamp, so there is no APOP (RFC 1939 §7)",
@@ -140,7 +140,7 @@ impl Replay<'_> {
                 host: target.host.clone(),
                 port: target.port,
                 nonce: login::nonce().map_err(|_| broken(SaslError::Forbidden))?,
-                binding: lock(&self.heard).binding.clone(),
+                binding: lock(&self.answers).binding.clone(),
                 is_plus_missing: false,
             };
             let mut exchange = SaslExchange::new(mechanism, credentials);
@@ -151,7 +151,7 @@ impl Replay<'_> {
         let turn = match (turn, exchange) {
             (Some(turn), _) => turn,
             (None, Some(exchange)) => {
-                let challenge = std::mem::take(&mut lock(&self.heard).session.challenge);
+                let challenge = std::mem::take(&mut lock(&self.answers).session.challenge);
                 exchange.answer(&challenge).map_err(broken)?
             }
             (None, None) => return Ok(Zeroizing::default()),

@@ -168,7 +168,7 @@ impl Replay<'_> {
             self.connection.order(Request::CloseOutOfStep);
             return SessionFlow::Break(None);
         }
-        if self.connection.standing().ending.is_some() {
+        if self.connection.snapshot().ending.is_some() {
             return SessionFlow::Break(None);
         }
         // A password that went through TLS does not go out in cleartext, even if STLS is refused
@@ -245,7 +245,7 @@ impl Replay<'_> {
             self.played.unsent.extend(label);
             return true;
         }
-        unsent::would_only_fail(pieces, &lock(&self.heard))
+        unsent::would_only_fail(pieces, &lock(&self.answers))
     }
 
     /// Reads on inside TLS for a while: a reply to what was injected must not be taken for the
@@ -286,12 +286,12 @@ impl Replay<'_> {
     }
 
     fn compare(&mut self) {
-        let mut heard = lock(&self.heard);
+        let mut answers = lock(&self.answers);
         while self.played.departure.is_none()
-            && let Some(live) = heard.answers.front().copied()
+            && let Some(live) = answers.answers.front().copied()
             && let Some((row, recorded)) = self.player.answer()
         {
-            heard.answers.pop_front();
+            answers.answers.pop_front();
             if live == recorded {
                 self.silences += u64::from(live == Answer::Silence);
             } else {

@@ -31,13 +31,13 @@ impl Replay<'_> {
         if !self.options.answers_only || !is_open || now.outstanding > 0 || now.is_owed {
             return false;
         }
-        let is_malformed = lock(&self.heard).alignment.is_only_malformed();
+        let is_malformed = lock(&self.answers).alignment.is_only_malformed();
         if is_malformed && self.vain_waits >= VAIN_WAITS_MAX {
             return false;
         }
         let mut lines = now.lines;
         for _ in 0..SETTLES_MAX {
-            if !lock(&self.heard)
+            if !lock(&self.answers)
                 .alignment
                 .is_doubtful(self.options.is_wary)
             {
@@ -51,11 +51,11 @@ impl Replay<'_> {
             lines = later.lines;
         }
         self.vain_waits += u64::from(is_malformed && lines == now.lines);
-        let is_open = self.connection.standing().ending.is_none();
-        let heard = lock(&self.heard);
+        let is_open = self.connection.snapshot().ending.is_none();
+        let answers = lock(&self.answers);
         // A login continues: what was on its way has come, and without a login there would be
         // nothing to test.
-        is_open && heard.alignment.is_lost() && !heard.alignment.is_about_login()
+        is_open && answers.alignment.is_lost() && !answers.alignment.is_about_login()
     }
 
     pub(super) fn note_rest(&mut self) {
@@ -104,16 +104,16 @@ pub(super) fn is_login(pieces: &[Piece]) -> bool {
 
 /// Whether a command would only cost an error: CAPA where it was refused, and a message beyond the
 /// last one.
-pub(super) fn would_only_fail(pieces: &[Piece], heard: &ServerAnswers) -> bool {
+pub(super) fn would_only_fail(pieces: &[Piece], answers: &ServerAnswers) -> bool {
     let line = Piece::head(pieces);
     let mut words = Words::of(line);
     if words.next() == Some(b"CAPA") {
-        return heard.session.is_capa_refused;
+        return answers.session.is_capa_refused;
     }
     let number = words.next().and_then(|word| std::str::from_utf8(word).ok());
     let number = number.and_then(|word| word.parse::<u64>().ok());
     let number = number.filter(|number| (2..=FETCHED_MAX).contains(number));
     let is_read = |row: &Command| row.lists_messages() || row.fetches_message();
     Command::of_line(line).is_some_and(is_read)
-        && number.is_some_and(|number| !heard.session.has_message(number))
+        && number.is_some_and(|number| !answers.session.has_message(number))
 }

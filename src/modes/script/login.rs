@@ -63,8 +63,8 @@ impl LoginHost for ScriptRun<'_> {
         say::note(text);
     }
 
-    fn standing(&self) -> Option<Snapshot> {
-        Some(self.connection.standing())
+    fn snapshot(&self) -> Option<Snapshot> {
+        Some(self.connection.snapshot())
     }
 
     fn target(&self) -> Target {
@@ -72,15 +72,15 @@ impl LoginHost for ScriptRun<'_> {
     }
 
     fn session(&self) -> SessionState {
-        lock(&self.heard).session.clone()
+        lock(&self.answers).session.clone()
     }
 
     fn binding(&self) -> Option<Vec<u8>> {
-        lock(&self.heard).binding.clone()
+        lock(&self.answers).binding.clone()
     }
 
     fn challenge(&mut self) -> Vec<u8> {
-        std::mem::take(&mut lock(&self.heard).session.challenge)
+        std::mem::take(&mut lock(&self.answers).session.challenge)
     }
 
     fn ask_user(&mut self) -> Option<String> {

@@ -24,7 +24,7 @@ pub(super) struct ScriptPrinter {
     pub(super) is_pipe_closed: Arc<AtomicBool>,
     /// It can't be written to, and not because no one reads.
     pub(super) is_full: Arc<AtomicBool>,
-    pub(super) heard: Arc<Mutex<ServerAnswers>>,
+    pub(super) answers: Arc<Mutex<ServerAnswers>>,
     /// Receives the end of the connection.
     pub(super) lines: SyncSender<ScriptEvent>,
     /// The greeting of a different service does not end the script, so it is reported here.
@@ -67,7 +67,7 @@ impl Observer for ScriptPrinter {
     }
 
     fn on_step(&mut self, seen: RecordedStep) {
-        lock(&self.heard).see(&seen);
+        lock(&self.answers).see(&seen);
     }
 
     fn on_notice(&mut self, news: Notice) {
@@ -80,7 +80,7 @@ impl Observer for ScriptPrinter {
             // If there is no room, lines are there, and their reader finds the end.
             let _ = self.lines.try_send(ScriptEvent::ConnectionEnded);
         }
-        lock(&self.heard).hear_of(&news);
+        lock(&self.answers).on_notice(&news);
         let is_said = match &news {
             // A script does not report the usual end.
             Notice::Ended(CloseReason::ByServer(CutAt::Nothing)) => false,

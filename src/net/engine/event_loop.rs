@@ -60,7 +60,7 @@ pub(super) struct Engine {
     pub(super) recorder: Recorder,
     pub(super) observer: Box<dyn Observer>,
     pub(super) shared: Arc<EngineShared>,
-    pub(super) standing: Snapshot,
+    pub(super) snapshot: Snapshot,
     pub(super) start: Instant,
     /// Since when the greeting or the status line that comes next is awaited.
     pub(super) asked_since: Instant,
@@ -109,7 +109,7 @@ impl Engine {
         }
         self.strike()?;
         // In this order: the comparison is with what the last look noted.
-        let (now, quiet) = (self.moment(), self.standing.quiet_since.elapsed());
+        let (now, quiet) = (self.moment(), self.snapshot.quiet_since.elapsed());
         let has_news = self.nearness.has_changed(now);
         let stays_awake = is_dry && self.nearness.stay_awake(now, quiet);
         if (has_news || !stays_awake) && !self.is_busy() {
@@ -141,7 +141,7 @@ impl Engine {
 
     fn take_orders(&mut self) -> Going {
         while let Some(order) = self.late.pop_front().or_else(|| self.inbox.try_recv().ok()) {
-            self.standing.taken += 1;
+            self.snapshot.taken += 1;
             match order {
                 Request::Send(octets) => {
                     if self.recorder.tracker().is_before_tls() {
@@ -169,12 +169,12 @@ impl Engine {
         let now_ms = self.now_ms();
         self.recorder
             .feed(Side::Client, octets, now_ms, &mut |seen| {
-                self.standing.note_sent(&seen);
+                self.snapshot.note_sent(&seen);
                 self.observer.on_step(seen);
             });
         self.outbox.extend_from_slice(octets);
-        self.standing.quiet_since = Instant::now();
-        self.asked_since = self.standing.quiet_since;
+        self.snapshot.quiet_since = Instant::now();
+        self.asked_since = self.snapshot.quiet_since;
         if self.recorder.take_short_secret() {
             self.observer.on_notice(Notice::ShortSecret);
         }
@@ -251,8 +251,8 @@ impl Engine {
 
     fn take(&mut self, octets: &[u8]) -> Going {
         let now = Instant::now();
-        self.standing.quiet_since = now;
-        self.standing.received += octets.len() as u64;
+        self.snapshot.quiet_since = now;
+        self.snapshot.received += octets.len() as u64;
         self.flush_due = Some(now + FLUSH_AFTER);
         let mut is_agreed = false;
         let mut injected = 0;
@@ -268,7 +268,7 @@ impl Engine {
                     }
                     _ => {}
                 }
-                count(&mut self.standing, &seen);
+                count(&mut self.snapshot, &seen);
                 self.observer.on_step(seen);
             });
         // What was injected is never used, so it is not handed on as a reply either; nothing else
@@ -287,7 +287,7 @@ impl Engine {
                 CloseReason::TlsFailed
             })?;
         }
-        if self.standing.received > self.waits.octets {
+        if self.snapshot.received > self.waits.octets {
             return Err(CloseReason::TooMuch(self.waits.octets));
         }
         if !self.recorder.tracker().is_before_tls() {
@@ -303,14 +303,14 @@ impl Engine {
         let Some(first) = &mut self.first else { return };
         first.extend(octets.iter().take(64));
         if let Some(service) = Service::of_start(first) {
-            self.standing.greeting = Greeting::Other(service);
-        } else if first.len() < 64 && self.standing.answers == 0 {
+            self.snapshot.greeting = Greeting::Other(service);
+        } else if first.len() < 64 && self.snapshot.answers == 0 {
             return;
         }
         self.first = None;
-        if self.standing.greeting.mistake().is_some() {
+        if self.snapshot.greeting.mistake().is_some() {
             self.observer
-                .on_notice(Notice::NotPop3(self.standing.greeting));
+                .on_notice(Notice::NotPop3(self.snapshot.greeting));
         }
     }
 
@@ -344,7 +344,7 @@ impl Engine {
                 self.stream = Some(Stream::Tls(Box::new(stream)));
                 self.recorder.event(&facts.event(), now_ms);
                 self.recorder.tls_started();
-                self.standing.is_doubtful = facts.doubt.is_some();
+                self.snapshot.is_doubtful = facts.doubt.is_some();
                 if is_stls {
                     self.first = None;
                 }
@@ -358,9 +358,9 @@ impl Engine {
                 error.hide(&|text| self.recorder.hide_text(text));
                 // Recorded and shown, never taken for a reply: it did not come inside TLS (RFC 2595
                 // §4).
-                if let Some(heard) = error.heard.as_mut().filter(|heard| !heard.said.is_empty()) {
-                    self.standing.received += heard.said.len() as u64;
-                    heard.said = self.recorder.said_before_tls(&heard.said, now_ms);
+                if let Some(seen) = error.seen.as_mut().filter(|seen| !seen.said.is_empty()) {
+                    self.snapshot.received += seen.said.len() as u64;
+                    seen.said = self.recorder.said_before_tls(&seen.said, now_ms);
                 }
                 let failed = Event::TlsFailed(error.to_string());
                 self.recorder.event(&failed, now_ms);
@@ -376,7 +376,7 @@ impl Engine {
             self.flush_due = None;
             self.flush();
         }
-        let quiet = now.saturating_duration_since(self.standing.quiet_since);
+        let quiet = now.saturating_duration_since(self.snapshot.quiet_since);
         let tracker = self.recorder.tracker();
         if !self.is_silence_reported && tracker.state() == State::Greeting && quiet >= GREETING_LATE
         {
@@ -398,12 +398,12 @@ impl Engine {
             self.recorder.event(&Event::TimedOut(limit), now_ms);
             self.recorder
                 .forget(now_ms, &mut |seen| self.observer.on_step(seen));
-            self.standing.timeouts += 1;
+            self.snapshot.timeouts += 1;
             self.observer
                 .on_notice(Notice::TimedOut(limit, awaited, last));
         }
-        if !self.standing.is_kept_open && self.is_leaving() && quiet >= CLOSE_WAIT {
-            self.standing.is_kept_open = true;
+        if !self.snapshot.is_kept_open && self.is_leaving() && quiet >= CLOSE_WAIT {
+            self.snapshot.is_kept_open = true;
             self.recorder.event(&Event::TimedOut(CLOSE_WAIT), now_ms);
             self.observer.on_notice(Notice::KeptOpen(CLOSE_WAIT));
         }
@@ -428,7 +428,7 @@ impl Engine {
     fn awaited_since(&self, awaited: &Awaited) -> Instant {
         match awaited {
             Awaited::Greeting | Awaited::Status(_) => self.asked_since,
-            Awaited::Terminator(_) => self.standing.quiet_since,
+            Awaited::Terminator(_) => self.snapshot.quiet_since,
         }
     }
 
@@ -436,11 +436,11 @@ impl Engine {
     fn next_due(&self) -> Option<Duration> {
         let tracker = self.recorder.tracker();
         let late = (tracker.state() == State::Greeting && !self.is_silence_reported)
-            .then(|| self.standing.quiet_since + GREETING_LATE);
+            .then(|| self.snapshot.quiet_since + GREETING_LATE);
         let awaited = self.waits.reply.zip(tracker.awaited());
         let reply = awaited.map(|(limit, awaited)| self.awaited_since(&awaited) + limit);
-        let leave = (self.is_leaving() && !self.standing.is_kept_open)
-            .then(|| self.standing.quiet_since + CLOSE_WAIT);
+        let leave = (self.is_leaving() && !self.snapshot.is_kept_open)
+            .then(|| self.snapshot.quiet_since + CLOSE_WAIT);
         let due = [self.flush_due, late, reply, leave]
             .into_iter()
             .flatten()
@@ -450,14 +450,14 @@ impl Engine {
 
     fn report_log_failure(&mut self) {
         if let Some(error) = self.recorder.take_failure() {
-            self.standing.has_log_failed = true;
+            self.snapshot.has_log_failed = true;
             self.observer.on_notice(Notice::LogFailed(plain(&error)));
         }
     }
 
     pub(super) fn share(&mut self) {
         let tracker = self.recorder.tracker();
-        let now = &mut self.standing;
+        let now = &mut self.snapshot;
         now.state = tracker.state();
         now.is_tls = tracker.is_tls();
         now.marked = tracker.marked();
@@ -469,9 +469,9 @@ impl Engine {
         now.last_octets.clear();
         now.last_octets.extend_from_slice(tracker.last_octets());
         now.queued = self.queue.left();
-        self.observer.on_idle(&self.standing);
-        let mut shared = lock(&self.shared.standing);
-        shared.clone_from(&self.standing);
+        self.observer.on_idle(&self.snapshot);
+        let mut shared = lock(&self.shared.snapshot);
+        shared.clone_from(&self.snapshot);
         let is_awaited = self.shared.waiting.load(Ordering::Relaxed) > 0;
         drop(shared);
         if is_awaited {
@@ -516,25 +516,25 @@ impl Engine {
         if self.is_unannounced {
             self.observer.on_notice(Notice::Unannounced);
         }
-        self.standing.ending = Some(ending);
+        self.snapshot.ending = Some(ending);
         self.share();
     }
 }
 
-fn count(standing: &mut Snapshot, seen: &RecordedStep) {
+fn count(snapshot: &mut Snapshot, seen: &RecordedStep) {
     match seen {
         RecordedStep::ReplyEnded(sent, status) => {
-            standing.answers += 1;
-            standing.last_status = Some(*status);
-            standing.note_reply(sent.as_ref(), *status);
+            snapshot.answers += 1;
+            snapshot.last_status = Some(*status);
+            snapshot.note_reply(sent.as_ref(), *status);
         }
-        RecordedStep::Challenged => standing.answers += 1,
+        RecordedStep::Challenged => snapshot.answers += 1,
         RecordedStep::Line {
             side: Side::Server,
             role,
             end,
             ..
-        } if *role != Role::Terminator && *end != LineEnd::None => standing.lines += 1,
+        } if *role != Role::Terminator && *end != LineEnd::None => snapshot.lines += 1,
         _ => {}
     }
 }

@@ -19,15 +19,15 @@ impl Engine {
 
     pub(super) fn moment(&self) -> EngineProgress {
         EngineProgress {
-            received: self.standing.received,
-            orders: self.standing.taken,
+            received: self.snapshot.received,
+            orders: self.snapshot.taken,
             queued: self.queue.left(),
         }
     }
 
     /// Whether the waiting lines may be sent at all.
     fn has_turn(&self) -> bool {
-        let now = &self.standing;
+        let now = &self.snapshot;
         let goes_on = |turns: Pacing| now.refusals <= turns.refusals;
         now.timeouts == 0 && self.queue.turns.is_some_and(goes_on) && self.observer.wants_more()
     }
@@ -55,12 +55,12 @@ impl Engine {
             };
             self.recorder
                 .feed_ahead(Side::Client, line, now_ms, &mut |seen| {
-                    self.standing.note_sent(&seen);
+                    self.snapshot.note_sent(&seen);
                     self.observer.on_step(seen);
                 });
             self.outbox.extend_from_slice(line);
-            self.standing.quiet_since = Instant::now();
-            self.asked_since = self.standing.quiet_since;
+            self.snapshot.quiet_since = Instant::now();
+            self.asked_since = self.snapshot.quiet_since;
         }
         if self.recorder.take_short_secret() {
             self.observer.on_notice(Notice::ShortSecret);

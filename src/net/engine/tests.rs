@@ -148,6 +148,6 @@ fn a_flood_in_place_of_the_handshake_is_cut() {
     let flood = vec![b'x'; 20_000];
     let (notes, ending, text) = said_in_place_of_tls(&[&flood]);
     assert_eq!(ending, CloseReason::TlsFailed);
-    assert_eq!(notes.failure.unwrap().heard.unwrap().said.len(), 8 * 1024);
+    assert_eq!(notes.failure.unwrap().seen.unwrap().said.len(), 8 * 1024);
     assert_eq!(text.matches('x').count(), 8 * 1024);
 }

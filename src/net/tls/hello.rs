@@ -191,39 +191,39 @@ impl Default for HelloSeen {
 pub(super) fn listen(octets: &[u8]) -> HelloSeen {
     let mut messages = Vec::new();
     let mut rest = octets;
-    while let Ok((behind, record)) = parse_tls_raw_record(rest) {
+    while let Ok((after, record)) = parse_tls_raw_record(rest) {
         if record.hdr.record_type == TlsRecordType::Handshake {
             messages.extend_from_slice(record.data);
         }
-        rest = behind;
+        rest = after;
     }
-    let mut heard = HelloSeen::default();
+    let mut seen = HelloSeen::default();
     let mut rest = messages.as_slice();
     // The last ServerHello counts: the one before may ask to try again (RFC 8446 §4.1.4).
-    while let Ok((behind, message)) = parse_tls_message_handshake(rest) {
+    while let Ok((after, message)) = parse_tls_message_handshake(rest) {
         match message {
             TlsMessage::Handshake(TlsMessageHandshake::ServerHello(hello)) => {
-                hear(&mut heard, &hello)
+                hear(&mut seen, &hello)
             }
             TlsMessage::Handshake(TlsMessageHandshake::Certificate(certificates)) => {
                 let chain = certificates.cert_chain.iter();
-                heard.chain = chain.map(|certificate| certificate.data.to_vec()).collect();
+                seen.chain = chain.map(|certificate| certificate.data.to_vec()).collect();
             }
             _ => {}
         }
-        rest = behind;
+        rest = after;
     }
-    heard
+    seen
 }
 
-fn hear(heard: &mut HelloSeen, hello: &TlsServerHelloContents<'_>) {
+fn hear(seen: &mut HelloSeen, hello: &TlsServerHelloContents<'_>) {
     let mut version = hello.version;
     let suite = TlsCipherSuite::from_id(hello.cipher.0);
-    heard.cipher = suite.map_or_else(
+    seen.cipher = suite.map_or_else(
         || format!("cipher 0x{:04x}", hello.cipher.0),
         |known| known.name.to_owned(),
     );
-    heard.key_exchange = suite.map_or_else(String::new, |known| {
+    seen.key_exchange = suite.map_or_else(String::new, |known| {
         format!("{:?}", known.kx).to_uppercase()
     });
     let extensions = hello.ext.map(parse_tls_server_hello_extensions);
@@ -238,12 +238,12 @@ fn hear(heard: &mut HelloSeen, hello: &TlsServerHelloContents<'_>) {
             }
             TlsExtension::KeyShare([high, low, ..]) => {
                 let group = NamedGroup(u16::from_be_bytes([*high, *low]));
-                heard.key_exchange = format!("{group:?}");
+                seen.key_exchange = format!("{group:?}");
             }
             _ => {}
         }
     }
-    heard.version = version_name(version);
+    seen.version = version_name(version);
 }
 
 fn version_name(version: TlsVersion) -> String {

@@ -44,9 +44,9 @@ fn talk(url: &str, password: Option<&str>, host: &str, says: &[u8]) -> (Vec<Vec<
                 got.clear();
             }
             Ok(ProxyStep::Read(count)) => match rest.split_at_checked(count) {
-                Some((read, behind)) => {
+                Some((read, after)) => {
                     got = read.to_vec();
-                    rest = behind;
+                    rest = after;
                 }
                 None => return (sent, End::Waits, rest.len()),
             },

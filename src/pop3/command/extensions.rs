@@ -9,7 +9,7 @@ pub(super) const ROWS: &[Command] = &[
         verb: "CAPA",
         states: States::BOTH,
         data: DataKind::Set,
-        standing: Provenance::Optional,
+        provenance: Provenance::Optional,
         source: "RFC 2449 §5",
         help: "ask what the server can do",
         about: "The reply lists the capabilities, one per line (a tag, perhaps followed by \
@@ -36,7 +36,7 @@ pub(super) const ROWS: &[Command] = &[
         states: States::AUTHORIZATION,
         effect: Effect::Tls,
         pipelines: false,
-        standing: Provenance::Optional,
+        provenance: Provenance::Optional,
         source: "RFC 2595 §4",
         help: "switch this connection to TLS",
         about: "It turns the open connection on port 110 into an encrypted one. The TLS \
@@ -71,7 +71,7 @@ pub(super) const ROWS: &[Command] = &[
         effect: Effect::Login,
         pipelines: false,
         data: DataKind::Set,
-        standing: Provenance::Optional,
+        provenance: Provenance::Optional,
         source: "RFC 5034 §4",
         help: "log in with a SASL mechanism, such as PLAIN",
         about: "It logs you in with a mechanism of your choice; the capability `SASL` lists \
@@ -100,7 +100,7 @@ pub(super) const ROWS: &[Command] = &[
     Command {
         verb: "UTF8",
         states: States::AUTHORIZATION,
-        standing: Provenance::Optional,
+        provenance: Provenance::Optional,
         source: "RFC 6856 §2.1",
         help: "switch the session to UTF-8 mode, before login",
         about: "It says that the client accepts UTF-8. After `+OK`, message headers and reply \
@@ -124,7 +124,7 @@ pub(super) const ROWS: &[Command] = &[
         bare: Shape::Multi,
         fields: &["tag"],
         data: DataKind::Listing,
-        standing: Provenance::Optional,
+        provenance: Provenance::Optional,
         source: "RFC 6856 §3",
         help: "list or choose the language of the reply texts",
         about: "Without an argument it lists the languages that the server supports, one per \

@@ -10,7 +10,7 @@ pub(super) const ROWS: &[Command] = &[
         verb: "LAST",
         states: States::TRANSACTION,
         fields: &["msg"],
-        standing: Provenance::Historic,
+        provenance: Provenance::Historic,
         source: "RFC 1460 §5",
         help: "ask for the highest message number fetched so far",
         about: "The reply is one line, `+OK` and a number: the highest message number fetched \
@@ -30,7 +30,7 @@ pub(super) const ROWS: &[Command] = &[
         args: &[Arg::required("user", ArgumentKind::Name)],
         states: States::AUTHORIZATION,
         effect: Effect::Login,
-        standing: Provenance::Historic,
+        provenance: Provenance::Historic,
         source: "RFC 1225",
         help: "log in from a trusted host; obsolete",
         about: "It followed `USER`, as `PASS` does today, and needed no password: the server \
@@ -48,7 +48,7 @@ pub(super) const ROWS: &[Command] = &[
         args: &[Arg::required("extension", ArgumentKind::Text)],
         states: States::TRANSACTION,
         data: DataKind::Free,
-        standing: Provenance::Historic,
+        provenance: Provenance::Historic,
         source: "RFC 1082",
         help: "call a 1988 extension by its name",
         about: "An early way to add commands: the second word is the name of the extension. \
@@ -69,7 +69,7 @@ pub(super) const ROWS: &[Command] = &[
         with_argument: Shape::Upload,
         pipelines: false,
         data: DataKind::Lines,
-        standing: Provenance::Historic,
+        provenance: Provenance::Historic,
         source: "draft-hansen-pop3-xtndext",
         help: "send a mail through the POP3 server",
         about: "The only command in POP3 that sends mail. The server answers `+OK`; then you \
@@ -95,7 +95,7 @@ pub(super) const ROWS: &[Command] = &[
         ],
         states: States::TRANSACTION,
         data: DataKind::Lines,
-        standing: Provenance::Historic,
+        provenance: Provenance::Historic,
         source: "draft-hansen-pop3-xtndext",
         help: "list one header field of all messages",
         about: "`XTND XLST Subject` shows one line for each message that has this field: the \
@@ -115,7 +115,7 @@ pub(super) const ROWS: &[Command] = &[
         args: &[Arg::optional("name", ArgumentKind::Name)],
         states: States::TRANSACTION,
         data: DataKind::Lines,
-        standing: Provenance::Historic,
+        provenance: Provenance::Historic,
         source: "RFC 1082",
         help: "list the bulletin boards, or open one",
         about: "Bulletin boards were mail for everyone at a site, read like a maildrop. \
@@ -135,7 +135,7 @@ pub(super) const ROWS: &[Command] = &[
         args: &[Arg::required("name", ArgumentKind::Name)],
         states: States::TRANSACTION,
         data: DataKind::Lines,
-        standing: Provenance::Historic,
+        provenance: Provenance::Historic,
         source: "RFC 1082",
         help: "open the archive of a bulletin board",
         about: "It opens the older items of a bulletin board, just as `XTND BBOARDS` opens \
@@ -150,7 +150,7 @@ pub(super) const ROWS: &[Command] = &[
         args: &[Arg::required("name", ArgumentKind::Name)],
         states: States::TRANSACTION,
         data: DataKind::Free,
-        standing: Provenance::Historic,
+        provenance: Provenance::Historic,
         source: "RFC 1082",
         help: "show what the server knows about a bulletin board",
         about: "It shows what the server has recorded about a bulletin board. The reply has \

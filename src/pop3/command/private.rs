@@ -11,7 +11,7 @@ pub(super) const ROWS: &[Command] = &[
         args: &[MSG],
         states: States::TRANSACTION,
         data: DataKind::Lines,
-        standing: Provenance::Private,
+        provenance: Provenance::Private,
         source: "no RFC: Demon Internet, SDPS",
         help: "show the envelope of a message (Demon Internet)",
         about: "Demon Internet gave its customers one maildrop for a whole domain. To sort \
@@ -29,7 +29,7 @@ pub(super) const ROWS: &[Command] = &[
         verb: "XCLIENT",
         args: &[Arg::required("key=value", ArgumentKind::Text)],
         states: States::AUTHORIZATION,
-        standing: Provenance::Private,
+        provenance: Provenance::Private,
         source: "no RFC: Dovecot",
         help: "give the server a client's address, as a proxy",
         about: "A proxy in front of Dovecot uses it to pass on details of the real client: \
@@ -48,7 +48,7 @@ pub(super) const ROWS: &[Command] = &[
         verb: "XOIP",
         args: &[Arg::required("address", ArgumentKind::Text)],
         states: States::AUTHORIZATION,
-        standing: Provenance::Private,
+        provenance: Provenance::Private,
         source: "no RFC: Zimbra",
         help: "give the server the original IP address, as a proxy",
         about: "The same idea as `XCLIENT`, from Zimbra: its nginx proxy passes the client's \
@@ -63,7 +63,7 @@ pub(super) const ROWS: &[Command] = &[
         verb: "XSENDER",
         args: &[MSG],
         states: States::TRANSACTION,
-        standing: Provenance::Private,
+        provenance: Provenance::Private,
         source: "no RFC: Netscape Messaging Server",
         help: "ask who the server thinks sent a message",
         about: "Netscape's mail server remembered who had logged in to send a message. Its \
@@ -81,7 +81,7 @@ pub(super) const ROWS: &[Command] = &[
         with_argument: Shape::Unknown,
         // No document defines where its reply ends.
         pipelines: false,
-        standing: Provenance::Foreign,
+        provenance: Provenance::Foreign,
         source: "RFC 5321 §4.1.1.8 (SMTP)",
         help: "not POP3; ask CAPA, or type ? for poptalk's help",
         about: "This command belongs to SMTP, not to POP3. `CAPA` shows what the server can \
@@ -100,7 +100,7 @@ pub(super) const ROWS: &[Command] = &[
         bare: Shape::Unknown,
         with_argument: Shape::Unknown,
         pipelines: false,
-        standing: Provenance::Foreign,
+        provenance: Provenance::Foreign,
         source: "RFC 9051 §6.2.1 (IMAP), RFC 3207 (SMTP)",
         help: "not POP3; the POP3 command is STLS",
         about: "IMAP and SMTP start TLS with this command. POP3 commands have three or four \

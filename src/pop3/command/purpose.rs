@@ -19,7 +19,7 @@ impl Command {
     pub(crate) fn fetches_message(&self) -> bool {
         self.carries_message()
             && self.with_argument == Shape::Multi
-            && matches!(self.standing, Provenance::Required | Provenance::Optional)
+            && matches!(self.provenance, Provenance::Required | Provenance::Optional)
     }
 
     pub(crate) fn names_message(&self) -> bool {
@@ -35,7 +35,7 @@ impl Command {
 
     /// Whether every server supports it without arguments, whatever is in the maildrop.
     pub(crate) fn works_in_any_maildrop(&self) -> bool {
-        self.standing == Provenance::Required
+        self.provenance == Provenance::Required
             && self.states == States::TRANSACTION
             && self.args.iter().all(|arg| arg.optional)
     }

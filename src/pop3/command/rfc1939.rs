@@ -14,7 +14,7 @@ pub(super) const ROWS: &[Command] = &[
         states: States::AUTHORIZATION,
         // RFC 1939 §4: a server needs some login method, but none in particular; the capability
         // USER announces this one.
-        standing: Provenance::Optional,
+        provenance: Provenance::Optional,
         source: "RFC 1939 §7",
         help: "name the maildrop to open",
         about: "The first half of the plain login: it names your maildrop, and `PASS` must \
@@ -42,7 +42,7 @@ pub(super) const ROWS: &[Command] = &[
         states: States::AUTHORIZATION,
         effect: Effect::Login,
         // As USER: RFC 1939 §4.
-        standing: Provenance::Optional,
+        provenance: Provenance::Optional,
         source: "RFC 1939 §7",
         help: "give the password and open the maildrop",
         about: "The second half of the plain login, right after `+OK` to `USER`. `+OK` means \
@@ -70,7 +70,7 @@ pub(super) const ROWS: &[Command] = &[
         verb: "STAT",
         states: States::TRANSACTION,
         fields: &["messages", "octets"],
-        standing: Provenance::Required,
+        provenance: Provenance::Required,
         source: "RFC 1939 §5",
         help: "count the messages and their octets",
         about: "The reply is one line, the drop listing: `+OK`, the number of messages, one \
@@ -94,7 +94,7 @@ pub(super) const ROWS: &[Command] = &[
         bare: Shape::Multi,
         fields: &["msg", "octets"],
         data: DataKind::Listing,
-        standing: Provenance::Required,
+        provenance: Provenance::Required,
         source: "RFC 1939 §5",
         help: "list message numbers with their sizes in octets",
         about: "Without an argument the reply has several lines: `+OK` with any text, one \
@@ -123,7 +123,7 @@ pub(super) const ROWS: &[Command] = &[
         args: &[MSG],
         states: States::TRANSACTION,
         data: DataKind::Lines,
-        standing: Provenance::Required,
+        provenance: Provenance::Required,
         source: "RFC 1939 §5",
         help: "fetch a whole message",
         about: "After `+OK` comes the message: the header, an empty line, the body. A line \
@@ -149,7 +149,7 @@ pub(super) const ROWS: &[Command] = &[
         args: &[MSG],
         states: States::TRANSACTION,
         effect: Effect::Delete,
-        standing: Provenance::Required,
+        provenance: Provenance::Required,
         source: "RFC 1939 §5",
         help: "mark a message as deleted; QUIT removes it",
         about: "It only marks the message. The server removes marked messages when you send \
@@ -169,7 +169,7 @@ pub(super) const ROWS: &[Command] = &[
     Command {
         verb: "NOOP",
         states: States::TRANSACTION,
-        standing: Provenance::Required,
+        provenance: Provenance::Required,
         source: "RFC 1939 §5",
         help: "do nothing, but show that the session is alive",
         about: "The server does nothing and answers `+OK`. Like every command it restarts the \
@@ -188,7 +188,7 @@ pub(super) const ROWS: &[Command] = &[
         verb: "RSET",
         states: States::TRANSACTION,
         effect: Effect::Reset,
-        standing: Provenance::Required,
+        provenance: Provenance::Required,
         source: "RFC 1939 §5",
         help: "undelete every message marked in this session",
         about: "All messages that `DELE` marked are restored: they are listed again, under \
@@ -208,7 +208,7 @@ pub(super) const ROWS: &[Command] = &[
         states: States::BOTH,
         effect: Effect::Quit,
         pipelines: false,
-        standing: Provenance::Required,
+        provenance: Provenance::Required,
         source: "RFC 1939 §4, §6",
         help: "end the session; after login, remove marked messages",
         about: "Before login it only ends the session. After login the session enters the \
@@ -230,7 +230,7 @@ pub(super) const ROWS: &[Command] = &[
         args: &[MSG, Arg::required("n", ArgumentKind::Lines)],
         states: States::TRANSACTION,
         data: DataKind::Lines,
-        standing: Provenance::Optional,
+        provenance: Provenance::Optional,
         source: "RFC 1939 §7",
         help: "fetch the header and the first lines of the body",
         about: "It shows a message without fetching all of it: the whole header, the empty \
@@ -255,7 +255,7 @@ pub(super) const ROWS: &[Command] = &[
         bare: Shape::Multi,
         fields: &["msg", "unique-id"],
         data: DataKind::Listing,
-        standing: Provenance::Optional,
+        provenance: Provenance::Optional,
         source: "RFC 1939 §7",
         help: "list the unique-ids, which outlast the session",
         about: "A message number is valid for one session; the unique-id stays with the \
@@ -283,7 +283,7 @@ pub(super) const ROWS: &[Command] = &[
         ],
         states: States::AUTHORIZATION,
         effect: Effect::Login,
-        standing: Provenance::Optional,
+        provenance: Provenance::Optional,
         source: "RFC 1939 §7",
         help: "log in with a digest instead of the password",
         about: "One line replaces `USER` and `PASS`, and the password itself is not sent. It \

@@ -72,7 +72,7 @@ impl DataScan {
         emit: &mut dyn FnMut(Step<'_>),
     ) -> (&'a [u8], DataStop) {
         let mut rest = octets;
-        while let Some((&octet, behind)) = rest.split_first() {
+        while let Some((&octet, after)) = rest.split_first() {
             if self.at == ScanPlace::Start {
                 self.head.push(octet);
                 match is_status_start(&self.head) {
@@ -81,7 +81,7 @@ impl DataScan {
                         return (rest, DataStop::Status(std::mem::take(&mut self.head)));
                     }
                     None => {
-                        rest = behind;
+                        rest = after;
                         continue;
                     }
                     Some(false) => {

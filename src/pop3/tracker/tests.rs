@@ -451,9 +451,9 @@ proptest! {
             let mut rest = octets.as_slice();
             while !rest.is_empty() {
                 let size = sizes.next().copied().unwrap_or(1).min(rest.len());
-                let (piece, behind) = rest.split_at(size);
+                let (piece, after) = rest.split_at(size);
                 parts.feed(*side, piece);
-                rest = behind;
+                rest = after;
             }
             sent[usize::from(*side == Side::Server)].extend_from_slice(octets);
         }

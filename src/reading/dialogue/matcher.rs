@@ -22,12 +22,12 @@ impl<'a> Matcher<'a> {
     pub(crate) fn fits(&self, octets: &[u8]) -> bool {
         let mut pieces = self.pieces;
         let mut rest = octets;
-        if let [Piece::Octets(first), behind @ ..] = pieces {
+        if let [Piece::Octets(first), after @ ..] = pieces {
             let Some(cut) = rest.strip_prefix(first.as_slice()) else {
                 return false;
             };
             rest = cut;
-            pieces = behind;
+            pieces = after;
             if pieces.is_empty() {
                 return rest.is_empty();
             }
@@ -35,12 +35,12 @@ impl<'a> Matcher<'a> {
         if pieces.is_empty() {
             return rest.is_empty();
         }
-        if let [behind @ .., Piece::Octets(last)] = pieces {
+        if let [after @ .., Piece::Octets(last)] = pieces {
             let Some(cut) = rest.strip_suffix(last.as_slice()) else {
                 return false;
             };
             rest = cut;
-            pieces = behind;
+            pieces = after;
         }
         for piece in pieces {
             if let Piece::Octets(middle) = piece {

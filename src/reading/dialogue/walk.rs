@@ -133,7 +133,7 @@ impl Walker {
         let mut run = Vec::new();
         let mut goes_on = true;
         while goes_on {
-            let mut emit = |told: TapeStep<'_>| goes_on = goes_on && emit(told);
+            let mut emit = |tape_step: TapeStep<'_>| goes_on = goes_on && emit(tape_step);
             let (row, offset) = (reader.row() + 1, reader.offset());
             run.clear();
             // Inside data no line of a run can end it, and none has a time.
@@ -258,14 +258,14 @@ impl Walker {
                 }
                 // A step about a line that represents a row `{{...}}` is about no line of the file.
                 if !*is_in_gap || !matches!(step, Step::Line(_)) {
-                    told(step, origin, emit);
+                    tape_step(step, origin, emit);
                 }
             }
         });
     }
 }
 
-fn told(step: Step<'_>, origin: OctetOrigin, emit: &mut dyn FnMut(TapeStep<'_>)) {
+fn tape_step(step: Step<'_>, origin: OctetOrigin, emit: &mut dyn FnMut(TapeStep<'_>)) {
     let moment = Moment {
         place: origin.first,
         ms: origin.last_ms,

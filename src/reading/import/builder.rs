@@ -144,16 +144,16 @@ impl TranscriptBuilder {
         }
         let mut rest = octets;
         while let Some(lf) = memchr::memchr(b'\n', rest) {
-            let (line, behind) = rest.split_at(lf + 1);
-            rest = behind;
+            let (line, text_after) = rest.split_at(lf + 1);
+            rest = text_after;
             let mut whole = std::mem::take(&mut self.tail);
             whole.extend_from_slice(line);
             self.whole(side, &whole);
         }
         self.tail.extend_from_slice(rest);
         while self.tail.len() > ROW_MAX {
-            let behind = self.tail.split_off(ROW_MAX);
-            let row = std::mem::replace(&mut self.tail, behind);
+            let text_after = self.tail.split_off(ROW_MAX);
+            let row = std::mem::replace(&mut self.tail, text_after);
             self.row(side, vec![Piece::Octets(row)], LineEnd::None);
         }
     }

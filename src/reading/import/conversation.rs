@@ -196,7 +196,7 @@ impl Conversation {
     /// Octets of the client that may be the rest of a line.
     fn rest_of_line(&mut self, octets: &[u8]) {
         let end = memchr::memchr(b'\n', octets).map(|lf| lf + 1);
-        let (rest, behind) = octets.split_at(end.unwrap_or(octets.len()));
+        let (rest, text_after) = octets.split_at(end.unwrap_or(octets.len()));
         let is_after_login =
             self.talk.state() == State::Transaction && !self.talk.expects_response();
         let is_whole = (self.line_origin == LineOrigin::BeforeCapture || is_after_login)
@@ -212,7 +212,7 @@ impl Conversation {
             let hole = Piece::Hole(Hole::Text);
             self.talk.row(Side::Client, vec![hole], LineEnd::Crlf);
         }
-        self.talk.octets(Side::Client, behind);
+        self.talk.octets(Side::Client, text_after);
     }
 
     fn count(&mut self, side: Side, count: u64) {

@@ -1,7 +1,7 @@
 //! The connections that curl reports, from its lines or its traces.
 
 use super::builder::TranscriptBuilder;
-use super::lines::{TlsLog, behind, host_port, text, word};
+use super::lines::{TlsLog, host_port, text, text_after, word};
 use super::{ImportedTranscript, Options};
 use crate::pop3::tracker::{LineEnd, Side};
 use crate::transcript::event::{Event, Party};
@@ -67,11 +67,13 @@ impl<'a> Talks<'a> {
         if let Some(to) = line.strip_prefix(b"Connected to ") {
             // `mail.example.org (192.0.2.1) port 110 (#0)`
             self.end_talk();
-            let port = behind(to, " port ")
+            let port = text_after(to, " port ")
                 .map(|port| word(port, b","))
                 .unwrap_or_default();
             let host = word(to, b"");
-            let address = behind(to, "(").map(|to| word(to, b")")).unwrap_or_default();
+            let address = text_after(to, "(")
+                .map(|to| word(to, b")"))
+                .unwrap_or_default();
             let head = [("server", host_port(&host, &port))];
             self.talk = Some(TranscriptBuilder::new(self.options, &head, self.imported));
             let address = if address.is_empty() { &host } else { &address };
@@ -80,7 +82,7 @@ impl<'a> Talks<'a> {
         } else if let Some(with) = line.strip_prefix(b"SSL connection using ") {
             // `TLSv1.3 / TLS_AES_256_GCM_SHA384 / X25519 / RSASSA-PSS`
             self.tls.version = Some(word(with, b""));
-            self.tls.cipher = behind(with, " / ")
+            self.tls.cipher = text_after(with, " / ")
                 .map(|rest| word(rest, b""))
                 .unwrap_or_default();
         } else if let Some(subject) = line.strip_prefix(b"subject: ") {

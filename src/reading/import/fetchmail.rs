@@ -1,7 +1,7 @@
 //! `fetchmail -vv`: `POP3> ` and `POP3< ` lines. Message data is not among them.
 
 use super::builder::TranscriptBuilder;
-use super::lines::{TlsLog, behind, host_port, numbered, text, without_cr, word};
+use super::lines::{TlsLog, host_port, numbered, text, text_after, without_cr, word};
 use super::{Imported, ImportedTranscript, Options, Problem, Source};
 use crate::pop3::tracker::{LineEnd, Side};
 use crate::transcript::event::Event;
@@ -15,7 +15,7 @@ pub(super) fn import(source: &Source<'_>, options: &Options) -> Imported {
     let mut poll = None;
     for (_, line) in numbered(source.octets) {
         let (line, _) = without_cr(line);
-        if let Some(place) = behind(line, "Trying to connect to ") {
+        if let Some(place) = text_after(line, "Trying to connect to ") {
             finish(talk.take(), &mut made);
             // `127.0.0.1/21110...connected.`
             let place = text(place);
@@ -32,26 +32,26 @@ pub(super) fn import(source: &Source<'_>, options: &Options) -> Imported {
                 new.event(&Event::connected(server));
             }
             talk = Some(new);
-        } else if let Some(said) = behind(line, "POP3> ") {
+        } else if let Some(said) = text_after(line, "POP3> ") {
             let talk = talk.get_or_insert_with(|| TranscriptBuilder::new(options, &[], IMPORTED));
             talk.tls(tls.take_event());
             talk.line(Side::Client, said, LineEnd::Crlf);
         } else if let Some(said) =
-            behind(line, "POP3< ").or(line.ends_with(b"POP3<").then_some(b""))
+            text_after(line, "POP3< ").or(line.ends_with(b"POP3<").then_some(b""))
         {
             let talk = talk.get_or_insert_with(|| TranscriptBuilder::new(options, &[], IMPORTED));
             talk.tls(tls.take_event());
             talk.line(Side::Server, said, LineEnd::Crlf);
-        } else if let Some(said) = behind(line, "SSL/TLS: using protocol ") {
+        } else if let Some(said) = text_after(line, "SSL/TLS: using protocol ") {
             tls.version = Some(word(said, b","));
-            tls.cipher = behind(said, "cipher ")
+            tls.cipher = text_after(said, "cipher ")
                 .map(|rest| word(rest, b","))
                 .unwrap_or_default();
-        } else if let Some(at) = behind(line, "(protocol POP3) at ")
+        } else if let Some(at) = text_after(line, "(protocol POP3) at ")
             && let Some(at) = text(at).strip_suffix(": poll started")
         {
             poll = Some(at.to_owned());
-        } else if let Some(why) = behind(line, "Server certificate verification error: ") {
+        } else if let Some(why) = text_after(line, "Server certificate verification error: ") {
             tls.doubt = Some(text(why));
         }
     }

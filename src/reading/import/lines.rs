@@ -35,7 +35,7 @@ pub(super) fn is_status(line: &[u8]) -> bool {
 }
 
 /// What follows `mark` in a line, as text.
-pub(super) fn behind<'a>(line: &'a [u8], mark: &str) -> Option<&'a [u8]> {
+pub(super) fn text_after<'a>(line: &'a [u8], mark: &str) -> Option<&'a [u8]> {
     let at = memchr::memmem::find(line, mark.as_bytes())?;
     line.get(at + mark.len()..)
 }

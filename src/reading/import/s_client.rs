@@ -1,7 +1,7 @@
 //! `openssl s_client`, of OpenSSL 0.9.8 to 3: its own lines, whole or cut down to a few as in
 //! forums, and how it failed.
 
-use super::lines::{TlsLog, behind, host_port, numbered, text, without_cr, word};
+use super::lines::{TlsLog, host_port, numbered, text, text_after, without_cr, word};
 use super::stamp;
 use super::terminal::{self, Opening, Program, ProgramLine};
 use super::{Imported, Options, Problem, Source};
@@ -197,8 +197,8 @@ impl SClientReport {
 
     fn line(&mut self, line: &[u8]) {
         let after = |mark: &str| line.strip_prefix(mark.as_bytes());
-        self.is_starttls |= behind(line, "-starttls pop3").is_some();
-        if let Some(server) = behind(line, "-connect ")
+        self.is_starttls |= text_after(line, "-starttls pop3").is_some();
+        if let Some(server) = text_after(line, "-connect ")
             && self.server.is_none()
         {
             self.server = Some(word(server, b"\"'"));
@@ -212,7 +212,7 @@ impl SClientReport {
             // OpenSSL 1.0 and 1.1 name here the version that brought the cipher, as `TLSv1/SSLv3`:
             // `Protocol` has the session's.
             let version = word(new, b",");
-            let cipher = behind(new, "Cipher is ").map(|rest| word(rest, b""));
+            let cipher = text_after(new, "Cipher is ").map(|rest| word(rest, b""));
             if cipher.as_deref() != Some("(NONE)") {
                 self.tls.version.get_or_insert(version);
                 self.tls.cipher = cipher.unwrap_or_default();
@@ -229,7 +229,7 @@ impl SClientReport {
                 "0000" | "(NONE)" => self.tls.version = None,
                 cipher => cipher.clone_into(&mut self.tls.cipher),
             }
-        } else if let Some(code) = behind(line, "Verify return code: ") {
+        } else if let Some(code) = text_after(line, "Verify return code: ") {
             let code = text(code);
             let is_verified = code.starts_with("0 ");
             self.tls.doubt = Some(if is_verified { String::new() } else { code });

@@ -1,7 +1,7 @@
 //! Sessions copied from a terminal in which TLS is not s_client's: telnet's, gnutls-cli's, and
 //! those of which only the session itself is left.
 
-use super::lines::{TlsLog, behind, host_port, is_status, numbered, text, word};
+use super::lines::{TlsLog, host_port, is_status, numbered, text, text_after, word};
 use super::stamp;
 use super::terminal::{self, Opening, Program, ProgramLine};
 use super::words::PhraseMeaning;
@@ -212,7 +212,7 @@ impl TelnetLog {
             }
             // The command: `$ telnet pop.example.org 110`.
             None => {
-                if let Some(target) = behind(line, "telnet ") {
+                if let Some(target) = text_after(line, "telnet ") {
                     (self.host, self.port) = target_of(target);
                 }
             }
@@ -324,7 +324,7 @@ struct GnutlsLog {
 
 impl GnutlsLog {
     fn read(&mut self, line: &[u8]) {
-        if behind(line, "--starttls-proto").is_some() {
+        if text_after(line, "--starttls-proto").is_some() {
             self.opening.unseen =
                 Some("gnutls-cli --starttls-proto shows neither the greeting nor STLS");
         }
@@ -339,7 +339,7 @@ impl GnutlsLog {
         } else if let Some(description) = line.strip_prefix(b"- Description: ") {
             self.description(&text(description));
         } else if let Some(subject) =
-            behind(line, "subject `").filter(|_| self.tls.subject.is_empty())
+            text_after(line, "subject `").filter(|_| self.tls.subject.is_empty())
         {
             let subject = text(subject);
             let subject = subject.split('\'').next().unwrap_or_default();

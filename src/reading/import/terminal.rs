@@ -6,7 +6,7 @@ use super::builder::TranscriptBuilder;
 use super::foreign::{
     is_key, is_like_command, is_like_secret, is_login, is_misspelt_login, is_snip, second_status,
 };
-use super::lines::{behind, is_status, numbered, text, without_cr};
+use super::lines::{is_status, numbered, text, text_after, without_cr};
 use super::stamp;
 use super::{ImportedTranscript, Options, Source};
 use crate::base::service::Service;
@@ -173,7 +173,7 @@ pub(super) fn parts<'a>(
         if !line.trim_ascii().is_empty() {
             is_asked = Command::of_line(line).is_some_and(Command::fetches_message);
         }
-        before = behind(line, command).map(|_| at);
+        before = text_after(line, command).map(|_| at);
         at = next;
     }
     parts.push(octets.get(start..).unwrap_or_default());

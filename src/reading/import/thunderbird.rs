@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use super::builder::TranscriptBuilder;
-use super::lines::{behind, numbered, text, without_cr};
+use super::lines::{numbered, text, text_after, without_cr};
 use super::{Imported, Options, Problem, Source, stamp};
 use crate::pop3::tracker::{LineEnd, Side};
 use crate::transcript::{Hole, Piece};
@@ -32,9 +32,9 @@ fn read(line: &[u8]) -> Option<(Option<u64>, String, ThunderbirdLine<'_>)> {
     };
     // `[this=1f2e3d]` in the logs of today, `- 1234[5678]: ` in those of 2010, `mailnews.pop3.1` in
     // those of the new client.
-    let connection = match behind(rest, "[this=") {
+    let connection = match text_after(rest, "[this=") {
         Some(this) => super::lines::word(this, b"]"),
-        None => match behind(rest, "mailnews.pop3.") {
+        None => match text_after(rest, "mailnews.pop3.") {
             Some(number) => super::lines::word(number, b":"),
             None => String::new(),
         },

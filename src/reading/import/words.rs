@@ -135,8 +135,9 @@ impl PhraseMeaning {
     fn trying(rest: &str) -> Self {
         let refused = rest.split_once("...").and_then(|(host, more)| {
             let mut phrases = REFUSED.iter();
-            let behind = phrases.find_map(|phrase| more.strip_prefix(plain(phrase).as_str()))?;
-            Some(Self::refused(host, behind))
+            let text_after =
+                phrases.find_map(|phrase| more.strip_prefix(plain(phrase).as_str()))?;
+            Some(Self::refused(host, text_after))
         });
         refused.unwrap_or_else(|| Self::Trying(rest.to_owned()))
     }

@@ -79,10 +79,10 @@ impl Names {
         let mut rest = line;
         while !rest.is_empty() {
             let outside = rest.iter().position(is_word).unwrap_or(rest.len());
-            let (gap, behind) = rest.split_at(outside);
-            let length = behind.iter().position(|octet| !is_word(octet));
-            let (word, behind) = behind.split_at(length.unwrap_or(behind.len()));
-            rest = behind;
+            let (gap, after) = rest.split_at(outside);
+            let length = after.iter().position(|octet| !is_word(octet));
+            let (word, after) = after.split_at(length.unwrap_or(after.len()));
+            rest = after;
             replaced.extend_from_slice(gap);
             let is_timestamp = gap.ends_with(b"<") && role == Role::Greeting;
             // A full stop after a name belongs to the sentence.

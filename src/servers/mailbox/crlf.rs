@@ -45,11 +45,11 @@ impl CrlfReader {
     /// Takes octets of the file and passes those for the wire to `out`.
     pub(super) fn feed(&mut self, octets: &[u8], out: &mut impl FnMut(&[u8])) {
         let mut rest = octets;
-        while let [first, behind @ ..] = rest {
+        while let [first, after @ ..] = rest {
             match self.at {
                 CrlfState::Start if self.is_quoted && *first == b'>' => {
                     self.at = CrlfState::Quote(0);
-                    rest = behind;
+                    rest = after;
                 }
                 CrlfState::Quote(count) if FROM.get(count) == Some(first) => {
                     self.at = CrlfState::Quote(count + 1);
@@ -57,11 +57,11 @@ impl CrlfReader {
                         out(FROM);
                         self.at = CrlfState::Text;
                     }
-                    rest = behind;
+                    rest = after;
                 }
                 CrlfState::Quote(0) if *first == b'>' => {
                     out(b">");
-                    rest = behind;
+                    rest = after;
                 }
                 CrlfState::Quote(_) => self.let_go(out),
                 CrlfState::Start | CrlfState::Text | CrlfState::Cr => rest = self.line(rest, out),
@@ -72,14 +72,14 @@ impl CrlfReader {
     /// Takes octets up to a line end; returns the rest.
     fn line<'a>(&mut self, octets: &'a [u8], out: &mut impl FnMut(&[u8])) -> &'a [u8] {
         let end = memchr::memchr(b'\n', octets);
-        let (text, behind) = octets.split_at(end.unwrap_or(octets.len()));
+        let (text, after) = octets.split_at(end.unwrap_or(octets.len()));
         match text {
             [] => {}
             [.., b'\r'] => self.at = CrlfState::Cr,
             _ => self.at = CrlfState::Text,
         }
         out(text);
-        let Some((_, behind)) = behind.split_first() else {
+        let Some((_, after)) = after.split_first() else {
             return b"";
         };
         out(match self.at {
@@ -87,7 +87,7 @@ impl CrlfReader {
             _ => b"\r\n",
         });
         self.at = CrlfState::Start;
-        behind
+        after
     }
 
     /// At the end of the file: adds the line end if the last line has none.
@@ -121,8 +121,8 @@ pub(super) mod tests {
         let mut rest = octets;
         let mut sizes = sizes.iter().cycle();
         std::iter::from_fn(move || {
-            let (slice, behind) = rest.split_at((*sizes.next()?).min(rest.len()));
-            rest = behind;
+            let (slice, after) = rest.split_at((*sizes.next()?).min(rest.len()));
+            rest = after;
             (!slice.is_empty()).then_some(slice)
         })
     }

@@ -114,7 +114,7 @@ impl OpenMessage {
 impl Scan {
     fn feed(&mut self, octets: &[u8]) -> io::Result<()> {
         let mut rest = octets;
-        while let [first, behind @ ..] = rest {
+        while let [first, after @ ..] = rest {
             let count = match (self.line, *first) {
                 (MboxLine::Nothing, b'\n') => self.blank(b"\n")?,
                 (MboxLine::Cr, b'\n') => self.blank(b"\r\n")?,
@@ -141,7 +141,7 @@ impl Scan {
                 (MboxLine::Separator | MboxLine::Text, _) => self.pass(rest)?,
             };
             self.at += count as u64;
-            rest = rest.get(count..).unwrap_or(behind);
+            rest = rest.get(count..).unwrap_or(after);
         }
         Ok(())
     }
@@ -156,10 +156,10 @@ impl Scan {
         self.close(start);
         self.blank = None;
         self.line = MboxLine::Separator;
-        let behind = start + FROM.len() as u64;
+        let after = start + FROM.len() as u64;
         self.open = Some(OpenMessage {
             start,
-            lines: behind..behind,
+            lines: after..after,
             measure: Measure::new(),
         });
     }
@@ -179,8 +179,8 @@ impl Scan {
             self.message()?
                 .feed(octets.get(..count).unwrap_or_default());
         } else {
-            let behind = self.at + count as u64;
-            self.message()?.lines = behind..behind;
+            let after = self.at + count as u64;
+            self.message()?.lines = after..after;
         }
         if end.is_some() {
             self.line = MboxLine::Nothing;

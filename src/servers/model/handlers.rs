@@ -314,7 +314,7 @@ mod tests {
         use crate::pop3::command::Provenance;
         for command in Command::all() {
             let is_current = matches!(
-                command.standing,
+                command.provenance,
                 Provenance::Required | Provenance::Optional
             );
             let verb = command.verb.as_bytes();

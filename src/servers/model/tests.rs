@@ -90,8 +90,8 @@ fn data(reply: &[u8]) -> Vec<u8> {
     let mut data = vec![];
     loop {
         let end = memchr::memmem::find(rest, b"\r\n").unwrap() + 2;
-        let (line, behind) = rest.split_at(end);
-        rest = behind;
+        let (line, after) = rest.split_at(end);
+        rest = after;
         if line == b".\r\n" {
             assert!(rest.is_empty(), "octets behind the end");
             return data;

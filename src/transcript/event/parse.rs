@@ -140,8 +140,8 @@ fn tls_started(text: &str) -> Option<Event> {
     let word = |word: &'static str| {
         let mut places = rest.match_indices(word);
         places.find_map(|(at, _)| {
-            let behind = rest.get(at + word.len()..)?;
-            (behind.is_empty() || behind.starts_with(' ')).then_some((at, word, behind))
+            let after = rest.get(at + word.len()..)?;
+            (after.is_empty() || after.starts_with(' ')).then_some((at, word, after))
         })
     };
     let verdict = [" verified", " unverified", " unknown"]
@@ -150,23 +150,23 @@ fn tls_started(text: &str) -> Option<Event> {
         .min_by_key(|(at, ..)| *at);
     let (cipher, trust, subject) = match verdict {
         None => (rest, None, ""),
-        Some((at, " unverified", behind)) => {
-            let told = behind.strip_prefix(" (")?;
-            let (why, subject) = match told.split_once(") ") {
+        Some((at, " unverified", after)) => {
+            let reason = after.strip_prefix(" (")?;
+            let (why, subject) = match reason.split_once(") ") {
                 Some((why, subject)) => (why, subject),
-                None => (told.strip_suffix(')')?, ""),
+                None => (reason.strip_suffix(')')?, ""),
             };
             let trust = Trust::Unverified(why.to_owned());
             (rest.get(..at)?, Some(trust), subject)
         }
-        Some((at, word, behind)) => {
+        Some((at, word, after)) => {
             let is_verified = word == " verified";
             let trust = if is_verified {
                 Trust::Verified
             } else {
                 Trust::Unknown
             };
-            let subject = behind.strip_prefix(' ').unwrap_or_default();
+            let subject = after.strip_prefix(' ').unwrap_or_default();
             (rest.get(..at)?, Some(trust), subject)
         }
     };

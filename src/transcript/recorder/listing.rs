@@ -27,8 +27,8 @@ impl ListedData {
         }
         let mut rest = octets;
         while let Some(lf) = memchr::memchr(b'\n', rest) {
-            let (line, behind) = rest.split_at(lf + 1);
-            rest = behind;
+            let (line, after) = rest.split_at(lf + 1);
+            rest = after;
             self.held.extend_from_slice(line);
             let line = std::mem::take(&mut self.held);
             let (line, end) = match line.as_slice() {

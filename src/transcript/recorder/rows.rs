@@ -68,8 +68,8 @@ impl PendingRows {
         let mut after_ms = self.elapsed();
         let mut rest = octets;
         while let Some(lf) = memchr::memchr(b'\n', rest) {
-            let (line, behind) = rest.split_at(lf + 1);
-            rest = behind;
+            let (line, after) = rest.split_at(lf + 1);
+            rest = after;
             if self.tail.is_empty() && line.len() <= ROW_MAX {
                 print_line(&mut self.text, side, after_ms, line);
             } else {
@@ -93,10 +93,10 @@ impl PendingRows {
         let tail = std::mem::take(&mut self.tail);
         let mut rest = tail.as_slice();
         while rest.len() > upto {
-            let (row, behind) = rest.split_at(rest.len().min(ROW_MAX));
+            let (row, after) = rest.split_at(rest.len().min(ROW_MAX));
             print_line(&mut self.text, side, after_ms, row);
             after_ms = 0;
-            rest = behind;
+            rest = after;
         }
         self.tail.extend_from_slice(rest);
     }

@@ -26,8 +26,8 @@ pub(super) fn with_holes(octets: &[u8], mut found: Vec<SecretFound>) -> Vec<Piec
 }
 
 /// The pieces with open octets before them.
-pub(super) fn joined(open: &[u8], behind: Vec<Piece>) -> Vec<Piece> {
-    Piece::joined(std::iter::once(Piece::Octets(open.to_vec())).chain(behind))
+pub(super) fn joined(open: &[u8], after: Vec<Piece>) -> Vec<Piece> {
+    Piece::joined(std::iter::once(Piece::Octets(open.to_vec())).chain(after))
 }
 
 /// The text of pieces, in which a hole shows its name.
@@ -55,7 +55,7 @@ pub(crate) fn flat(pieces: &[Piece]) -> Vec<u8> {
 
 /// The pieces before and after an octet offset of [`flat`].
 pub(super) fn split(pieces: Vec<Piece>, at: usize) -> (Vec<Piece>, Vec<Piece>) {
-    let (mut before, mut behind) = (Vec::new(), Vec::new());
+    let (mut before, mut after) = (Vec::new(), Vec::new());
     let mut passed = 0;
     for piece in pieces {
         let length = match &piece {
@@ -63,15 +63,15 @@ pub(super) fn split(pieces: Vec<Piece>, at: usize) -> (Vec<Piece>, Vec<Piece>) {
             Piece::Hole(_) => STAND_IN.len(),
         };
         match piece {
-            piece if passed >= at => behind.push(piece),
+            piece if passed >= at => after.push(piece),
             Piece::Octets(mut octets) if passed + length > at => {
                 let rest = octets.split_off(at - passed);
                 before.push(Piece::Octets(octets));
-                behind.push(Piece::Octets(rest));
+                after.push(Piece::Octets(rest));
             }
             piece => before.push(piece),
         }
         passed += length;
     }
-    (before, behind)
+    (before, after)
 }

@@ -159,10 +159,10 @@ fn spaced_place(line: &[u8]) -> Option<SecretPlace> {
         None => guessed_place(&spaced),
     }?;
     // A blank of several octets is left whole.
-    let (_, behind) = spaced.split_at(place.from.min(spaced.len()));
+    let (_, after) = spaced.split_at(place.from.min(spaced.len()));
     let (_, typed) = line.split_at(place.from.min(line.len()));
     let is_rest = |(new, old): &(&u8, &u8)| **new == b' ' && !old.is_ascii();
-    let rest = behind.iter().zip(typed).take_while(is_rest).count();
+    let rest = after.iter().zip(typed).take_while(is_rest).count();
     Some(SecretPlace {
         from: place.from + rest,
         ..place

@@ -3,7 +3,7 @@
 /// The secret in a decoded SASL response, by mechanism; `count` is 1 for the first response of the
 /// exchange.
 pub(super) fn secret_in<'a>(mechanism: &[u8], count: usize, decoded: &'a [u8]) -> &'a [u8] {
-    let behind = |mark: &[u8]| {
+    let after = |mark: &[u8]| {
         memchr::memmem::rfind(decoded, mark).map_or(decoded, |at| {
             decoded.get(at + mark.len()..).unwrap_or_default()
         })
@@ -21,17 +21,17 @@ pub(super) fn secret_in<'a>(mechanism: &[u8], count: usize, decoded: &'a [u8]) -
         }
         // RFC 2831 §2.1.2: `response=` and 32 digits, in a list with commas.
         b"DIGEST-MD5" => {
-            let digits = behind(b"response=");
+            let digits = after(b"response=");
             let digits = digits.split(|octet| *octet == b',').next();
             unquoted(digits.unwrap_or_default())
         }
-        b"CRAM-MD5" | b"CRAM-SHA1" | b"CRAM-SHA256" => behind(b" "),
+        b"CRAM-MD5" | b"CRAM-SHA1" | b"CRAM-SHA256" => after(b" "),
         _ if mechanism.starts_with(b"SCRAM-") => match memchr::memmem::rfind(decoded, b",p=") {
             Some(at) => decoded.get(at + 3..).unwrap_or_default(),
             None => b"", // the first message: name and nonce
         },
         // PLAIN, and what looks like it: the last field.
-        _ => behind(b"\0"),
+        _ => after(b"\0"),
     }
 }
 

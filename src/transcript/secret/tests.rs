@@ -156,14 +156,14 @@ fn what_was_hidden_stays_hidden_when_it_comes_back() {
 #[test]
 fn it_is_found_in_base64_at_every_place() {
     for before in ["", "a", "ab", "abc", "\0alice\0"] {
-        for behind in ["", "x", "xyz"] {
+        for after in ["", "x", "xyz"] {
             let mut hider = Hider::new(false);
             client(&mut hider, "PASS geheim99");
-            let encoded = STANDARD.encode(format!("{before}geheim99{behind}"));
+            let encoded = STANDARD.encode(format!("{before}geheim99{after}"));
             let told = server(&mut hider, &format!("-ERR got {encoded} from you"));
             assert_eq!(
                 told, "-ERR got {{password}} from you",
-                "{before:?} {behind:?}"
+                "{before:?} {after:?}"
             );
         }
     }

@@ -95,7 +95,7 @@ impl<R: BufRead> Reader<R> {
         let (before, mut rows, mut used) = (octets.len(), 0, 0);
         let mut rest = buffer;
         while let Some(lf) = memchr::memchr(b'\n', rest) {
-            let (line, behind) = rest.split_at(lf);
+            let (line, after) = rest.split_at(lf);
             let [b'S', b':', b' ', text @ ..] = line else {
                 break;
             };
@@ -106,7 +106,7 @@ impl<R: BufRead> Reader<R> {
             }
             octets.extend_from_slice(text);
             octets.extend_from_slice(b"\r\n");
-            rest = behind.get(1..).unwrap_or_default();
+            rest = after.get(1..).unwrap_or_default();
             used += lf + 1;
             rows += 1;
         }

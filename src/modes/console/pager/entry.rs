@@ -22,7 +22,7 @@ impl PagerInput {
     /// Takes a key. `last` is what was typed the last time.
     pub(super) fn press(&mut self, key: KeyEvent, last: Option<&str>) -> KeyEffect {
         let is_control = key.modifiers.contains(KeyModifiers::CONTROL);
-        let (before, behind) = self.text.split_at(self.cursor.min(self.text.len()));
+        let (before, after) = self.text.split_at(self.cursor.min(self.text.len()));
         match key.code {
             KeyCode::Enter => return KeyEffect::Done(self.text.iter().collect()),
             KeyCode::Esc => return KeyEffect::Cancelled,
@@ -32,7 +32,7 @@ impl PagerInput {
             KeyCode::Char('a') if is_control => self.cursor = 0,
             KeyCode::Char('e') if is_control => self.cursor = self.text.len(),
             KeyCode::Char('b') if is_control => self.cursor = self.cursor.saturating_sub(1),
-            KeyCode::Char('f') if is_control => self.cursor = before.len() + behind.len().min(1),
+            KeyCode::Char('f') if is_control => self.cursor = before.len() + after.len().min(1),
             KeyCode::Char('h') if is_control => self.remove(before.len().saturating_sub(1)),
             KeyCode::Char('d') if is_control => self.delete(),
             KeyCode::Char('k') if is_control => self.text.truncate(before.len()),
@@ -53,7 +53,7 @@ impl PagerInput {
             KeyCode::Backspace => self.remove(before.len().saturating_sub(1)),
             KeyCode::Delete => self.delete(),
             KeyCode::Left => self.cursor = self.cursor.saturating_sub(1),
-            KeyCode::Right => self.cursor = before.len() + behind.len().min(1),
+            KeyCode::Right => self.cursor = before.len() + after.len().min(1),
             KeyCode::Home => self.cursor = 0,
             KeyCode::End => self.cursor = self.text.len(),
             KeyCode::Up => {
@@ -68,7 +68,7 @@ impl PagerInput {
 
     /// What is to be shown in `columns` columns, and where the cursor is in it.
     pub(super) fn shown(&self, columns: usize) -> (String, usize) {
-        let (before, behind) = self.text.split_at(self.cursor.min(self.text.len()));
+        let (before, after) = self.text.split_at(self.cursor.min(self.text.len()));
         // Of a long line the part before the cursor is shown, as far as it fits.
         for from in 0..=before.len() {
             let mut shown = String::from("/");
@@ -77,10 +77,10 @@ impl PagerInput {
             if cursor >= columns && from < self.cursor {
                 continue;
             }
-            let behind: String = behind.iter().collect();
-            let fitting = escape::fit(behind.as_bytes(), columns.saturating_sub(cursor));
-            let behind = behind.as_bytes().get(..fitting).unwrap_or_default();
-            escape::escape_within(behind, cursor..columns, &mut shown);
+            let after: String = after.iter().collect();
+            let fitting = escape::fit(after.as_bytes(), columns.saturating_sub(cursor));
+            let after = after.as_bytes().get(..fitting).unwrap_or_default();
+            escape::escape_within(after, cursor..columns, &mut shown);
             return (shown, cursor);
         }
         (String::new(), 0)

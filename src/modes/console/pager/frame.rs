@@ -65,7 +65,7 @@ pub(super) fn row(
 /// Where the highlight of a line of a transcript shows in a row of it.
 fn painted(row: &ScreenRow, highlight: Highlight) -> Range<usize> {
     let end = row.octets.len();
-    let behind = |mark: &[u8]| {
+    let after = |mark: &[u8]| {
         let at = memchr::memmem::find(&row.octets, mark);
         at.map_or(end, |at| at + mark.len())
     };
@@ -73,12 +73,12 @@ fn painted(row: &ScreenRow, highlight: Highlight) -> Range<usize> {
         Highlight::Plain => 0..0,
         Highlight::Note => 0..end,
         Highlight::Client | Highlight::Challenge if row.is_continuation => 0..end,
-        Highlight::Client => behind(b"C: ")..end,
-        Highlight::Challenge => behind(b"S: ")..end,
+        Highlight::Client => after(b"C: ")..end,
+        Highlight::Challenge => after(b"S: ")..end,
         // Of a status line the indicator.
         Highlight::Positive | Highlight::Negative | Highlight::Odd if row.is_continuation => 0..0,
         Highlight::Positive | Highlight::Negative | Highlight::Odd => {
-            let from = behind(b"S: ");
+            let from = after(b"S: ");
             let word = row.octets.get(from..).unwrap_or_default();
             from..memchr::memchr(b' ', word).map_or(end, |at| from + at)
         }

@@ -62,7 +62,7 @@ impl ScreenRows<'_> {
             let Some(line) = lines.read()? else {
                 break;
             };
-            let (start, behind) = (line.start, lines.next.offset);
+            let (start, after) = (line.start, lines.next.offset);
             let octets = line.into_shown();
             let matches = needle.map_or_else(Vec::new, |needle| needle.matches(&octets));
             let parts = self.cut(&octets, start.is_continuation);
@@ -73,7 +73,7 @@ impl ScreenRows<'_> {
                 }
                 let upto = match parts.get(index + 1) {
                     Some(next) => start.offset + next.start as u64,
-                    None => behind,
+                    None => after,
                 };
                 rows.push(ScreenRow {
                     whole: start.whole,

@@ -112,9 +112,9 @@ impl Cutter {
             let Some(end) = cut(&self.unended) else {
                 return;
             };
-            let behind = self.unended.split_off(end);
+            let after = self.unended.split_off(end);
             self.start = self.start.after(&self.unended);
-            self.unended = behind;
+            self.unended = after;
             emit(self.start);
         }
         while let Some((line, later)) = cut(rest).and_then(|end| rest.split_at_checked(end)) {
@@ -178,8 +178,8 @@ impl LineIndex {
 
     /// The last start remembered for which `is_before` holds, as it does for all before it.
     pub(super) fn last(&self, is_before: impl Fn(&LineStart) -> bool) -> LineStart {
-        let behind = self.starts.partition_point(is_before);
-        let last = behind.checked_sub(1).and_then(|last| self.starts.get(last));
+        let after = self.starts.partition_point(is_before);
+        let last = after.checked_sub(1).and_then(|last| self.starts.get(last));
         last.copied().unwrap_or_default()
     }
 }

@@ -57,12 +57,12 @@ impl SearchTerm {
             let digits = escape.get(2..4).filter(|digits| !digits.starts_with('+'));
             let octet = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
             let length = if octet.is_some() { 4 } else { 2 };
-            let (escape, behind) = escape.split_at(length);
+            let (escape, after) = escape.split_at(length);
             match octet {
                 Some(octet) => octets.push(octet),
                 None => octets.extend_from_slice(escape.as_bytes()),
             }
-            rest = behind;
+            rest = after;
         }
         octets.extend_from_slice(rest.as_bytes());
         Self::new(&octets)

@@ -114,7 +114,7 @@ fn a_refusal_is_not_turned_into_ok() {
         "PASS",
         "UTF8 x",
     ];
-    const BEHIND: &[&str] = &[
+    const AFTER: &[&str] = &[
         "USER alice",
         "PASS wonderland",
         "LIST 99",
@@ -129,7 +129,7 @@ fn a_refusal_is_not_turned_into_ok() {
     ];
     let mut wrong = Vec::new();
     for fault in all() {
-        for lines in [BEFORE, BEHIND] {
+        for lines in [BEFORE, AFTER] {
             let without = play(&[], lines, fault.is_clear);
             let no: BTreeSet<&str> = replies(&without)
                 .into_iter()

@@ -117,9 +117,9 @@ proptest! {
             if rest.is_empty() {
                 break;
             }
-            let (part, behind) = rest.split_at((*size).min(rest.len()));
+            let (part, after) = rest.split_at((*size).min(rest.len()));
             parts.extend(talk.send(part));
-            rest = behind;
+            rest = after;
         }
         prop_assert_eq!(whole, parts);
     }

@@ -55,9 +55,9 @@ fn ends_with_word(text: &[u8], word: &[u8]) -> bool {
 }
 
 /// Whether a word ends before this text: it does not continue as a name or an address would.
-pub(super) fn is_word_end(behind: &[u8]) -> bool {
-    let marks = behind.iter().take_while(|octet| b"._%+-=".contains(octet));
-    match behind.get(marks.count()) {
+pub(super) fn is_word_end(after: &[u8]) -> bool {
+    let marks = after.iter().take_while(|octet| b"._%+-=".contains(octet));
+    match after.get(marks.count()) {
         Some(octet) => !is_letter(octet) && *octet != b'@',
         None => true,
     }
@@ -71,9 +71,9 @@ fn is_letter(octet: &u8) -> bool {
 pub(super) fn word_around(octets: &[u8], place: Range<usize>) -> Range<usize> {
     let is_word = |octet: &&u8| is_letter(octet) || b"._%+-=@".contains(octet);
     let before = octets.get(..place.start).unwrap_or_default();
-    let behind = octets.get(place.end..).unwrap_or_default();
+    let after = octets.get(place.end..).unwrap_or_default();
     let start = place.start - before.iter().rev().take_while(is_word).count();
-    start..place.end + behind.iter().take_while(is_word).count()
+    start..place.end + after.iter().take_while(is_word).count()
 }
 
 /// What base64 says, with padding or without, in either alphabet (RFC 4648 §4, §5); None if it is
@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn a_word_goes_on_as_an_address_does() {
-        for (behind, want) in [
+        for (after, want) in [
             ("", true),
             (".", true),
             (". x", true),
@@ -142,7 +142,7 @@ mod tests {
             ("1", false),
             (", x", true),
         ] {
-            assert_eq!(is_word_end(behind.as_bytes()), want, "{behind}");
+            assert_eq!(is_word_end(after.as_bytes()), want, "{after}");
         }
     }
 

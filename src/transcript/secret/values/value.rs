@@ -148,8 +148,8 @@ impl Value {
         match form {
             SecretForm::Plain => {
                 let before = octets.get(..place.start).unwrap_or_default();
-                let behind = octets.get(place.end..).unwrap_or_default();
-                is_word_end(behind) && self.is_next(before)
+                let after = octets.get(place.end..).unwrap_or_default();
+                is_word_end(after) && self.is_next(before)
             }
             SecretForm::Base64(group) => match decoded(octets, place, group) {
                 // NUL and ^A separate the fields of PLAIN and of the mechanisms with a token.
@@ -213,10 +213,10 @@ fn cores(secret: &[u8]) -> Vec<Needle> {
 fn base64_run(digits: &[u8], place: Range<usize>) -> Range<usize> {
     let is_digit = |octet: &&u8| octet.is_ascii_alphanumeric() || b"+/".contains(octet);
     let before = digits.get(..place.start).unwrap_or_default();
-    let behind = digits.get(place.end..).unwrap_or_default();
+    let after = digits.get(place.end..).unwrap_or_default();
     let start = place.start - before.iter().rev().take_while(is_digit).count();
-    let digits = behind.iter().take_while(is_digit).count();
-    let padding = behind
+    let digits = after.iter().take_while(is_digit).count();
+    let padding = after
         .iter()
         .skip(digits)
         .take_while(|octet| **octet == b'=');

@@ -39,9 +39,9 @@ const WORDS: &[&[u8]] = &[
 pub(super) fn is_protocol(octets: &[u8], place: &Range<usize>) -> bool {
     let is_word = |octet: &&u8| octet.is_ascii_alphanumeric() || b"*+-/".contains(octet);
     let before = octets.get(..place.start).unwrap_or_default();
-    let behind = octets.get(place.end..).unwrap_or_default();
+    let after = octets.get(place.end..).unwrap_or_default();
     let start = place.start - before.iter().rev().take_while(is_word).count();
-    let end = place.end + behind.iter().take_while(is_word).count();
+    let end = place.end + after.iter().take_while(is_word).count();
     let word = octets.get(start..end).unwrap_or_default();
     let mut verbs = Command::all().flat_map(|row| row.verb.split(' '));
     word.iter().all(|octet| is_word(&octet))
