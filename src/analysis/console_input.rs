@@ -132,7 +132,13 @@ pub(crate) fn meant(word: &[u8]) -> Option<&'static str> {
     let word = word.to_ascii_lowercase();
     let errors = |own: &&Own| typing_errors(&word, own.word.as_bytes());
     let near = OWN.iter().min_by_key(errors)?;
-    (word.len() > 2 && errors(&near) <= 2).then_some(near.word)
+    (word.len() > 2 && errors(&near) <= errors_allowed(&word)).then_some(near.word)
+}
+
+/// The most typing errors at which this word may still be meant for a different one: in a short
+/// word, two leave nothing.
+pub(crate) fn errors_allowed(word: &[u8]) -> usize {
+    if word.len() > 4 { 2 } else { 1 }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -257,6 +263,8 @@ mod tests {
         assert_eq!(read(b":nonsense 1", false), Typed::NotOwn(b"nonsense"));
         assert_eq!(meant(b"qiut"), Some("quit"));
         assert_eq!(meant(b"nonsense"), None);
+        assert_eq!(meant(b"foo"), None);
+        assert_eq!(meant(b"loggin"), Some("login"));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What is found in a transcript: one finding per fact, whichever command judges.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 /// A finding.
@@ -40,6 +42,15 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// Returns the message as people write it: where it is an event of the transcript, TLS is in
+    /// upper case.
+    pub(crate) fn message_for_people(&self) -> Cow<'_, str> {
+        match self.message.strip_prefix("tls failed: ") {
+            Some(why) => Cow::Owned(format!("TLS failed: {why}")),
+            None => Cow::Borrowed(&self.message),
+        }
+    }
+
     /// Returns the other probes of a check in which this was found, each once.
     pub(crate) fn other_probes(&self) -> Vec<&'static str> {
         let mut probes: Vec<&'static str> = Vec::new();

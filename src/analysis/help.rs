@@ -74,7 +74,7 @@ pub(crate) fn topic(topic: &str, width: usize) -> String {
     // The rest of the line may be a secret.
     let word = topic.split_whitespace().next().unwrap_or_default();
     escape::escape(word.as_bytes(), &mut safe);
-    let near = near(topic).map_or(String::new(), |near| format!("did you mean `? {near}`? "));
+    let near = near(topic).map_or(String::new(), |near| format!("did you mean `?{near}`? "));
     format!(
         "`{safe}` is not a POP3 command that poptalk knows\nhint: {near}`?` lists the commands\n"
     )
@@ -90,8 +90,7 @@ fn near(topic: &str) -> Option<String> {
     let word = word.to_ascii_uppercase();
     let errors = |verb: &str| typing_errors(word.as_bytes(), verb.as_bytes());
     let verbs = Command::all().map(|row| row.verb);
-    // In a shorter word, two typing errors leave nothing.
-    let most = if word.len() > 3 { 2 } else { 1 };
+    let most = console_input::errors_allowed(word.as_bytes());
     let verb = verbs.min_by_key(|verb| errors(verb))?;
     let is_near = word.len() > 2 && errors(verb) <= most;
     is_near
@@ -106,7 +105,10 @@ pub(crate) fn short(row: &Command, width: usize) -> String {
     let mut parts = all.split("\n\n");
     let head = parts.next().unwrap_or_default();
     let first = parts.next().unwrap_or_default();
-    format!("{head}\n\n{first}\n  (`? {}` shows more)\n", row.verb)
+    format!(
+        "{head}\n\n{first}\n  (`?{}` shows more)\n",
+        row.verb.to_ascii_lowercase()
+    )
 }
 
 /// Explains one command in full, wrapped at `width` columns.
@@ -208,9 +210,9 @@ mod tests {
         assert!(topic("xfoo", 80).contains("`xfoo` is not a POP3 command"));
         assert!(!topic("pas geheim", 80).contains("geheim"));
         assert!(!topic("nonsense", 80).contains("did you mean"));
-        assert!(topic("rter", 80).contains("did you mean `? retr`?"));
-        assert!(topic("LSIT 3", 80).contains("did you mean `? list`?"));
-        assert!(topic(":veiw", 80).contains("did you mean `? :view`?"));
-        assert!(topic("veiw", 80).contains("did you mean `? :view`?"));
+        assert!(topic("rter", 80).contains("did you mean `?retr`?"));
+        assert!(topic("LSIT 3", 80).contains("did you mean `?list`?"));
+        assert!(topic(":veiw", 80).contains("did you mean `?:view`?"));
+        assert!(topic("veiw", 80).contains("did you mean `?:view`?"));
     }
 }

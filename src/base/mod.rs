@@ -19,3 +19,4 @@ pub(crate) mod service;
 pub(crate) mod stdio;
 pub(crate) mod style;
 pub(crate) mod temporary;
+pub(crate) mod wrap;

@@ -6,31 +6,46 @@ use owo_colors::Stream;
 
 use super::exit::Exit;
 use super::style::{ColorChoice, Paint, Style};
-use super::{escape, io_error, stdio};
+use super::{escape, io_error, stdio, wrap};
 
 /// An error, and what to do. One that shows a place in a file has several lines.
 pub(crate) fn error(what: &str, hint: Option<&str>) {
-    let style = Style::new(ColorChoice::Auto, Stream::Stderr);
     let mut lines = what.lines();
-    let first = shown(lines.next().unwrap_or_default());
-    let mut text = format!("{}: {first}\n", style.paint(Paint::Negative, "error"));
+    let mut text = labelled("error", Paint::Negative, lines.next().unwrap_or_default());
+    // These show a place in a file, with a mark below it.
     for line in lines {
         text += &format!("{}\n", shown(line));
     }
     if let Some(hint) = hint {
-        text += &format!("hint: {}\n", shown(hint));
+        text += &in_rows(&format!("hint: {hint}"));
     }
     stdio::say(&text);
 }
 
 pub(crate) fn warning(what: &str) {
+    stdio::say(&labelled("warning", Paint::Warning, what));
+}
+
+/// A message with a coloured label before it.
+fn labelled(label: &str, paint: Paint, what: &str) -> String {
     let style = Style::new(ColorChoice::Auto, Stream::Stderr);
-    let warning = style.paint(Paint::Warning, "warning");
-    stdio::say(&format!("{warning}: {}\n", shown(what)));
+    let text = in_rows(&format!("{label}: {what}"));
+    let rest = text.strip_prefix(label).unwrap_or_default();
+    format!("{}{rest}", style.paint(paint, label))
+}
+
+/// A line made safe, in rows of the terminal that standard error is.
+fn in_rows(line: &str) -> String {
+    wrap::wrapped(&shown(line), stdio::error_columns()) + "\n"
+}
+
+/// A line of poptalk's own for standard output, in rows of the terminal that it is.
+pub(crate) fn for_output(line: &str) -> String {
+    wrap::wrapped(line, stdio::output_columns())
 }
 
 pub(crate) fn note(what: &str) {
-    stdio::say(&format!("poptalk: {}\n", shown(what)));
+    stdio::say(&in_rows(&format!("poptalk: {what}")));
 }
 
 /// A question; the answer is typed after it.
@@ -39,7 +54,7 @@ pub(crate) fn question(what: &str) {
 }
 
 pub(crate) fn own(text: &str) {
-    let lines = text.lines().map(|line| shown(line) + "\n");
+    let lines = text.lines().map(in_rows);
     stdio::say(&lines.collect::<String>());
 }
 

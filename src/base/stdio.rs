@@ -61,6 +61,22 @@ pub(crate) fn is_error_terminal() -> bool {
     io::stderr().is_terminal()
 }
 
+/// The columns of the terminal that standard output is; None if it is not a terminal, or has no
+/// known width.
+pub(crate) fn output_columns() -> Option<usize> {
+    is_output_terminal().then(columns).flatten()
+}
+
+/// The same of standard error.
+pub(crate) fn error_columns() -> Option<usize> {
+    is_error_terminal().then(columns).flatten()
+}
+
+fn columns() -> Option<usize> {
+    let size = crossterm::terminal::window_size().ok()?;
+    Some(usize::from(size.columns)).filter(|columns| *columns > 0)
+}
+
 /// Returns where a progress bar is drawn: on standard error, if that is a terminal. The bar ignores
 /// errors.
 pub(crate) fn progress() -> ProgressDrawTarget {

@@ -190,7 +190,8 @@ fn password(args: &CheckArgs, plan: &Plan) -> Result<Option<String>, PasswordErr
     let Some(user) = &args.credentials.user else {
         return Ok(None);
     };
-    let mut ask = || Interrupts::during(|it| terminal::ask_unseen("password (not shown): ", it));
+    let prompt = password::prompt(user);
+    let mut ask = || Interrupts::during(|it| terminal::ask_unseen(&prompt, it));
     let ask: Option<&mut dyn FnMut() -> _> = match io::stdin().is_terminal() {
         true => Some(&mut ask),
         false => None,

@@ -307,12 +307,13 @@ fn check(lessons: &[Lesson]) -> Exit {
         printed = printed.and_then(|()| writeln!(out, "{}: {verdict}", lesson.name));
         for complaint in complaints {
             exit = Exit::Refused;
-            printed = printed.and_then(|()| writeln!(out, "  {complaint}"));
+            let complaint = say::for_output(&format!("  {complaint}"));
+            printed = printed.and_then(|()| writeln!(out, "{complaint}"));
         }
     }
     if exit != Exit::Well {
         let hint = "hint: `poptalk learn FILE` plays a lesson by hand; fix the goal, or the rows of the solution, and check again";
-        printed = printed.and_then(|()| writeln!(out, "{hint}"));
+        printed = printed.and_then(|()| writeln!(out, "{}", say::for_output(hint)));
     }
     say::written(&printed, exit)
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use owo_colors::Stream;
 
-use super::shared::{FormatArgs, RuleArgs, broken, unreadable};
+use super::shared::{FormatArgs, RuleArgs, broken, not_a_transcript, unreadable};
 use crate::analysis::lint::{self, Lint, Rule};
 use crate::base::error::Error;
 use crate::base::exit::Exit;
@@ -21,6 +21,9 @@ Examples:
   poptalk lint recording.pop3
   poptalk lint --only unstuffed-dot-line *.pop3
   poptalk lint --list  every rule";
+
+/// What to do about a file that is not a transcript.
+const HINT: &str = "name a transcript, a file that ends in .pop3";
 
 /// How much of a file is read at once, in octets.
 const CHUNK: usize = 256 * 1024;
@@ -94,6 +97,9 @@ fn judge(path: &Path, wants: impl Fn(&Rule) -> bool) -> Result<Judged, Error> {
     match lint::judge(&mut reader, Lint::with(wants)) {
         // No finding would say that all is well.
         Ok(_) if reader.row() == 0 => Err(Error::usage(format!("{name}: the file is empty"))),
+        Ok(_) if !reader.is_transcript() => {
+            Err(Error::usage(not_a_transcript(path)).with_hint(HINT))
+        }
         Ok(findings) => Ok(Judged {
             files: vec![name],
             findings,

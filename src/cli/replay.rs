@@ -408,13 +408,13 @@ fn compare(
         Some(Exit::Tls) => "; TLS failed",
         _ => "",
     };
-    let _ = writeln!(
-        done.text,
+    let text = format!(
         "{}: {}{end} ({})",
         job.file.display(),
         verdict(played, &summary),
         files::shorten(&played.log)
     );
+    let _ = writeln!(done.text, "{}", say::for_output(&text));
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use super::listen_args::{self, FaultArgs, ListenArgs};
-use super::shared::{LogFolderArgs, broken};
+use super::shared::{LogFolderArgs, broken, not_a_transcript};
 use crate::base::error::Error;
 use crate::base::exit::Exit;
 use crate::base::figures::read_size;
@@ -220,27 +220,35 @@ fn list_faults() -> Exit {
     say::written(&result.and_then(|()| out.flush()), Exit::Well)
 }
 
+/// What to do about a file that is not a transcript.
+const TRANSCRIPT_HINT: &str = "name a transcript, such as one in the state folder";
+
 /// Reads the whole transcript once, so that a mistake in it is reported now and not to a client.
 fn recording(path: &Path, is_timed: bool, is_loose: bool) -> Result<ServedRecording, Error> {
     // It is read again for each client.
-    let file = regular::open(path, Links::Follow).map_err(|error| {
+    let open = || regular::open(path, Links::Follow).map(io::BufReader::new);
+    let file = open().map_err(|error| {
         let is_port = path
             .to_str()
             .is_some_and(|text| listen_args::listen(text).is_ok());
         let hint = match is_port {
             true => "--listen gives the port, such as --listen 1110",
-            false => "name a transcript, such as one in the state folder",
+            false => TRANSCRIPT_HINT,
         };
         Error::about(path.display(), &error).with_hint(hint)
     })?;
-    let file = io::BufReader::new(file);
     let wrong = |error: ParseError| broken(path, &error);
+    let mut items = text::Reader::new(file);
+    for item in items.by_ref() {
+        item.map_err(wrong)?;
+    }
+    if !items.is_transcript() {
+        return Err(Error::usage(not_a_transcript(path)).with_hint(TRANSCRIPT_HINT));
+    }
     let index = if is_loose {
+        let file = open().map_err(|error| Error::about(path.display(), &error))?;
         Some(Arc::new(ReplyIndex::of(Parts::new(file)).map_err(wrong)?))
     } else {
-        for item in text::Reader::new(file) {
-            item.map_err(wrong)?;
-        }
         None
     };
     Ok(ServedRecording {

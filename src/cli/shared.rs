@@ -168,6 +168,12 @@ pub(super) fn unreadable(path: &Path, error: &io::Error) -> Error {
     Error::about(path.display(), error).with_hint(NAME_A_TRANSCRIPT)
 }
 
+/// What is said of a text file that is not a transcript.
+pub(super) fn not_a_transcript(path: &Path) -> String {
+    let path = path.display();
+    format!("{path}: not a transcript: it has no client or server row")
+}
+
 /// Returns the error of a transcript that breaks the format.
 pub(super) fn broken(path: &Path, error: &ParseError) -> Error {
     let (row, column) = (error.row, error.column);

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use owo_colors::Stream;
 
 use self::folder::MessageFolder;
-use super::shared::{broken, unreadable};
+use super::shared::{broken, not_a_transcript, unreadable};
 use crate::analysis::lint::{self, Lint};
 use crate::analysis::show::html::{Page, Survey};
 use crate::analysis::show::messages::Messages;
@@ -98,13 +98,19 @@ pub(crate) fn run(args: &ShowArgs) -> Result<Exit, Error> {
     };
     let shown = ShowInput::open(&args.file, is_twice)
         .map_err(Trouble::Read)
-        .and_then(|mut source| match (&args.messages, &args.html, &args.svg) {
-            (Some(folder), ..) => messages(&mut source, folder),
-            (_, Some(path), _) => html(args, &mut source, path),
-            (_, _, Some(path)) => svg(args, &mut source, path),
-            _ if args.timeline => timeline(args, &mut source),
-            _ if is_paged => paged(args, &mut source),
-            _ => screen(args, &mut source),
+        .and_then(|mut source| {
+            let shown = match (&args.messages, &args.html, &args.svg) {
+                (Some(folder), ..) => messages(&mut source, folder),
+                (_, Some(path), _) => html(args, &mut source, path),
+                (_, _, Some(path)) => svg(args, &mut source, path),
+                _ if args.timeline => timeline(args, &mut source),
+                _ if is_paged => paged(args, &mut source),
+                _ => screen(args, &mut source),
+            };
+            if shown.is_ok() && !source.is_transcript {
+                say::warning(&not_a_transcript(&args.file));
+            }
+            shown
         });
     match shown {
         Ok(()) => Ok(Exit::Well),
@@ -117,26 +123,36 @@ pub(crate) fn run(args: &ShowArgs) -> Result<Exit, Error> {
     }
 }
 
-enum ShowInput {
+struct ShowInput {
+    file: ShowFile,
+    /// Something was read that shows that it is a transcript, and not any text file.
+    is_transcript: bool,
+}
+
+enum ShowFile {
     Once(Option<File>),
     Twice(Twice),
 }
 
 impl ShowInput {
     fn open(path: &Path, is_twice: bool) -> io::Result<Self> {
-        match is_twice {
-            true => Twice::open(path).map(Self::Twice),
-            false => files::read(path).map(|file| Self::Once(Some(file))),
-        }
+        let file = match is_twice {
+            true => Twice::open(path).map(ShowFile::Twice)?,
+            false => ShowFile::Once(Some(files::read(path)?)),
+        };
+        Ok(Self {
+            file,
+            is_transcript: false,
+        })
     }
 
     fn file(&mut self) -> BufReader<Box<dyn Read>> {
-        let file: Box<dyn Read> = match self {
-            Self::Once(file) => match file.take() {
+        let file: Box<dyn Read> = match &mut self.file {
+            ShowFile::Once(file) => match file.take() {
                 Some(file) => Box::new(file),
                 None => Box::new(io::empty()),
             },
-            Self::Twice(file) => Box::new(file.reader()),
+            ShowFile::Twice(file) => Box::new(file.reader()),
         };
         BufReader::with_capacity(BLOCK, file)
     }
@@ -150,6 +166,11 @@ impl ShowInput {
         let mut failure = None;
         let file = self.file();
         let read = Walker::read(file, &mut |step| {
+            self.is_transcript |= match &step {
+                TapeStep::Abandoned => false,
+                TapeStep::Other(item) => item.is_proof(),
+                _ => true,
+            };
             take(&step).unwrap_or_else(|error| {
                 failure = Some(error);
                 false

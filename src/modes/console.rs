@@ -201,12 +201,7 @@ impl Console {
             Input::Line(line) if line.is_empty() && !self.is_open() => self.tell_way_on(),
             Input::Line(line) => return self.take_line(&line),
             Input::Octets(line) => self.send_as_typed(&line),
-            Input::Damaged(_) => {
-                self.screen
-                    .warn("not sent: the line contained an invalid UTF-8 octet");
-                self.screen
-                    .note(r"hint: `:send` sends any octets, such as `:send caf\xe9\r\n`");
-            }
+            Input::Damaged => self.screen.note("not sent"),
             Input::Interrupted => self.interrupt_at_prompt(),
             Input::End => return self.leave(),
         }
@@ -382,7 +377,8 @@ impl Console {
     /// Ctrl-C while a reply is coming: the first stops showing it, the second closes.
     fn interrupt(&mut self, now: &Snapshot) {
         if self.has_stopped_showing {
-            self.screen.warn("closing the connection");
+            self.screen
+                .warn("closing the connection; `:open` reconnects");
             self.close();
             return;
         }

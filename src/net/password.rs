@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::base::error::Explain;
 use crate::base::io_error::plain;
+use crate::base::say;
 use crate::net::netrc;
 use crate::net::shell;
 
@@ -33,8 +34,16 @@ pub enum PasswordError {
     #[error("cancelled at the password prompt")]
     Cancelled,
     /// There is no one to ask.
-    #[error("no password for `{0}`")]
+    #[error("no password{}", for_user(.0))]
     Nowhere(String),
+}
+
+/// The user that a password is missing for; nothing before a user was named.
+fn for_user(user: &str) -> String {
+    match user {
+        "" => String::new(),
+        user => format!(" for `{user}`"),
+    }
 }
 
 impl Explain for PasswordError {
@@ -47,6 +56,14 @@ impl Explain for PasswordError {
             Self::Command(_) | Self::File(..) | Self::Cancelled => None,
         };
         hint.map(Cow::Borrowed)
+    }
+}
+
+/// Returns what a person is asked for the password of a user with.
+pub(crate) fn prompt(user: &str) -> String {
+    match user {
+        "" => "password (not shown): ".to_owned(),
+        user => format!("password of {} (not shown): ", say::shown(user)),
     }
 }
 

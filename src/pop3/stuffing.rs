@@ -62,6 +62,30 @@ impl Default for Unstuffer {
 }
 
 impl Unstuffer {
+    /// Returns how many stuffing dots are among the octets.
+    pub(crate) fn count(&mut self, octets: &[u8]) -> u64 {
+        let dots = memchr::memchr_iter(b'.', octets).filter(|at| {
+            let is_line_start = match at {
+                0 => self.is_line_start,
+                1 => self.is_after_cr && octets.first() == Some(&b'\n'),
+                _ => octets
+                    .get(..*at)
+                    .is_some_and(|head| head.ends_with(b"\r\n")),
+            };
+            is_line_start
+        });
+        let count = dots.count() as u64;
+        self.is_line_start = match octets {
+            [] => self.is_line_start,
+            [b'\n'] => self.is_after_cr,
+            _ => octets.ends_with(b"\r\n"),
+        };
+        self.is_after_cr = octets
+            .last()
+            .map_or(self.is_after_cr, |last| *last == b'\r');
+        count
+    }
+
     /// Appends the message's own octets to `out`. Only CR LF ends a line; a dot that starts a line
     /// is removed.
     pub(crate) fn feed(&mut self, octets: &[u8], out: &mut Vec<u8>) {
@@ -97,6 +121,22 @@ mod tests {
         ("\r\n..\r\n", "\r\n.\r\n"),
         ("a.\r\n..b.\r\n", "a.\r\n.b.\r\n"),
     ];
+
+    #[test]
+    fn stuffing_dots_are_counted_in_any_chunking() {
+        for (wire, message) in PAIRS {
+            for chunk in [1, 2, 3, 4, 100] {
+                let mut unstuffer = Unstuffer::default();
+                let pieces = wire.as_bytes().chunks(chunk);
+                let count: u64 = pieces.map(|piece| unstuffer.count(piece)).sum();
+                assert_eq!(
+                    count,
+                    (wire.len() - message.len()) as u64,
+                    "{wire:?} by {chunk}"
+                );
+            }
+        }
+    }
 
     #[test]
     fn each_line_that_begins_with_a_dot_gets_one_and_no_other() {

@@ -216,7 +216,7 @@ impl Model {
             self.user = None;
         }
         let Some((serve, command)) = handlers::handler(verb) else {
-            return self.err(handlers::declined(verb), &[]);
+            return self.err(handlers::declined(verb, rest), &[]);
         };
         let is_allowed = match self.opened {
             None => command.states.authorization,

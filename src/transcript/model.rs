@@ -1,5 +1,6 @@
 //! What happened on one connection: rows of octets, who sent them, when, and events. Knows no POP3.
 
+use super::text::MAGIC;
 use crate::pop3::tracker::{LineEnd, Side};
 
 /// A transcript: its items in the order of the file.
@@ -54,6 +55,19 @@ pub enum Item {
 }
 
 impl Item {
+    /// Whether the item shows that its file is a transcript: most other text files are prose and
+    /// unknown lines alone. The first line may be cut: the file ends in the middle of it.
+    pub(crate) fn is_proof(&self) -> bool {
+        match self {
+            Self::Head { .. } | Self::Row(_) | Self::Event(_) => true,
+            Self::Prose(text) => {
+                let magic = MAGIC.strip_prefix('#').unwrap_or(MAGIC);
+                text.starts_with('!') && magic.starts_with(text.as_str())
+            }
+            Self::Blank | Self::Unknown(_) => false,
+        }
+    }
+
     /// The item with its end unknown: the file ends in the middle of it.
     pub(crate) fn cut(self) -> Self {
         match self {

@@ -257,6 +257,12 @@ fn a_long_reply_opens_the_pager_and_q_comes_back() {
     terminal.see("line 20");
     terminal.press("q");
     terminal.prompt("auth>");
+    terminal.line("list", "auth>");
+    terminal.press(":page\r");
+    // A reply that fitted on the screen is complete, too.
+    terminal.see("  end ");
+    terminal.press("q");
+    terminal.prompt("auth>");
     terminal.press("quit\r");
     assert_eq!(terminal.end().0, 0);
     server.join().unwrap();
@@ -400,7 +406,7 @@ fn words_to_poptalk_are_carried_out_and_not_sent() {
     terminal.line(r":send NO\x4fP\r\n", "auth>");
     let screen = terminal.line(":state", "auth>");
     assert!(
-        screen.contains("AUTHORIZATION: not logged in; no TLS"),
+        screen.contains("AUTHORIZATION (not logged in); no TLS"),
         "{screen}"
     );
     let file = home.path().join("second.pop3");
@@ -467,7 +473,7 @@ fn a_reply_without_end_gives_the_prompt_back_on_ctrl_c_and_tells_what_is_awaited
     terminal.see("awaiting CRLF . CRLF, the end of the reply to LIST, last octets 32 0d 0a 2e");
     terminal.prompt("auth …>");
     terminal.press("\x03");
-    terminal.see("closing the connection");
+    terminal.see("closing the connection; `:open` reconnects");
     terminal.prompt("closed>");
     assert_eq!(text(&server.join().unwrap()), "");
     terminal.press(":quit\r");
@@ -565,10 +571,13 @@ fn messages_are_saved_octet_for_octet_and_viewed_decoded() {
     terminal.line(&format!(":save 6.4 {}", picture.display()), "trans>");
     terminal.see("octets in");
     assert!(std::fs::read(&picture).unwrap().starts_with(b"\x89PNG\r\n"));
-    terminal.line(":view 99", "trans>");
-    terminal.see("the message is incomplete");
+    let nested = home.path().join("new/er/3.eml");
+    terminal.line(&format!(":save 3 {}", nested.display()), "trans>");
+    terminal.see("created the folder");
+    let screen = terminal.line(":view 99", "trans>");
+    assert!(!screen.contains("incomplete"), "{screen}");
     terminal.press("quit\r");
     terminal.end();
     let sent = text(&home.transcript().octets(Side::Client));
-    assert_eq!(sent.matches("RETR").count(), 5, "{sent}");
+    assert_eq!(sent.matches("RETR").count(), 6, "{sent}");
 }

@@ -11,18 +11,53 @@ fn an_octet_that_is_not_utf_8_costs_its_line_and_not_the_session() {
     let mut terminal = Terminal::tall(&home, &["practice"]);
     terminal.prompt("auth>");
     terminal.press_octets(b"caf\xe9 x\r");
-    // The rest of what was pasted is gone as well.
+    // The rest of what was pasted is gone as well, with its Enter.
+    terminal.see("it contained an invalid UTF-8 octet; Enter clears it");
     terminal.wait("the line again", |screen| {
         screen.matches("> caf").count() == 2
     });
-    terminal.press("\r");
-    terminal.see("contained an invalid UTF-8");
+    terminal.press("x\r");
+    terminal.prompt("auth>");
     terminal.line("user alice", "auth>");
     terminal.line("pass wonderland", "trans>");
     terminal.press("quit\r");
     assert_eq!(terminal.end().0, 0);
     let sent = text(&home.transcript().octets(Side::Client));
     assert!(sent.starts_with("user alice\r\n"), "{sent}");
+}
+
+#[test]
+fn ctrl_c_erases_the_hint_and_the_line() {
+    let home = Home::new();
+    let mut terminal = Terminal::new(&home, &["practice"]);
+    terminal.prompt("auth>");
+    terminal.press("user");
+    terminal.see("user name");
+    terminal.press("\x03");
+    let screen = terminal.prompt("auth>");
+    assert!(screen.contains("auth> user\n"), "{screen}");
+    terminal.line(":state", "auth>");
+    terminal.press("quit\r");
+    assert_eq!(terminal.end().0, 0);
+    assert_eq!(home.transcript().octets(Side::Client), b"quit\r\n");
+}
+
+#[test]
+fn tls_is_too_late_after_login() {
+    let home = Home::new();
+    let mut terminal = Terminal::tall(&home, &["practice"]);
+    terminal.prompt("auth>");
+    let screen = terminal.line(":tls", "auth>");
+    assert!(
+        screen.contains("begins TLS, if CAPA announces it"),
+        "{screen}"
+    );
+    terminal.line("user alice", "auth>");
+    terminal.line("pass wonderland", "trans>");
+    terminal.line(":tls", "trans>");
+    terminal.see("STLS, which works before login");
+    terminal.press("quit\r");
+    assert_eq!(terminal.end().0, 0);
 }
 
 #[test]
@@ -121,7 +156,7 @@ fn a_question_mark_asks_for_help_with_or_without_a_blank() {
         assert!(help.starts_with("NOOP  do nothing"), "{screen}");
     }
     let screen = terminal.line("?rter", "auth>");
-    assert!(screen.contains("hint: did you mean `? retr`?"), "{screen}");
+    assert!(screen.contains("hint: did you mean `?retr`?"), "{screen}");
     terminal.line("??", "auth>");
     terminal.press("quit\r");
     assert_eq!(terminal.end().0, 0);
@@ -139,8 +174,7 @@ fn f1_at_an_empty_prompt_opens_the_pager() {
     terminal.prompt("auth>");
     // A line that is no command is kept.
     terminal.press("xfoo 1\x1bOP");
-    terminal.see("help  lines 1-23 of");
-    terminal.press("q");
+    terminal.see("`xfoo` is not a POP3 command");
     terminal.prompt("auth> xfoo 1");
     terminal.press("\x15quit\r");
     assert_eq!(terminal.end().0, 0);

@@ -175,6 +175,45 @@ fn an_empty_file_is_not_called_clean() {
 }
 
 #[test]
+fn a_text_file_is_not_a_transcript() {
+    let home = Home::new();
+    let path = home.path().join("notes.md");
+    let path = path.to_str().unwrap();
+    for text in ["# Notes\n\nPOP3 is old.\n", "\n", "hello"] {
+        std::fs::write(path, text).unwrap();
+        for args in [
+            &["lint", path][..],
+            &["replay", path],
+            &["serve", path],
+            &["serve", path, "--any-order"],
+        ] {
+            let output = home.script(args, b"");
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert_eq!(output.status.code(), Some(2), "{args:?}: {said}");
+            assert!(said.contains("not a transcript"), "{args:?}: {said}");
+        }
+        let output = home.script(&["show", path], b"");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(0), "{said}");
+        assert!(said.starts_with("warning: "), "{said}");
+    }
+    // A recording that is cut.
+    for text in [
+        "#!po",
+        "#!pop3 1\n",
+        "server: x\n",
+        "* connected 192.0.2.7:110\n",
+    ] {
+        std::fs::write(path, text).unwrap();
+        for args in [["lint", path], ["show", path]] {
+            let output = home.script(&args, b"");
+            assert_eq!(output.status.code(), Some(0), "{args:?}: {text}");
+            assert!(output.stderr.is_empty(), "{args:?}: {text}");
+        }
+    }
+}
+
+#[test]
 fn programs_get_json_and_junit() {
     let bad = witness("status-lowercase.bad.pop3");
     let (code, out, _) = run(&[&bad, "--format", "json"]);

@@ -485,7 +485,7 @@ fn words_to_poptalk_work_in_scripts_and_mistakes_name_the_line() {
             b":page\n",
             "line 1: `:page` works only in the interactive console",
         ),
-        (b":pass\n", "line 1: no password for"),
+        (b":pass\n", "line 1: no password\n"),
     ] {
         let (address, server) = serve(|peer| peer.answer(|_| "+OK\r\n".into()));
         let output = Home::new().script(&[&address.to_string()], script);

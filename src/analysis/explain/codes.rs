@@ -111,7 +111,7 @@ pub(crate) const ROWS: &[ResponseCode] = &[
         on: &[],
         means: "the server trusts your address as that of a proxy",
         cause: "the server lists your address among its own proxies, and accepts the XCLIENT command from it.",
-        next: "nothing, unless you are a proxy. `? XCLIENT` explains the command.",
+        next: "nothing, unless you are a proxy. `?xclient` explains the command.",
         source: "private: Dovecot",
     },
 ];

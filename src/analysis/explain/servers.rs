@@ -170,7 +170,7 @@ pub(crate) const ROWS: &[Profile] = &[
         signs: &[],
         expect: "XTND XMIT and XTND XLST work. CAPA lists X-MANGLE. Refused logins have the code \
                  [AUTH]. If the user name ends in `-no-mime`, messages come without attachments.",
-        next: "`? XTND XMIT` and `? XTND XLST` explain these commands.",
+        next: "`?xtnd xmit` and `?xtnd xlst` explain these commands.",
         source: "Qpopper manual, fetchmail",
     },
     Profile {

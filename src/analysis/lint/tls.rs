@@ -131,7 +131,7 @@ pub(super) const RULES: &[Rule] = &[
         level: Security,
         source: "RFC 8314 §5.3, §5.4",
         says: "the certificate chain must lead to an authority that clients trust",
-        hint: "install a certificate from a trusted authority with its whole chain, or connect with --ca FILE or --insecure (a local virus scanner can also cause this)",
+        hint: "install a certificate from a trusted authority with its whole chain, or trust this one with --ca FILE; --insecure trusts any (a local virus scanner can also cause this)",
         check: &[Check::Event(|event, _| doubted(event, Reason::Untrusted))],
     },
     // RFC 9325 §4: current keys and signatures.

@@ -71,11 +71,12 @@ fn people(
     }
     if run.is_empty {
         let what = "the maildrop is empty: tests that need a message were skipped";
-        writeln!(out, "{what}")?;
+        writeln!(out, "{}", say::for_output(what))?;
     }
     if let Some(why) = &run.no_login {
         let user = args.credentials.user.as_deref().unwrap_or_default();
-        writeln!(out, "no login as {}: {}", shown(user), shown(why))?;
+        let text = format!("no login as {}: {}", shown(user), shown(why));
+        writeln!(out, "{}", say::for_output(&text))?;
     }
     probes(&run.judged, args.verbose, out)?;
     summary(args, plan, run, log, out)
@@ -87,9 +88,11 @@ fn one_finding(
     is_verbose: bool,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    writeln!(out, "  {}: {}", finding.id, shown(&finding.message))?;
+    let text = format!("  {}: {}", finding.id, shown(&finding.message_for_people()));
+    writeln!(out, "{}", say::for_output(&text))?;
     if let Some(hint) = &finding.hint {
-        writeln!(out, "    hint: {}", shown(hint))?;
+        let text = format!("    hint: {}", shown(hint));
+        writeln!(out, "{}", say::for_output(&text))?;
     }
     if !is_verbose {
         return Ok(());
@@ -125,7 +128,8 @@ fn probes(judged: &[Judged], is_verbose: bool, out: &mut dyn Write) -> io::Resul
     if !is_verbose {
         for (why, probes, is_played) in gaps(judged) {
             let skipped = if is_played { "" } else { "skipped " };
-            writeln!(out, "{skipped}{}: {}", probes.join(", "), shown(why))?;
+            let text = format!("{skipped}{}: {}", probes.join(", "), shown(why));
+            writeln!(out, "{}", say::for_output(&text))?;
         }
         return Ok(());
     }
@@ -134,7 +138,8 @@ fn probes(judged: &[Judged], is_verbose: bool, out: &mut dyn Write) -> io::Resul
         let why = judged.skipped.as_deref().or(judged.note.as_deref());
         let why = why.map(shown);
         let why = why.map_or(String::new(), |why| format!(": {why}"));
-        writeln!(out, "{:<10} {probe}{why}", judged.verdict().name())?;
+        let text = format!("{:<10} {probe}{why}", judged.verdict().name());
+        writeln!(out, "{}", say::for_output(&text))?;
     }
     Ok(())
 }
@@ -157,17 +162,18 @@ fn summary(
         [] => String::new(),
         counts => format!(" ({})", counts.join(", ")),
     };
-    writeln!(
-        out,
+    let text = format!(
         "{}: {} of {} probes{rest}, {} about servers, {} with findings",
         plan.target,
         verdicts.len() - count(Verdict::Skipped),
         PROBES.len(),
         counted(judging_rules(&args.rules), "rule"),
         run.findings.len()
-    )?;
+    );
+    writeln!(out, "{}", say::for_output(&text))?;
     if verdicts.len() > count(Verdict::Skipped) {
-        writeln!(out, "transcripts in {}", shown(&files::shorten(log)))?;
+        let text = format!("transcripts in {}", shown(&files::shorten(log)));
+        writeln!(out, "{}", say::for_output(&text))?;
     }
     Ok(())
 }

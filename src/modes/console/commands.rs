@@ -14,6 +14,7 @@ use crate::base::style::Paint;
 use crate::modes::login::Method;
 use crate::modes::plan::{self, Failure};
 use crate::net::engine::{OpenError, Request};
+use crate::net::password;
 use crate::net::target;
 use crate::net::target::Target;
 use crate::pop3::command::Shape;
@@ -122,7 +123,8 @@ impl Console {
             .clone()
             .unwrap_or_default();
         let interrupts = self.interrupts.clone();
-        let mut ask = || terminal::ask_unseen("password (not shown): ", &interrupts);
+        let prompt = password::prompt(&user);
+        let mut ask = || terminal::ask_unseen(&prompt, &interrupts);
         let host = self.target().host.clone();
         match plan::pass_line(&self.plan, &host, &user, Some(&mut ask)) {
             Ok(line) => {
@@ -259,9 +261,9 @@ impl Console {
         };
         let state = match now.state {
             State::Greeting => "connected, no greeting yet",
-            State::Authorization => "AUTHORIZATION: not logged in",
-            State::Transaction => "TRANSACTION: logged in",
-            State::Update => "UPDATE: QUIT was answered",
+            State::Authorization => "AUTHORIZATION (not logged in)",
+            State::Transaction => "TRANSACTION (logged in)",
+            State::Update => "UPDATE (QUIT was answered)",
         };
         let tls = match (now.is_tls, now.is_doubtful) {
             (false, _) => "no TLS",

@@ -38,8 +38,8 @@ pub(crate) enum Input {
     Line(String),
     /// A line with octets that are not UTF-8: it can be sent, but not edited.
     Octets(Vec<u8>),
-    /// A line that lost an octet which is not UTF-8, and what is left of it.
-    Damaged(String),
+    /// A line that lost an octet which is not UTF-8: `read` has called `warn`.
+    Damaged,
     Interrupted,
     /// Ctrl-D on an empty line, or the terminal is gone.
     End,
@@ -58,6 +58,8 @@ pub(crate) struct Editor {
     drawn: Arc<Mutex<String>>,
     /// Help that F1 asked for, too long to be shown above the prompt.
     long_help: Arc<Mutex<Option<String>>>,
+    /// The line at which Ctrl-C was pressed.
+    interrupted: Arc<Mutex<Option<String>>>,
 }
 
 impl Editor {
@@ -97,6 +99,9 @@ impl Editor {
         }));
         let f1 = EventHandler::Conditional(Box::new(f1));
         rustyline.bind_sequence(KeyEvent(KeyCode::F(1), Modifiers::NONE), f1);
+        let interrupted = Arc::default();
+        let interrupt = EventHandler::Conditional(Box::new(InterruptKey(Arc::clone(&interrupted))));
+        rustyline.bind_sequence(KeyEvent::ctrl('C'), interrupt);
         #[cfg(unix)]
         rustyline.bind_sequence(
             KeyEvent::ctrl('Z'),
@@ -118,10 +123,12 @@ impl Editor {
             history,
             drawn,
             long_help,
+            interrupted,
         })
     }
 
-    /// Asks for a line, with `given` in it already.
+    /// Asks for a line, with `given` in it already. `warn` is called as soon as the line can no
+    /// longer be sent.
     ///
     /// Errors: help is to be shown first, and the line to be asked for again.
     pub(crate) fn read(
@@ -129,6 +136,7 @@ impl Editor {
         prompt: &str,
         style: Style,
         given: &str,
+        warn: &dyn Fn(),
     ) -> Result<Input, LongHelp> {
         let painted = style.paint(Paint::Prompt, prompt);
         let mut given = given.to_owned();
@@ -141,18 +149,23 @@ impl Editor {
             #[cfg(unix)]
             drop(super::terminal::changing());
             let help = lock(&self.long_help).take();
+            let interrupted = lock(&self.interrupted).take();
             if let (Ok(line), Some(text)) = (&result, help) {
                 let line = line.clone();
                 return Err(LongHelp { text, line });
             }
             return Ok(match result {
-                Ok(line) if is_damaged => Input::Damaged(line),
+                Ok(line) if interrupted.as_ref() == Some(&line) => Input::Interrupted,
+                Ok(_) if is_damaged => Input::Damaged,
                 Ok(line) => Input::Line(line),
                 Err(ReadlineError::Interrupted) => Input::Interrupted,
-                // The library drops an octet that is not UTF-8, and with it the line, and continues
-                // with what was drawn.
+                // The library drops an octet that is not UTF-8, and with it the line and what was
+                // typed ahead, also an Enter. The line continues with what was drawn: the rest of a
+                // password is still to be masked, and not to be sent alone.
                 Err(ReadlineError::Io(error)) if error.kind() == ErrorKind::InvalidData => {
-                    is_damaged = true;
+                    if !std::mem::replace(&mut is_damaged, true) {
+                        warn();
+                    }
                     given.clone_from(&lock(&self.drawn));
                     continue;
                 }
@@ -395,7 +408,23 @@ impl HelpKey {
                 help::topic(&String::from_utf8_lossy(topic), width)
             }
             (None, Typed::Own(own, _)) => help::topic(&format!(":{}", own.word), width),
-            (None, _) => help::overview(Some(lock(&self.knowledge).states())),
+            (None, Typed::NotOwn(word)) => {
+                help::topic(&format!(":{}", String::from_utf8_lossy(word)), width)
+            }
+            (None, _) => self.text_of_unknown(line, width),
+        }
+    }
+}
+
+impl HelpKey {
+    /// The list of what can be typed; for a word that is not a command and not a secret, only that
+    /// it is unknown.
+    fn text_of_unknown(&self, line: &str, width: usize) -> String {
+        let knowledge = lock(&self.knowledge);
+        let is_secret = knowledge.expects_response || knowledge.secret_from(line).is_some();
+        match line.split_whitespace().next() {
+            Some(word) if !is_secret => help::topic(word, width),
+            _ => help::overview(Some(knowledge.states())),
         }
     }
 }
@@ -418,6 +447,22 @@ impl ConditionalEventHandler for HelpKey {
     }
 }
 
+/// Ctrl-C: the library would leave the hint on the screen, which Enter erases.
+struct InterruptKey(Arc<Mutex<Option<String>>>);
+
+impl ConditionalEventHandler for InterruptKey {
+    fn handle(
+        &self,
+        _: &Event,
+        _: RepeatCount,
+        _: bool,
+        context: &EventContext<'_>,
+    ) -> Option<Cmd> {
+        *lock(&self.0) = Some(context.line().to_owned());
+        Some(Cmd::AcceptLine)
+    }
+}
+
 /// Ctrl-Z: the library would give the terminal back as it is between two prompts, without its echo.
 #[cfg(unix)]
 struct StopKey;
@@ -433,6 +478,7 @@ impl ConditionalEventHandler for StopKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::style::ColorChoice;
     use crate::pop3::tracker::State;
 
     fn knowledge(state: State) -> Knowledge {
@@ -481,6 +527,23 @@ mod tests {
         assert_eq!(syntax_hint("top 1 ").as_deref(), Some("n"));
         assert_eq!(syntax_hint("top 1 2"), None);
         assert_eq!(syntax_hint("xfoo"), None);
+    }
+
+    #[test]
+    fn f1_says_that_it_does_not_know_a_word() {
+        let style = Style::new(ColorChoice::Never, owo_colors::Stream::Stdout);
+        let mut key = HelpKey {
+            knowledge: Arc::new(Mutex::new(knowledge(State::Authorization))),
+            screen: Screen::new(style),
+            long_help: Arc::default(),
+        };
+        for line in ["xfoo 1", ":xfoo"] {
+            assert!(key.text(line).contains("xfoo` is not a POP3 command"));
+        }
+        assert!(key.text("").starts_with("POP3 commands"));
+        key.knowledge = Arc::default();
+        lock(&key.knowledge).expects_response = true;
+        assert!(!key.text("geheim").contains("geheim"));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::base::lock::lock;
 use crate::base::style::Paint;
 use crate::net::tls::TlsError;
 use crate::pop3::session::{Phase, Tls};
+use crate::pop3::tracker::State;
 
 impl Console {
     pub(super) fn tell_why(&mut self) {
@@ -43,14 +44,26 @@ impl Console {
             failure.or_else(|| facts.map(|facts| facts.details()))
         };
         match details {
-Some(details) => {
-let note = |line| PagedPart::Note(Paint::Plain, line);
-let output: Vec<PagedPart> = details.into_iter().map(note).collect();
-self.show(&output, "TLS");
-}
-            None => self.screen.note("no TLS: anyone on the network path can read and change this session; `stls` begins TLS, if CAPA announces it",
-            ),
+            Some(details) => {
+                let note = |line| PagedPart::Note(Paint::Plain, line);
+                let output: Vec<PagedPart> = details.into_iter().map(note).collect();
+                self.show(&output, "TLS");
+            }
+            None => self.tell_no_tls(),
         }
+    }
+
+    fn tell_no_tls(&self) {
+        let next = match self.snapshot().map(|now| now.state) {
+            // RFC 2595 §4: STLS is for the AUTHORIZATION state.
+            Some(State::Transaction | State::Update) => {
+                "it is too late for STLS, which works before login: `:close`, `:open`, then `stls`"
+            }
+            _ => "`stls` begins TLS, if CAPA announces it",
+        };
+        let what =
+            format!("no TLS: anyone on the network path can read and change this session; {next}");
+        self.screen.note(&what);
     }
 
     /// Whether CAPA announced RESP-CODES; None when it was not asked.

@@ -11,7 +11,7 @@ use crate::base::style::Paint;
 use crate::modes::login::{self, LoginError, LoginHost, Method, NextAttempt};
 use crate::modes::plan::{self, NO_TLS};
 use crate::net::engine::{Risk, Snapshot};
-use crate::net::password::PasswordError;
+use crate::net::password::{self, PasswordError};
 use crate::net::target::Target;
 use crate::pop3::session::SessionState;
 use crate::pop3::tracker::Role;
@@ -146,7 +146,7 @@ impl LoginHost for Console {
     }
 
     fn secret(&mut self, user: &str) -> Result<Zeroizing<Vec<u8>>, PasswordError> {
-        let prompt = format!("password of {} (not shown): ", say::shown(user));
+        let prompt = password::prompt(user);
         let interrupts = self.interrupts.clone();
         let mut ask = || terminal::ask_unseen(&prompt, &interrupts);
         match &self.connection {

@@ -15,6 +15,7 @@ use crate::base::io_error::plain;
 use crate::base::lock::lock;
 use crate::base::plural::counted;
 use crate::pop3::stuffing::Unstuffer;
+use crate::pop3::tracker::Status;
 
 /// How many octets are un-stuffed at once.
 const BLOCK: usize = 64 * 1024;
@@ -87,8 +88,16 @@ impl Console {
         };
         let path = files::file_at(Path::new(path.trim()), name);
         let path = path.as_path();
+        let new_folder = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty() && !folder.exists());
         // Before anything is fetched: on a real server that may mark the message as read.
-        if let Err(error) = is_free(path) {
+        let checked = is_free(path);
+        if let Some(folder) = new_folder.filter(|folder| folder.is_dir()) {
+            let text = format!("created the folder {}", folder.display());
+            self.screen.note(&text);
+        }
+        if let Err(error) = checked {
             self.tell_unwritten(path, &error);
             self.screen.note(
                 "hint: name a file that does not exist yet, in a folder that can be written to",
@@ -179,10 +188,20 @@ impl Console {
         self.await_reply();
         lock(&self.shown).next_mode = Mode::Screen;
         let fetched = FetchedMessage::of(&lock(&self.shown), &title);
-        if fetched.is_none() {
+        if fetched.is_none() && !self.is_refused() {
             self.screen.warn("the message is incomplete");
         }
         fetched
+    }
+
+    /// Whether the server has answered the last command with `-ERR`, which is on the screen.
+    fn is_refused(&self) -> bool {
+        let is_answered = self.snapshot().is_some_and(|now| now.outstanding == 0);
+        is_answered
+            && lock(&self.shown)
+                .last
+                .as_ref()
+                .is_some_and(|last| Status::of_line(last.line.as_bytes()) == Status::Negative)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::drawn::MASK;
 use super::editor::{Input, LongHelp};
+use super::screen::Screen;
 use super::{Console, Keyboard, SILENCE, is_idle, plain};
 use crate::analysis::console_input::{self, Typed};
 use crate::base::lock::lock;
@@ -112,8 +113,9 @@ impl Console {
         loop {
             self.screen.set_prompting(true);
             let style = self.screen.style;
+            let warn = || tell_damaged(&self.screen);
             let input = match &mut self.keyboard {
-                Keyboard::Editor(editor) => editor.read(prompt, style, &given),
+                Keyboard::Editor(editor) => editor.read(prompt, style, &given, &warn),
                 Keyboard::Plain => {
                     self.screen.set_prompting(false);
                     Ok(plain::read(prompt))
@@ -129,6 +131,14 @@ impl Console {
             }
         }
     }
+}
+
+/// An octet was typed that is not UTF-8, and the prompt comes back.
+fn tell_damaged(screen: &Screen) {
+    screen.set_prompting(false);
+    screen.warn("this line can't be sent: it contained an invalid UTF-8 octet; Enter clears it");
+    screen.note(r"hint: `:send` sends any octets, such as `:send caf\xe9\r\n`");
+    screen.set_prompting(true);
 }
 
 /// The prompt: state, TLS, deletions, and `…` while a reply is coming.

@@ -5,14 +5,13 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use rustyline::ExternalPrinter;
 
-use unicode_width::UnicodeWidthChar;
-
 use super::terminal;
 use crate::base::error::Explain;
 use crate::base::lock::lock;
 use crate::base::say;
 use crate::base::stdio;
 use crate::base::style::{Paint, Style};
+use crate::base::wrap::rows;
 
 /// What comes before poptalk's own lines.
 const MARGIN: &str = "  ";
@@ -35,21 +34,6 @@ struct ScreenState {
     queue: VecDeque<String>,
 }
 
-/// A line in rows of at most `columns`, cut at blanks where there are any.
-fn rows(line: &str, columns: usize) -> Vec<&str> {
-    let mut rows = Vec::new();
-    let mut rest = line;
-    while let Some(end) = overflow(rest, columns.max(20)) {
-        let (row, _) = rest.split_at(end);
-        let cut = row.rfind(' ').filter(|blank| *blank > 0).unwrap_or(end);
-        let (row, after) = rest.split_at(cut);
-        rows.push(row.trim_end());
-        rest = after.trim_start();
-    }
-    rows.push(rest);
-    rows
-}
-
 /// A text made safe, in rows with the margin of poptalk's own lines.
 pub(super) fn in_margin(text: &str, columns: usize) -> String {
     let safe = say::shown(text);
@@ -57,15 +41,6 @@ pub(super) fn in_margin(text: &str, columns: usize) -> String {
         .into_iter()
         .map(|row| format!("{MARGIN}{row}\n"))
         .collect()
-}
-
-/// The octet at which a text goes beyond this many columns.
-fn overflow(text: &str, columns: usize) -> Option<usize> {
-    let mut column = 0;
-    text.char_indices().find_map(|(at, letter)| {
-        column += letter.width().unwrap_or(0);
-        (column > columns).then_some(at)
-    })
 }
 
 impl Screen {
@@ -190,18 +165,4 @@ fn put(state: &mut ScreenState, text: &str) {
     state.is_inside_line = !text.is_empty() && !text.ends_with('\n');
     // A screen that is gone ends the program where the keyboard is read.
     let _ = stdio::print(text.as_bytes());
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_long_line_is_cut_between_words() {
-        let line = "one two three four five six seven";
-        assert_eq!(rows(line, 20), ["one two three four", "five six seven"]);
-        assert_eq!(rows("short", 20), ["short"]);
-        let long = "x".repeat(45);
-        assert_eq!(rows(&long, 20).concat(), long);
-    }
 }

@@ -21,6 +21,7 @@ use crate::base::style::Paint;
 use crate::modes::learn::Watched;
 use crate::modes::report;
 use crate::net::engine::{CloseReason, Notice, Observer, Snapshot};
+use crate::pop3::stuffing::Unstuffer;
 use crate::pop3::tracker::{LineEnd, Role, Sent, Side, State, Status};
 use crate::transcript::Piece;
 use crate::transcript::event::Event;
@@ -42,6 +43,7 @@ pub(crate) struct ReplyView {
     held: Vec<u8>,
     held_since: Instant,
     rows: usize,
+    unstuffer: Unstuffer,
     since: Instant,
     was_unrequested: bool,
     judge: LiveLint,
@@ -68,6 +70,7 @@ impl ReplyView {
             held: Vec::new(),
             held_since: now,
             rows: 0,
+            unstuffer: Unstuffer::default(),
             since: now,
             was_unrequested: false,
             judge: LiveLint::new(place, watched),
@@ -211,6 +214,8 @@ impl ReplyView {
         shared.title = title;
         shared.lines = 0;
         shared.octets = 0;
+        shared.stuffed = 0;
+        self.unstuffer = Unstuffer::default();
         shared.took = None;
     }
 
@@ -220,6 +225,7 @@ impl ReplyView {
             return;
         }
         shared.octets += octets.len() as u64;
+        shared.stuffed += self.unstuffer.count(octets);
         shared.lines += memchr::memchr_iter(b'\n', octets).count() as u64;
         // It says so once, and the pager says where the text ends.
         let error = shared.spool.as_ref().and_then(|spool| spool.append(octets));
@@ -253,6 +259,7 @@ impl ReplyView {
             let mut shared = lock(&self.shared);
             if let Some(spool) = shared.spool.as_ref().filter(|_| shared.took.is_none()) {
                 spool.append(b".\r\n");
+                spool.finish();
             }
             shared.took.get_or_insert(self.since.elapsed());
             shared.is_whole = true;

@@ -24,6 +24,9 @@ pub enum ReplayError {
     Read(PathBuf, io::Error),
     #[error("row {} column {} of {}: {}", .1.row, .1.column, .0.display(), .1)]
     Parse(PathBuf, ParseError),
+    /// It is any text file.
+    #[error("{}: not a transcript: it has no client or server row", .0.display())]
+    NotTranscript(PathBuf),
     #[error(transparent)]
     Open(#[from] Failure),
     #[error("row {0}: {1}")]
@@ -67,7 +70,7 @@ impl Explain for ReplayError {
             Self::Risk(_, risk) => risk.hint(),
             Self::Sasl(_, error) => error.hint(),
             Self::Lacks(_, _, hint) => hint,
-            Self::Read(..) => NAME_A_TRANSCRIPT,
+            Self::Read(..) | Self::NotTranscript(_) => NAME_A_TRANSCRIPT,
             Self::Parse(..) => return None,
         };
         Some(hint.into())

@@ -34,7 +34,8 @@ impl Preview {
     pub fn of(path: &Path) -> Result<Self, ReplayError> {
         let mut preview = Self::default();
         let (mut has_rows, mut is_connected) = (false, false);
-        for item in read(path)? {
+        let mut items = read(path)?;
+        for item in items.by_ref() {
             match item.map_err(|error| ReplayError::Parse(path.to_owned(), error))? {
                 Item::Head { name, text } if name == "server" => preview.server = Some(text),
                 Item::Row(row) => {
@@ -53,6 +54,9 @@ impl Preview {
                 }
                 _ => {}
             }
+        }
+        if !items.is_transcript() {
+            return Err(ReplayError::NotTranscript(path.to_owned()));
         }
         let mut player = Player::new(read(path)?);
         while let Some(cue) = cue(&mut player, path)? {

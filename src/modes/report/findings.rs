@@ -169,7 +169,7 @@ pub(crate) fn text(out: &mut dyn Write, judged: &Judged, style: Style) -> io::Re
         writeln!(
             out,
             "{place}: {level} {id}: {}{count}",
-            shown(&finding.message)
+            shown(&finding.message_for_people())
         )?;
         if !finding.octets.is_empty() {
             writeln!(out, "  | {}", shown(&finding.octets))?;
@@ -426,6 +426,23 @@ mod tests {
         let mut out = Vec::new();
         print(&mut out).unwrap();
         String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn an_event_is_written_as_people_write_it() {
+        let mut judged = judged();
+        for finding in &mut judged.findings {
+            finding.message = "tls failed: no".to_owned();
+        }
+        let mut out = Vec::new();
+        let style = Style::new(
+            crate::base::style::ColorChoice::Never,
+            owo_colors::Stream::Stdout,
+        );
+        text(&mut out, &judged, style).unwrap();
+        let out = String::from_utf8(out).unwrap();
+        assert_eq!(out.matches("TLS failed: no").count(), 2, "{out}");
+        assert!(!out.contains("tls failed"), "{out}");
     }
 
     #[test]

@@ -51,7 +51,11 @@ const DECLINED: &[(&str, &Text)] = &[
     ("STARTTLS", &reply_texts::STARTTLS_IS_FOREIGN),
 ];
 
-pub(super) fn declined(verb: &[u8]) -> &'static Text {
+/// The refusal of a line without a handler; `rest` is the text after the space that ends the verb.
+pub(super) fn declined(verb: &[u8], rest: Option<&[u8]>) -> &'static Text {
+    if verb.is_empty() && rest.is_some() {
+        return &reply_texts::SPACE_FIRST;
+    }
     DECLINED
         .iter()
         .find(|(word, _)| word.as_bytes().eq_ignore_ascii_case(verb))

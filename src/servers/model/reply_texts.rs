@@ -139,6 +139,8 @@ texts! {
     REFUSED_AS_CLOSED = "this account is closed; ask the postmaster",
         "dieses Konto ist geschlossen; bitte den Postmaster fragen";
     EMPTY = "an empty line is not a command", "eine leere Zeile ist kein Befehl";
+    SPACE_FIRST = "a command starts with its verb; remove the space before it",
+        "ein Befehl beginnt mit seinem Wort; das Leerzeichen davor muss weg";
     SYNTAX = "the syntax is: {}", "die Syntax ist: {}";
     TOO_LONG = "a command line has at most {} octets; the rest was dropped",
         "eine Befehlszeile hat höchstens {} Oktette; der Rest fiel weg";

@@ -405,7 +405,7 @@ fn an_unknown_word_is_refused_with_a_hint() {
             "PLAIN would send the secret in cleartext; send STLS first",
         ),
         ("", "an empty line"),
-        (" STAT", "an empty line"),
+        (" STAT", "the space before it"),
         ("LIST\t1", "CAPA lists"),
         ("QUIT\0", "CAPA lists"),
         ("+OK", "CAPA lists"),

@@ -27,6 +27,7 @@ pub struct Reader<R> {
     row: usize,
     offset: u64,
     in_head: bool,
+    is_transcript: bool,
     has_failed: bool,
 }
 
@@ -39,6 +40,7 @@ impl<R: BufRead> Reader<R> {
             row: 0,
             offset: 0,
             in_head: true,
+            is_transcript: false,
             has_failed: false,
         }
     }
@@ -56,6 +58,11 @@ impl<R: BufRead> Reader<R> {
     /// The number of the last line read, from 1.
     pub(crate) fn row(&self) -> usize {
         self.row
+    }
+
+    /// Whether a line that was read shows that this is a transcript, and not any text file.
+    pub(crate) fn is_transcript(&self) -> bool {
+        self.is_transcript
     }
 
     /// The octets of the file before the line that comes next.
@@ -111,6 +118,7 @@ impl<R: BufRead> Reader<R> {
         self.row += rows;
         self.offset += used as u64;
         self.in_head &= rows == 0;
+        self.is_transcript |= rows > 0;
         rows
     }
 
@@ -135,6 +143,7 @@ impl<R: BufRead> Reader<R> {
         let is_whole = self.line.ends_with(b"\n");
         if let Some((side, text)) = plain_row(line).filter(|_| is_whole) {
             self.in_head = false;
+            self.is_transcript = true;
             return Ok(Some(Item::Row(Row {
                 side,
                 after_ms: 0,
@@ -154,6 +163,7 @@ impl<R: BufRead> Reader<R> {
             item => item,
         };
         let item = item.map_err(|(problem, at, width)| self.error(problem, at, width))?;
+        self.is_transcript |= item.is_proof();
         self.in_head &= matches!(item, Item::Head { .. } | Item::Prose(_) | Item::Unknown(_));
         Ok(Some(item))
     }

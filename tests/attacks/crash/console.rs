@@ -260,7 +260,7 @@ fn talk(session: &mut Session) -> bool {
         && session.line("dele 1", "trans +1 del>")
         && {
             session.press(":pass\r");
-            session.see("password (not shown)")
+            session.see("(not shown)")
         }
         && session.line("geheim77", "trans>")
         && session.line("uidl 2", "trans>")

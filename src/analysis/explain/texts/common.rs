@@ -260,6 +260,10 @@ const PRACTICE: TextOrigin = TextOrigin {
             &DENIED,
         ),
         ("-ERR an empty line is not a command", &SYNTAX),
+        (
+            "-ERR a command starts with its verb; remove the space before it",
+            &SYNTAX,
+        ),
         ("-ERR the syntax is: {*}", &SYNTAX),
         (
             "-ERR a command line has at most {n} octets; the rest was dropped",
@@ -360,6 +364,10 @@ const GERMAN: TextOrigin = TextOrigin {
             &DENIED,
         ),
         ("-ERR eine leere Zeile ist kein Befehl", &SYNTAX),
+        (
+            "-ERR ein Befehl beginnt mit seinem Wort; das Leerzeichen davor muss weg",
+            &SYNTAX,
+        ),
         ("-ERR die Syntax ist: {*}", &SYNTAX),
         (
             "-ERR eine Befehlszeile hat höchstens {n} Oktette; der Rest fiel weg",

@@ -106,7 +106,7 @@ meanings! {
         "`capa` lists what the server offers. `?` lists what is allowed now.";
     SYNTAX = "the arguments do not fit the command",
         "an argument is missing, superfluous or malformed.",
-        "`? VERB` shows the arguments of a command.";
+        "`?VERB` shows the arguments of a command.";
     MANY_ARGUMENTS = "there are more arguments than the command takes",
         "the line has an extra word or space. After PASS, some servers read a password with spaces \
          as several arguments.",

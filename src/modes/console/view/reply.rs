@@ -19,6 +19,8 @@ pub(crate) struct Shown {
     pub(crate) lines: u64,
     /// The octets of its data, stuffed.
     pub(crate) octets: u64,
+    /// The stuffing dots among them.
+    pub(crate) stuffed: u64,
     /// How long it took; None while it is coming.
     pub(crate) took: Option<Duration>,
     pub(crate) is_hex: bool,
@@ -90,14 +92,39 @@ pub(crate) fn summary(shown: &Shown) -> String {
         title,
         lines,
         octets,
+        stuffed,
         ..
     } = shown;
-    let size = format!("{}, {}", counted(*lines, "line"), counted(*octets, "octet"));
+    let unstuffed = counted(octets.saturating_sub(*stuffed), "octet");
+    let mut size = format!("{}, {unstuffed}", counted(*lines, "line"));
+    if *stuffed > 0 {
+        size += &format!(" ({octets} with the stuffing dots)");
+    }
     match shown.took {
         Some(took) => format!(
             "{title}: {size}, {} ms   :page shows it again",
             took.as_millis()
         ),
         None => format!("{title}: {size} so far; the rest is recorded, not shown   :page shows it"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_size_of_a_reply_is_without_its_stuffing_dots() {
+        let mut shown = Shown {
+            title: "RETR 3".to_owned(),
+            lines: 31,
+            octets: 994,
+            took: Some(Duration::ZERO),
+            ..Shown::default()
+        };
+        assert!(summary(&shown).starts_with("RETR 3: 31 lines, 994 octets, 0 ms"));
+        shown.stuffed = 8;
+        let wanted = "RETR 3: 31 lines, 986 octets (994 with the stuffing dots), 0 ms";
+        assert!(summary(&shown).starts_with(wanted));
     }
 }
