@@ -82,7 +82,7 @@ impl From<Version> for native_tls::Protocol {
 
 /// What is known of a certificate that was accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum TlsVerdict {
     Verified,
     /// Nothing is wrong with the certificate itself; why its issuer could not be checked.
     Unknown(String),
@@ -98,7 +98,7 @@ pub(crate) struct TlsFacts {
     pub(crate) cipher: String,
     /// The server's own certificate, where it could be read.
     pub(crate) certificate: Option<Certificate>,
-    pub(crate) verdict: Verdict,
+    pub(crate) verdict: TlsVerdict,
     /// How the key was agreed: the named group, or the kind of exchange.
     pub(crate) key_exchange: String,
     /// The application protocol that was agreed (ALPN); None when the server took no part.
@@ -114,9 +114,9 @@ impl TlsFacts {
     /// The event of a transcript: version, cipher, verified or why not, subject.
     pub(crate) fn event(&self) -> Event {
         let trust = match &self.verdict {
-            Verdict::Verified => Trust::Verified,
-            Verdict::Unknown(_) => Trust::Unknown,
-            Verdict::Refuted(why) => Trust::Unverified(why.clone()),
+            TlsVerdict::Verified => Trust::Verified,
+            TlsVerdict::Unknown(_) => Trust::Unknown,
+            TlsVerdict::Refuted(why) => Trust::Unverified(why.clone()),
         };
         let subject = self.certificate.as_ref();
         let subject = subject.map_or("", |certificate| &certificate.subject);
@@ -133,14 +133,14 @@ impl TlsFacts {
         for certificate in self.certificate.iter_mut().chain(&mut self.chain) {
             certificate.hide(hide);
         }
-        if let Verdict::Unknown(why) | Verdict::Refuted(why) = &mut self.verdict {
+        if let TlsVerdict::Unknown(why) | TlsVerdict::Refuted(why) = &mut self.verdict {
             *why = hide(why);
         }
     }
 
     /// Whether anyone on the network path may be at the other end.
     pub(crate) fn is_doubtful(&self) -> bool {
-        self.verdict != Verdict::Verified
+        self.verdict != TlsVerdict::Verified
     }
 
     pub(crate) fn details(&self) -> Vec<String> {
@@ -162,12 +162,12 @@ impl TlsFacts {
             );
         }
         let (verdict, hint) = match &self.verdict {
-            Verdict::Verified => ("verified: name, dates and issuer".to_owned(), None),
-            Verdict::Unknown(why) => (
+            TlsVerdict::Verified => ("verified: name, dates and issuer".to_owned(), None),
+            TlsVerdict::Unknown(why) => (
                 format!("NOT VERIFIED, perhaps valid: {why}"),
                 Some("without --insecure the whole chain is verified"),
             ),
-            Verdict::Refuted(why) => (
+            TlsVerdict::Refuted(why) => (
                 format!("NOT VERIFIED: {why}"),
                 Some(
                     "--ca FILE trusts an authority; without --insecure the session would have ended here",
@@ -191,9 +191,9 @@ impl TlsFacts {
             },
         );
         let verdict = match &self.verdict {
-            Verdict::Verified => "verified".to_owned(),
-            Verdict::Unknown(why) => format!("NOT VERIFIED, perhaps valid: {why}"),
-            Verdict::Refuted(why) => {
+            TlsVerdict::Verified => "verified".to_owned(),
+            TlsVerdict::Unknown(why) => format!("NOT VERIFIED, perhaps valid: {why}"),
+            TlsVerdict::Refuted(why) => {
                 format!("NOT VERIFIED: {why}; continuing because of --insecure")
             }
         };
@@ -388,7 +388,7 @@ pub(crate) fn handshake(
     }
     let verdict = match settings.is_insecure {
         true => reason::verdict(der.as_deref(), &seen.chain, host, settings),
-        false => Verdict::Verified,
+        false => TlsVerdict::Verified,
     };
     let chain = seen.chain.iter();
     let mut chain: Vec<Certificate> = chain.filter_map(|der| Certificate::of_der(der)).collect();

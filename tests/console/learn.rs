@@ -248,9 +248,9 @@ fn what_is_wrong_is_named_only_after_it_was_seen() {
     terminal.line(":diagnose", "trans>");
     terminal.see("such as `:diagnose greeting-err`");
     terminal.line(":diagnose uidl-duplicate", "trans>");
-    terminal.see("first `+OK UIDL`, then type");
+    terminal.see("first get `+OK` to");
     terminal.press(":diagnose bare-lf\r");
-    terminal.see("it is not bare-lf");
+    terminal.see("the answer is not bare-lf");
     terminal.press(":diagnose nonsense\r");
     terminal.see("unknown id");
     terminal.press(":diagnose uidl-duplicte\r");

@@ -312,7 +312,11 @@ impl Console {
             let open: Vec<&str> = open.map(|(goal, _)| says(goal, false)).collect();
             format!("that counts; still open: {}", open.join("; "))
         } else {
-            let steps: Vec<String> = steps.iter().map(|step| format!("`{step}`")).collect();
+            let named = |step: &&str| match step.split_once(' ') {
+                Some((status @ ("+OK" | "-ERR"), line)) => format!("get `{status}` to `{line}`"),
+                _ => format!("`{step}`"),
+            };
+            let steps: Vec<String> = steps.iter().map(named).collect();
             format!(
                 "your answer counts only once you have seen the fault: first {}, then type `:diagnose {id}` again",
                 steps.join(", then ")

@@ -43,7 +43,7 @@ impl PendingLines {
 }
 
 /// What line `number` is called in a message: its text only where it is a known command, and each
-/// argument is of a kind that is no secret.
+/// argument is of a kind that cannot be a secret.
 pub(super) fn name(number: usize, line: &[u8]) -> String {
     let Some(row) = Command::of_line(line) else {
         return format!("line {number}");

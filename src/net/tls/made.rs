@@ -113,7 +113,7 @@ impl Recipe {
     }
 }
 
-/// A file as it was when it was read: one that has changed is read again.
+/// A file and when it was changed: if it has changed since it was read, it is read again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct GivenFile {
     path: PathBuf,

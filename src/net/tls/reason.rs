@@ -6,7 +6,7 @@ use tls_parser::TlsAlertDescription;
 
 use super::hello::is_text;
 use super::made;
-use super::{Certificate, TlsError, TlsSettings, Verdict};
+use super::{Certificate, TlsError, TlsSettings, TlsVerdict};
 use crate::net::wrong_service;
 
 /// What the library says, what we say, and what to do.
@@ -170,24 +170,24 @@ pub(super) fn verdict(
     chain: &[Vec<u8>],
     host: &str,
     settings: &TlsSettings,
-) -> Verdict {
+) -> TlsVerdict {
     let Some(der) = der else {
-        return Verdict::Refuted("the server sent no certificate".to_owned());
+        return TlsVerdict::Refuted("the server sent no certificate".to_owned());
     };
     let own = Certificate::of_der(der).and_then(|read| {
         let fitting = settings.names.iter().find(|name| read.is_for(name));
         read.own_fault(fitting.map_or(host, String::as_str), SystemTime::now())
     });
     match (own, issuer(der, chain, settings)) {
-        (Some(own), Verdict::Refuted(issuer)) => Verdict::Refuted(format!("{own}; {issuer}")),
-        (Some(own), _) => Verdict::Refuted(own),
+        (Some(own), TlsVerdict::Refuted(issuer)) => TlsVerdict::Refuted(format!("{own}; {issuer}")),
+        (Some(own), _) => TlsVerdict::Refuted(own),
         (None, issuer) => issuer,
     }
 }
 
 /// What is known of the issuer.
 #[cfg(not(any(windows, target_vendor = "apple")))]
-fn issuer(der: &[u8], chain: &[Vec<u8>], settings: &TlsSettings) -> Verdict {
+fn issuer(der: &[u8], chain: &[Vec<u8>], settings: &TlsSettings) -> TlsVerdict {
     use openssl::stack::Stack;
     use openssl::x509::{X509, X509StoreContext, X509VerifyResult};
 
@@ -204,14 +204,14 @@ fn issuer(der: &[u8], chain: &[Vec<u8>], settings: &TlsSettings) -> Verdict {
         })
     };
     match check() {
-        Ok(X509VerifyResult::OK) => Verdict::Verified,
+        Ok(X509VerifyResult::OK) => TlsVerdict::Verified,
         // The dates were reported already.
-        Ok(result) if result.error_string().contains("expired") => Verdict::Verified,
+        Ok(result) if result.error_string().contains("expired") => TlsVerdict::Verified,
         Ok(result) if MISSING_ISSUER.contains(&result.as_raw()) && chain.is_empty() => {
-            Verdict::Unknown(HIDDEN_CHAIN.to_owned())
+            TlsVerdict::Unknown(HIDDEN_CHAIN.to_owned())
         }
-        Ok(result) => Verdict::Refuted(result.error_string().to_owned()),
-        Err(error) => Verdict::Refuted(error.to_string()),
+        Ok(result) => TlsVerdict::Refuted(result.error_string().to_owned()),
+        Err(error) => TlsVerdict::Refuted(error.to_string()),
     }
 }
 
@@ -227,8 +227,8 @@ const HIDDEN_CHAIN: &str =
 
 /// Elsewhere the system's library does not report its verdict.
 #[cfg(any(windows, target_vendor = "apple"))]
-fn issuer(_: &[u8], _: &[Vec<u8>], _: &TlsSettings) -> Verdict {
-    Verdict::Unknown("its issuer was not checked".to_owned())
+fn issuer(_: &[u8], _: &[Vec<u8>], _: &TlsSettings) -> TlsVerdict {
+    TlsVerdict::Unknown("its issuer was not checked".to_owned())
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What the file holds is what the wire held, and it is there before anybody sees it.
 
 mod leaks;
+mod runs;
 
 use std::sync::{Arc, Mutex};
 
