@@ -64,15 +64,12 @@ impl Default for Unstuffer {
 impl Unstuffer {
     /// Returns how many stuffing dots are among the octets.
     pub(crate) fn count(&mut self, octets: &[u8]) -> u64 {
-        let dots = memchr::memchr_iter(b'.', octets).filter(|at| {
-            let is_line_start = match at {
-                0 => self.is_line_start,
-                1 => self.is_after_cr && octets.first() == Some(&b'\n'),
-                _ => octets
-                    .get(..*at)
-                    .is_some_and(|head| head.ends_with(b"\r\n")),
-            };
-            is_line_start
+        let dots = memchr::memchr_iter(b'.', octets).filter(|at| match at {
+            0 => self.is_line_start,
+            1 => self.is_after_cr && octets.first() == Some(&b'\n'),
+            _ => octets
+                .get(..*at)
+                .is_some_and(|head| head.ends_with(b"\r\n")),
         });
         let count = dots.count() as u64;
         self.is_line_start = match octets {
