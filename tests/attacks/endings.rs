@@ -7,7 +7,7 @@ mod random;
 #[cfg(target_os = "linux")]
 mod unread;
 
-use std::io::{BufRead, Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -82,6 +82,41 @@ fn an_update_through_a_link_changes_what_the_link_names() {
     assert!(link.symlink_metadata().unwrap().is_symlink(), "{said}");
     let now = std::fs::read_to_string(&file).unwrap();
     assert!(!now.contains("old"), "{said}\n{now}");
+}
+
+/// The refusal of a wrong password waits, and another session goes on meanwhile.
+#[test]
+fn a_wrong_password_is_refused_after_the_pause() {
+    let brake = LoginThrottle {
+        pause: Duration::from_secs(3600),
+        tries: 3,
+    };
+    let options = ServeOptions {
+        brake,
+        ..ServeOptions::default()
+    };
+    let server = Server::start(options, |_| {}).unwrap();
+    let connect = || {
+        let stream = TcpStream::connect(server.address()).unwrap();
+        stream.set_read_timeout(Some(LIMIT)).unwrap();
+        let mut stream = BufReader::new(stream);
+        let mut line = String::new();
+        stream.read_line(&mut line).unwrap();
+        stream
+    };
+    let mut guessing = connect();
+    guessing.get_mut().write_all(b"USER alice\r\n").unwrap();
+    guessing.read_line(&mut String::new()).unwrap();
+    guessing.get_mut().write_all(b"PASS wrong\r\n").unwrap();
+    let mut other = connect();
+    let session = b"USER alice\r\nPASS wonderland\r\nQUIT\r\n";
+    other.get_mut().write_all(session).unwrap();
+    let mut came = String::new();
+    other.read_to_string(&mut came).unwrap();
+    assert_eq!(came.matches("+OK").count(), 3, "{came}");
+    guessing.get_mut().set_nonblocking(true).unwrap();
+    let refusal = guessing.read_line(&mut String::new());
+    assert_eq!(refusal.unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! The console in a real pseudo-terminal: what is on the screen, and which octets went to the
 //! terminal.
 
+#[cfg(unix)]
+use std::os::unix::fs::PermissionsExt;
 use std::time::Instant;
 
 use poptalk::pop3::tracker::Side;
@@ -561,6 +563,9 @@ fn messages_are_saved_octet_for_octet_and_viewed_decoded() {
             messages[number - 1].octets().len()
         ));
         assert!(std::fs::read(&file).unwrap() == messages[number - 1].octets());
+        // It is mail, and no one else may read it.
+        #[cfg(unix)]
+        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
         // A second time nothing is overwritten, and nothing is fetched again.
         terminal.line(&format!(":save {number} {}", file.display()), "trans>");
         terminal.see("file exists");
