@@ -95,6 +95,10 @@ pub(crate) struct TlsArgs {
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
 
+    /// Accept only the certificate with this SHA-256, by whomever it is signed
+    #[arg(long, value_name = "SHA256:HEX", value_parser = fingerprint, conflicts_with_all = ["insecure", "ca"])]
+    pin: Option<[u8; 32]>,
+
     /// Lowest TLS version to accept
     #[arg(long, value_enum, value_name = "VERSION")]
     tls_min: Option<Version>,
@@ -112,11 +116,36 @@ pub(crate) struct TlsArgs {
     key: Option<PathBuf>,
 }
 
+/// Reads `SHA256:` and 64 hexadecimal digits, with or without colons between them.
+fn fingerprint(text: &str) -> Result<[u8; 32], String> {
+    let digits = match text.split_once(':') {
+        Some((kind, digits)) if kind.eq_ignore_ascii_case("sha256") => digits,
+        _ => text,
+    };
+    let digit = |digit: char| {
+        digit
+            .to_digit(16)
+            .and_then(|digit| u8::try_from(digit).ok())
+    };
+    let digits: Option<Vec<u8>> = digits
+        .chars()
+        .filter(|sign| *sign != ':')
+        .map(digit)
+        .collect();
+    let (pairs, rest) = digits.as_deref().unwrap_or_default().as_chunks();
+    let octets: Vec<u8> = pairs.iter().map(|[high, low]| high << 4 | low).collect();
+    match <[u8; 32]>::try_from(octets) {
+        Ok(octets) if rest.is_empty() => Ok(octets),
+        _ => Err("give SHA256: and 64 hexadecimal digits, as `:tls` shows them".to_owned()),
+    }
+}
+
 impl TlsArgs {
     pub(crate) fn settings(self) -> TlsSettings {
         TlsSettings {
             is_insecure: self.insecure,
             ca: self.ca,
+            pin: self.pin,
             min: self.tls_min,
             max: self.tls_max,
             own_certificate: self.cert.zip(self.key),
@@ -363,6 +392,37 @@ impl Explain for Failure {
             Self::Open(OpenError::Dial(error)) => Some(error.hint().to_owned().into()),
             Self::Open(OpenError::Tls(error)) => error.hint.clone().map(Cow::Owned),
             Self::Open(OpenError::Io(_)) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fingerprint_is_read_as_it_is_shown_and_nothing_else_is() {
+        let digits = "0F".repeat(32);
+        let colons = vec!["0f"; 32].join(":");
+        for text in [
+            digits.clone(),
+            format!("SHA256:{digits}"),
+            format!("sha256:{colons}"),
+        ] {
+            assert_eq!(fingerprint(&text), Ok([15; 32]), "{text}");
+        }
+        let odd = [
+            String::new(),
+            "SHA256:".to_owned(),
+            digits.get(1..).unwrap().to_owned(),
+            format!("{digits}0"),
+            format!("{digits}00"),
+            format!("SHA1:{digits}"),
+            digits.replace('F', "g"),
+            digits.replace("0F", "+f"),
+        ];
+        for text in odd {
+            assert!(fingerprint(&text).is_err(), "{text}");
         }
     }
 }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use mio::net::TcpStream;
 use native_tls::HandshakeError;
+use sha2::{Digest, Sha256};
 
 use super::wrong_service::Mistake;
 use crate::base::error::Explain;
@@ -44,15 +45,24 @@ pub struct TlsSettings {
     /// What the certificate may be for, where that is not just the host that was typed: hosts,
     /// domains, and SRV-IDs, which start with `_`. Empty: the host.
     pub names: Vec<String>,
+    /// The SHA-256 of the certificate (DER) that the server must have (`--pin`). It replaces the
+    /// verification by authorities.
+    pub pin: Option<[u8; 32]>,
     /// A certificate and its key (PEM files, PKCS #8) to show to the server (`--cert`, `--key`).
     pub own_certificate: Option<(PathBuf, PathBuf)>,
 }
 
 impl TlsSettings {
+    /// Whether the library's verification is left out: `--insecure` takes anything, and a pin is
+    /// compared after the handshake.
+    fn skips_verification(&self) -> bool {
+        self.is_insecure || self.pin.is_some()
+    }
+
     /// Whether the certificate is for one of the names, where there are names to choose from.
     fn accepts(&self, certificate: Option<&Certificate>) -> bool {
         let is_named = |certificate: &Certificate| certificate.is_for_any(&self.names);
-        self.is_insecure || self.names.is_empty() || certificate.is_some_and(is_named)
+        self.skips_verification() || self.names.is_empty() || certificate.is_some_and(is_named)
     }
 }
 
@@ -374,19 +384,19 @@ pub(crate) fn handshake(
     let leaf = stream.peer_certificate().ok().flatten();
     let der = leaf.and_then(|leaf| leaf.to_der().ok());
     let certificate = der.as_deref().and_then(Certificate::of_der);
-    if !settings.accepts(certificate.as_ref()) {
+    if let Some(error) = refusal(der.as_deref(), certificate.as_ref(), host, settings) {
         let _ = stream.shutdown();
-        let broken = FailedHandshake {
+        let failed = FailedHandshake {
             version: Some(seen.version),
             chain: certificate.into_iter().collect(),
             said: Vec::new(),
         };
         return Err(TlsError {
-            seen: Some(Box::new(broken)),
-            ..reason::of_names(host, &settings.names)
+            seen: Some(Box::new(failed)),
+            ..error
         });
     }
-    let verdict = match settings.is_insecure {
+    let verdict = match settings.is_insecure && settings.pin.is_none() {
         true => reason::verdict(der.as_deref(), &seen.chain, host, settings),
         false => TlsVerdict::Verified,
     };
@@ -407,6 +417,22 @@ pub(crate) fn handshake(
         end_point: stream.tls_server_end_point().ok().flatten(),
     };
     Ok((stream, facts))
+}
+
+/// Why a certificate is refused after the handshake; None when it is accepted.
+fn refusal(
+    der: Option<&[u8]>,
+    certificate: Option<&Certificate>,
+    host: &str,
+    settings: &TlsSettings,
+) -> Option<TlsError> {
+    match settings.pin {
+        Some(pin) if der.map(Sha256::digest).is_none_or(|found| found[..] != pin) => {
+            Some(reason::of_pin(certificate))
+        }
+        _ if settings.accepts(certificate) => None,
+        _ => Some(reason::of_names(host, &settings.names)),
+    }
 }
 
 /// Whether an error is no more than the end of the TCP connection inside TLS; OpenSSL's words. Most

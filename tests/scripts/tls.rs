@@ -227,6 +227,84 @@ fn a_certificate_whose_issuer_comes_with_it() {
     }
 }
 
+/// A pinned certificate is accepted by whomever it is signed, and no other one is.
+#[test]
+fn only_the_pinned_certificate_is_accepted() {
+    let own = make(GOOD, None);
+    let hex = |octet: &u8| format!("{octet:02x}");
+    let digest = own.certificate.digest(MessageDigest::sha256()).unwrap();
+    let pin: Vec<String> = digest.iter().map(hex).collect();
+    let pin = format!("SHA256:{}", pin.join(":"));
+    let port = serve(own, None, 2).port().to_string();
+    let log = |home: &Home| home.path().join("log.pop3").display().to_string();
+    let home = Home::new();
+    let args = [
+        "localhost",
+        &port,
+        "--tls",
+        "-c",
+        "NOOP",
+        "--log",
+        &log(&home),
+        "--pin",
+    ];
+    let output = home.script(&[&args[..], &[&pin]].concat(), b"");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert_eq!(text(&output.stdout), "+OK ready\r\n+OK\r\n");
+    assert!(
+        std::fs::read_to_string(log(&home))
+            .unwrap()
+            .contains(" verified CN=localhost")
+    );
+
+    let home = Home::new();
+    let args = [
+        "localhost",
+        &port,
+        "--tls",
+        "-c",
+        "NOOP",
+        "--log",
+        &log(&home),
+        "--pin",
+    ];
+    let other = format!("SHA256:{}", "00".repeat(32));
+    let output = home.script(&[&args[..], &[&other]].concat(), b"");
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(4), "{said}");
+    assert!(output.stdout.is_empty());
+    let found = pin.trim_start_matches("SHA256:");
+    assert!(
+        said.contains("not the pinned one") && said.contains(found),
+        "{said}"
+    );
+    let recorded = std::fs::read_to_string(log(&home)).unwrap();
+    assert!(recorded.contains("* tls failed: the server's certificate is not the pinned one"));
+}
+
+#[test]
+fn all_that_is_wrong_with_a_certificate_is_said() {
+    let leaf = Odd {
+        name: "pop.example.org",
+        days: (-20, -2),
+        ..GOOD
+    };
+    let port = serve(make(leaf, None), None, 1).port().to_string();
+    let args = [
+        "localhost",
+        &port,
+        "--tls",
+        "--insecure",
+        "--no-log",
+        "-c",
+        "NOOP",
+    ];
+    let said = text(&Home::new().script(&args, b"").stderr);
+    for fault in ["expired on", "is not for `localhost`", "self-signed"] {
+        assert!(said.contains(fault), "{said}");
+    }
+}
+
 #[test]
 fn an_expired_certificate() {
     let ca = make(AUTHORITY, None);

@@ -123,20 +123,20 @@ impl Certificate {
         })
     }
 
-    /// What is wrong with the certificate itself, regardless of its issuer: its dates, and its
-    /// names for this host.
-    pub(crate) fn own_fault(&self, host: &str, now: SystemTime) -> Option<String> {
-        Some(if now < self.valid.0 {
-            format!("the certificate is not valid before {}", self.not_before)
-        } else if now > self.valid.1 {
-            format!("the certificate expired on {}", self.not_after)
-        } else if !self.is_for(host) {
-            format!("the certificate is not for `{host}`")
-        } else if self.signature.ends_with(UNSAFE) {
-            format!("the certificate was signed with {}", self.signature)
-        } else {
-            return None;
-        })
+    /// All that is wrong with the certificate itself, regardless of its issuer: its dates, its names
+    /// for this host, its signature.
+    pub(crate) fn own_faults(&self, host: &str, now: SystemTime) -> Vec<String> {
+        let is_early = now < self.valid.0;
+        let early = || format!("the certificate is not valid before {}", self.not_before);
+        let late = || format!("the certificate expired on {}", self.not_after);
+        let is_unsafe = self.signature.ends_with(UNSAFE);
+        let faults = [
+            is_early.then(early),
+            (now > self.valid.1).then(late),
+            (!self.is_for(host)).then(|| format!("the certificate is not for `{host}`")),
+            is_unsafe.then(|| format!("the certificate was signed with {}", self.signature)),
+        ];
+        faults.into_iter().flatten().collect()
     }
 }
 

@@ -64,10 +64,12 @@ pub(super) fn authorities(settings: &TlsSettings) -> Result<Arc<X509Store>, Erro
 fn make(settings: &TlsSettings) -> Result<TlsConnector, TlsError> {
     let mut builder = TlsConnector::builder();
     builder
-        .danger_accept_invalid_certs(settings.is_insecure)
+        .danger_accept_invalid_certs(settings.skips_verification())
         // Where there are names to choose from, the certificate is compared with them after the
         // handshake.
-        .danger_accept_invalid_hostnames(settings.is_insecure || !settings.names.is_empty())
+        .danger_accept_invalid_hostnames(
+            settings.skips_verification() || !settings.names.is_empty(),
+        )
         .request_alpns(&["pop3"])
         .max_protocol_version(settings.max.map(Into::into));
     if let Some(min) = settings.min {
@@ -89,7 +91,7 @@ fn make(settings: &TlsSettings) -> Result<TlsConnector, TlsError> {
 /// What a connector is made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Recipe {
-    is_insecure: bool,
+    skips_verification: bool,
     checks_host: bool,
     files: Vec<GivenFile>,
     own_pem: Vec<u8>,
@@ -104,7 +106,7 @@ impl Recipe {
             .iter()
             .chain(own.flat_map(|(certificate, key)| [certificate, key]));
         Self {
-            is_insecure: settings.is_insecure,
+            skips_verification: settings.skips_verification(),
             checks_host: settings.names.is_empty(),
             files: files.map(|path| GivenFile::at(path)).collect(),
             own_pem: settings.own_pem.clone(),

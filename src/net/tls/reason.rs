@@ -156,6 +156,17 @@ pub(super) fn of_names(host: &str, names: &[String]) -> TlsError {
     TlsError::new(what).with_hint(hint)
 }
 
+/// The sentence for a certificate that is not the one that `--pin` names.
+pub(super) fn of_pin(certificate: Option<&Certificate>) -> TlsError {
+    let found = match certificate {
+        Some(certificate) => format!("its SHA-256 is {}", certificate.fingerprint),
+        None => "the server sent none that could be read".to_owned(),
+    };
+    TlsError::new(format!("the server's certificate is not the pinned one: {found}")).with_hint(
+        "someone may be intercepting the connection; pin the new certificate only if its owner confirms it",
+    )
+}
+
 fn alert(received: &[u8]) -> Option<u8> {
     match received {
         [0x15, 3, _, 0, 2, 2, code, ..] => Some(*code),
@@ -174,15 +185,17 @@ pub(super) fn verdict(
     let Some(der) = der else {
         return TlsVerdict::Refuted("the server sent no certificate".to_owned());
     };
-    let own = Certificate::of_der(der).and_then(|read| {
+    let mut faults = Vec::new();
+    if let Some(read) = Certificate::of_der(der) {
         let fitting = settings.names.iter().find(|name| read.is_for(name));
-        read.own_fault(fitting.map_or(host, String::as_str), SystemTime::now())
-    });
-    match (own, issuer(der, chain, settings)) {
-        (Some(own), TlsVerdict::Refuted(issuer)) => TlsVerdict::Refuted(format!("{own}; {issuer}")),
-        (Some(own), _) => TlsVerdict::Refuted(own),
-        (None, issuer) => issuer,
+        faults = read.own_faults(fitting.map_or(host, String::as_str), SystemTime::now());
     }
+    match issuer(der, chain, settings) {
+        TlsVerdict::Refuted(issuer) => faults.push(issuer),
+        issuer if faults.is_empty() => return issuer,
+        _ => {}
+    }
+    TlsVerdict::Refuted(faults.join("; "))
 }
 
 /// What is known of the issuer.
