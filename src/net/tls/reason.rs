@@ -5,7 +5,6 @@ use std::time::SystemTime;
 use tls_parser::TlsAlertDescription;
 
 use super::hello::is_text;
-use super::made;
 use super::{Certificate, TlsError, TlsSettings, TlsVerdict};
 use crate::net::wrong_service;
 
@@ -206,7 +205,7 @@ fn issuer(der: &[u8], chain: &[Vec<u8>], settings: &TlsSettings) -> TlsVerdict {
 
     let check = || -> Result<X509VerifyResult, openssl::error::ErrorStack> {
         let leaf = X509::from_der(der)?;
-        let store = made::authorities(settings)?;
+        let store = super::made::authorities(settings)?;
         let mut others = Stack::new()?;
         for other in chain.iter().skip(1) {
             others.push(X509::from_der(other)?)?;
