@@ -12,28 +12,13 @@ pub(crate) fn nearest<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> O
 }
 
 /// How many octets must be put in, left out, changed or swapped with their neighbour to make `b` of
-/// `a`.
+/// `a`; `usize::MAX` if the lengths alone differ too much. That also keeps an endless word cheap.
 pub(crate) fn typing_errors(a: &[u8], b: &[u8]) -> usize {
-    if a.len().abs_diff(b.len()) > 2 {
+    if a.len().abs_diff(b.len()) > NEAR {
         return usize::MAX;
     }
-    let mut before_last: Vec<usize> = Vec::new();
-    let mut last: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.iter().enumerate() {
-        let mut row = vec![i + 1];
-        for (j, y) in b.iter().enumerate() {
-            let cost = |row: &[usize], at: usize| row.get(at).copied().unwrap_or(usize::MAX - 9);
-            let mut best = (cost(&last, j) + usize::from(x != y))
-                .min(cost(&last, j + 1) + 1)
-                .min(cost(&row, j) + 1);
-            if j > 0 && i > 0 && a.get(i - 1) == Some(y) && b.get(j - 1) == Some(x) {
-                best = best.min(cost(&before_last, j - 1) + 1);
-            }
-            row.push(best);
-        }
-        before_last = std::mem::replace(&mut last, row);
-    }
-    last.last().copied().unwrap_or(usize::MAX)
+    let characters = |octets: &[u8]| octets.iter().copied().map(char::from).collect::<String>();
+    strsim::osa_distance(&characters(a), &characters(b))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ mod certificate;
 mod hello;
 mod made;
 pub(super) mod reason;
+mod registry;
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
@@ -109,7 +110,7 @@ pub(crate) struct TlsFacts {
     /// The server's own certificate, where it could be read.
     pub(crate) certificate: Option<Certificate>,
     pub(crate) verdict: TlsVerdict,
-    /// How the key was agreed: the named group, or the kind of exchange.
+    /// How the key was agreed: the named group, or the kind of exchange with its curve.
     pub(crate) key_exchange: String,
     /// The application protocol that was agreed (ALPN); None when the server took no part.
     pub(crate) protocol: Option<String>,

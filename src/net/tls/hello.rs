@@ -6,11 +6,13 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
-use tls_parser::{
-    NamedGroup, TlsCipherSuite, TlsExtension, TlsMessage, TlsMessageHandshake, TlsRecordType,
-    TlsServerHelloContents, TlsVersion, parse_tls_message_handshake, parse_tls_raw_record,
-    parse_tls_server_hello_extensions,
-};
+use nom::bytes::complete::take;
+use nom::combinator::{complete, iterator, opt};
+use nom::multi::length_data;
+use nom::number::complete::{be_u8, be_u16, be_u24};
+use nom::{IResult, Parser};
+
+use super::registry::{group_name, suite_key_exchange, suite_name};
 
 const TAPPED_MAX: usize = 64 * 1024;
 
@@ -186,90 +188,133 @@ impl Default for HelloSeen {
     }
 }
 
+const HANDSHAKE_RECORD: u8 = 22;
+
+const SERVER_HELLO: u8 = 2;
+const CERTIFICATE: u8 = 11;
+const SERVER_KEY_EXCHANGE: u8 = 12;
+const SERVER_HELLO_DONE: u8 = 14;
+
+const SUPPORTED_VERSIONS: u16 = 43;
+const KEY_SHARE: u16 = 51;
+
+/// The kind of curve that is given by its number (RFC 8422 §5.4).
+const NAMED_CURVE: u8 = 3;
+
 /// Reads the octets of a handshake: what the ServerHello chose, and the certificates if they are
 /// unencrypted.
 pub(super) fn listen(octets: &[u8]) -> HelloSeen {
     let mut messages = Vec::new();
-    let mut rest = octets;
-    while let Ok((after, record)) = parse_tls_raw_record(rest) {
-        if record.hdr.record_type == TlsRecordType::Handshake {
-            messages.extend_from_slice(record.data);
+    for (kind, content) in iterator(octets, record) {
+        if kind == HANDSHAKE_RECORD {
+            messages.extend_from_slice(content);
         }
-        rest = after;
     }
     let mut seen = HelloSeen::default();
-    let mut rest = messages.as_slice();
     // The last ServerHello counts: the one before may ask to try again (RFC 8446 §4.1.4).
-    while let Ok((after, message)) = parse_tls_message_handshake(rest) {
-        match message {
-            TlsMessage::Handshake(TlsMessageHandshake::ServerHello(hello)) => {
-                hear(&mut seen, &hello)
+    for (kind, body) in iterator(messages.as_slice(), message) {
+        match kind {
+            SERVER_HELLO => {
+                if let Ok((_, hello)) = server_hello(body) {
+                    seen.add_hello(&hello);
+                }
             }
-            TlsMessage::Handshake(TlsMessageHandshake::Certificate(certificates)) => {
-                let chain = certificates.cert_chain.iter();
-                seen.chain = chain.map(|certificate| certificate.data.to_vec()).collect();
+            CERTIFICATE => {
+                if let Ok((_, list)) = vector24(body) {
+                    seen.chain = iterator(list, vector24).map(<[u8]>::to_vec).collect();
+                }
             }
+            SERVER_KEY_EXCHANGE => seen.add_curve(body),
+            // The handshake's later messages are encrypted.
+            SERVER_HELLO_DONE => break,
             _ => {}
         }
-        rest = after;
     }
     seen
 }
 
-fn hear(seen: &mut HelloSeen, hello: &TlsServerHelloContents<'_>) {
-    let mut version = hello.version;
-    let suite = TlsCipherSuite::from_id(hello.cipher.0);
-    seen.cipher = suite.map_or_else(
-        || format!("cipher 0x{:04x}", hello.cipher.0),
-        |known| known.name.to_owned(),
-    );
-    seen.key_exchange = suite.map_or_else(String::new, |known| {
-        format!("{:?}", known.kx).to_uppercase()
-    });
-    let extensions = hello.ext.map(parse_tls_server_hello_extensions);
-    for extension in extensions
-        .and_then(Result::ok)
-        .map(|(_, all)| all)
-        .unwrap_or_default()
-    {
-        match extension {
-            TlsExtension::SupportedVersions(versions) => {
-                version = versions.first().copied().unwrap_or(version);
+impl HelloSeen {
+    fn add_hello(&mut self, hello: &ServerHello<'_>) {
+        let mut version = hello.version;
+        self.cipher = suite_name(hello.suite);
+        self.key_exchange = suite_key_exchange(hello.suite)
+            .unwrap_or_default()
+            .to_owned();
+        for (kind, content) in iterator(hello.extensions, extension) {
+            match (kind, content) {
+                (SUPPORTED_VERSIONS, [high, low, ..]) => {
+                    version = u16::from_be_bytes([*high, *low]);
+                }
+                (KEY_SHARE, [high, low, ..]) => {
+                    self.key_exchange = group_name(u16::from_be_bytes([*high, *low]));
+                }
+                _ => {}
             }
-            TlsExtension::KeyShare([high, low, ..]) => {
-                let group = NamedGroup(u16::from_be_bytes([*high, *low]));
-                seen.key_exchange = format!("{group:?}");
-            }
-            _ => {}
+        }
+        self.version = version_name(version);
+    }
+
+    /// Before TLS 1.3, only the ServerKeyExchange message names the curve (RFC 8422 §5.4).
+    fn add_curve(&mut self, body: &[u8]) {
+        if let [NAMED_CURVE, high, low, ..] = body
+            && self.key_exchange == "ECDHE"
+        {
+            let group = group_name(u16::from_be_bytes([*high, *low]));
+            self.key_exchange = format!("ECDHE {group}");
         }
     }
-    seen.version = version_name(version);
 }
 
-fn version_name(version: TlsVersion) -> String {
+struct ServerHello<'a> {
+    version: u16,
+    suite: u16,
+    extensions: &'a [u8],
+}
+
+/// A record: its type and its content (RFC 8446 §5.1).
+fn record(octets: &[u8]) -> IResult<&[u8], (u8, &[u8])> {
+    let (rest, (kind, _, content)) = (be_u8, be_u16, length_data(be_u16)).parse(octets)?;
+    Ok((rest, (kind, content)))
+}
+
+/// A message of the handshake: its type and its body (RFC 8446 §4).
+fn message(octets: &[u8]) -> IResult<&[u8], (u8, &[u8])> {
+    (be_u8, vector24).parse(octets)
+}
+
+/// RFC 5246 §7.4.1.3, RFC 8446 §4.1.3.
+fn server_hello(octets: &[u8]) -> IResult<&[u8], ServerHello<'_>> {
+    let session = length_data(be_u8);
+    let (rest, (version, _, _, suite, _)) =
+        (be_u16, take(32_usize), session, be_u16, be_u8).parse(octets)?;
+    let (rest, extensions) = opt(complete(length_data(be_u16))).parse(rest)?;
+    let hello = ServerHello {
+        version,
+        suite,
+        extensions: extensions.unwrap_or_default(),
+    };
+    Ok((rest, hello))
+}
+
+/// An extension: its type and its content (RFC 8446 §4.2).
+fn extension(octets: &[u8]) -> IResult<&[u8], (u16, &[u8])> {
+    (be_u16, length_data(be_u16)).parse(octets)
+}
+
+fn vector24(octets: &[u8]) -> IResult<&[u8], &[u8]> {
+    length_data(be_u24).parse(octets)
+}
+
+fn version_name(version: u16) -> String {
     match version {
-        TlsVersion::Tls13 => "TLSv1.3".to_owned(),
-        TlsVersion::Tls12 => "TLSv1.2".to_owned(),
-        TlsVersion::Tls11 => "TLSv1.1".to_owned(),
-        TlsVersion::Tls10 => "TLSv1.0".to_owned(),
-        TlsVersion::Ssl30 => "SSLv3".to_owned(),
-        TlsVersion(number) => format!("TLS 0x{number:04x}"),
+        0x0304 => "TLSv1.3".to_owned(),
+        0x0303 => "TLSv1.2".to_owned(),
+        0x0302 => "TLSv1.1".to_owned(),
+        0x0301 => "TLSv1.0".to_owned(),
+        0x0300 => "SSLv3".to_owned(),
+        number => format!("TLS 0x{number:04x}"),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{HelloSeen, listen};
-
-    #[test]
-    fn odd_octets_give_no_version_and_no_panic() {
-        for octets in [
-            &b""[..],
-            b"+OK ready\r\n",
-            b"\x16\x03\x01",
-            b"\x16\x03\x03\x00\x04\x02\x00\x00\x00",
-        ] {
-            assert_eq!(listen(octets), HelloSeen::default());
-        }
-    }
-}
+mod tests;

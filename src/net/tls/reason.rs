@@ -2,9 +2,8 @@
 
 use std::time::SystemTime;
 
-use tls_parser::TlsAlertDescription;
-
 use super::hello::is_text;
+use super::registry::alert_name;
 use super::{Certificate, TlsError, TlsSettings, TlsVerdict};
 use crate::net::wrong_service;
 
@@ -89,6 +88,9 @@ const ENDS: &[(&str, &str)] = &[
     ),
 ];
 
+/// The alert of a server that supports no version offered (RFC 8446 §6.2).
+const PROTOCOL_VERSION: u8 = 70;
+
 pub(in crate::net) fn hint(is_stls: bool) -> &'static str {
     match is_stls {
         true => "see the server's log; port 995 with --tls may work",
@@ -108,13 +110,13 @@ pub(super) fn of_failure(text: &str, received: &[u8], host: &str, is_stls: bool)
         }
     }
     if let Some(code) = alert(received) {
-        let name = TlsAlertDescription(code);
-        let hint = if name == TlsAlertDescription::ProtocolVersion {
+        let hint = if code == PROTOCOL_VERSION {
             "the server supports none of the TLS versions offered; it must support TLS 1.2 or later (RFC 8314 §4)"
         } else {
             "see the server's log"
         };
-        let what = format!("the server aborted the TLS handshake: alert {code} ({name})");
+        let name = alert_name(code).map_or_else(String::new, |name| format!(" ({name})"));
+        let what = format!("the server aborted the TLS handshake: alert {code}{name}");
         return TlsError::new(what).with_hint(hint);
     }
     let what = if received.is_empty() && !text.contains("reset by peer") {
