@@ -119,6 +119,7 @@ fn seek(args: &ConnectArgs, proxy: Option<&Proxy>) -> Result<Option<DomainServer
             wait: args.session.limits.timeout.unwrap_or(LOOK_UP_WAIT),
             proxy,
             has_person: is_for_person(&args.session),
+            tls_name: args.tls_args.tls_name.as_deref(),
         });
     };
     let named = target::parse(host, args.port, args.start.tls)?;

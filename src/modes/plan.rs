@@ -19,7 +19,7 @@ use crate::modes::options::{
 use crate::net::dial::Route;
 use crate::net::engine::{Connection, Observer, OpenError, Request, Snapshot, Timeouts};
 use crate::net::password::{self, PasswordError};
-use crate::net::target::Target;
+use crate::net::target::{Target, tls_name};
 use crate::net::tls::{TlsSettings, Version};
 use crate::net::upstream_proxy::Proxy;
 use crate::pop3::command::{Command, Effect, Shape};
@@ -95,6 +95,10 @@ pub(crate) struct TlsArgs {
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
 
+    /// Name to send in the TLS handshake (SNI) and to verify in the certificate [default: HOST]
+    #[arg(long, value_name = "NAME", value_parser = tls_name)]
+    pub(crate) tls_name: Option<String>,
+
     /// Lowest TLS version to accept
     #[arg(long, value_enum, value_name = "VERSION")]
     tls_min: Option<Version>,
@@ -117,6 +121,7 @@ impl TlsArgs {
         TlsSettings {
             is_insecure: self.insecure,
             ca: self.ca,
+            name: self.tls_name,
             min: self.tls_min,
             max: self.tls_max,
             own_certificate: self.cert.zip(self.key),

@@ -1,6 +1,7 @@
 //! Reads the name of a server as typed: a host, `host:port`, `[address]:port`, or a URL.
 
 use std::borrow::Cow;
+use std::net::IpAddr;
 
 use crate::base::error::Explain;
 use crate::base::percent;
@@ -84,6 +85,19 @@ pub(crate) fn user_name(text: &str) -> Result<String, String> {
     match text.chars().any(char::is_control) {
         true => Err(NO_NAME.to_owned()),
         false => Ok(text.to_owned()),
+    }
+}
+
+/// Reads the name that a certificate must be for: a host name or an IP address.
+///
+/// Errors: what is wrong, as a sentence.
+pub(crate) fn tls_name(text: &str) -> Result<String, String> {
+    let fits = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_' | b'.');
+    // OpenSSL verifies no name if it is empty, and accepts each subdomain if it starts with a dot.
+    let is_name = !text.is_empty() && !text.starts_with('.') && text.bytes().all(fits);
+    match is_name || text.parse::<IpAddr>().is_ok() {
+        true => Ok(text.to_owned()),
+        false => Err("expected a host name in ASCII, or an IP address without brackets".to_owned()),
     }
 }
 
@@ -176,7 +190,7 @@ pub(crate) fn split_port(text: &str) -> Result<(&str, Option<u16>), String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{TargetError, parse};
+    use super::{TargetError, parse, tls_name};
 
     fn read(text: &str) -> String {
         parse(text, None, false).map_or_else(
@@ -204,6 +218,31 @@ mod tests {
             ("pop3://;auth=APOP@host", "host:110 clear"),
         ] {
             assert_eq!(read(text), meant);
+        }
+    }
+
+    #[test]
+    fn a_name_that_would_switch_verification_off_is_an_error() {
+        for right in [
+            "pop.example.org",
+            "a_b-c.example.",
+            "192.0.2.1",
+            "2001:db8::1",
+        ] {
+            assert_eq!(tls_name(right).as_deref(), Ok(right));
+        }
+        for wrong in [
+            "",
+            ".",
+            ".example.org",
+            "*.example.org",
+            "pop.example.org:995",
+            "[::1]",
+            "a b",
+            "a\0b",
+            "é.example",
+        ] {
+            assert!(tls_name(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -41,6 +41,9 @@ pub struct TlsSettings {
     pub min: Option<Version>,
     /// The highest version to agree to (`--tls-max`).
     pub max: Option<Version>,
+    /// The name to ask the server for (SNI) and to verify, in place of the host and of
+    /// [`TlsSettings::names`] (`--tls-name`).
+    pub name: Option<String>,
     /// What the certificate may be for, where that is not just the host that was typed: hosts,
     /// domains, and SRV-IDs, which start with `_`. Empty: the host.
     pub names: Vec<String>,
@@ -49,10 +52,19 @@ pub struct TlsSettings {
 }
 
 impl TlsSettings {
+    /// Returns the names to choose from; empty where there is only one, which the library verifies.
+    fn choices(&self) -> &[String] {
+        match self.name {
+            Some(_) => &[],
+            None => &self.names,
+        }
+    }
+
     /// Whether the certificate is for one of the names, where there are names to choose from.
     fn accepts(&self, certificate: Option<&Certificate>) -> bool {
-        let is_named = |certificate: &Certificate| certificate.is_for_any(&self.names);
-        self.is_insecure || self.names.is_empty() || certificate.is_some_and(is_named)
+        let names = self.choices();
+        let is_named = |certificate: &Certificate| certificate.is_for_any(names);
+        self.is_insecure || names.is_empty() || certificate.is_some_and(is_named)
     }
 }
 
@@ -344,6 +356,7 @@ pub(crate) fn handshake(
     is_stls: bool,
     wait: &mut dyn FnMut() -> Result<(), TlsError>,
 ) -> Result<(TlsStream, TlsFacts), TlsError> {
+    let host = settings.name.as_deref().unwrap_or(host);
     let connector = made::connector(settings)?;
     let (tap, tapped) = Tap::new(socket, is_stls);
     let seen = || lock(&tapped).clone();
@@ -383,7 +396,7 @@ pub(crate) fn handshake(
         };
         return Err(TlsError {
             seen: Some(Box::new(broken)),
-            ..reason::of_names(host, &settings.names)
+            ..reason::of_names(host, settings.choices())
         });
     }
     let verdict = match settings.is_insecure {

@@ -43,6 +43,7 @@ const SITUATIONS: &[&str] = &[
     "--proxy ftp://127.0.0.1 127.0.0.1",
     "--ca none.pem 127.0.0.1",
     "--ca junk.pem 127.0.0.1",
+    "--tls-name .example.org --tls 127.0.0.1",
     "-u alice",
     "-u alice@example.org --proxy socks5://127.0.0.1:1",
     "--no-log -c capa 127.0.0.1:1",

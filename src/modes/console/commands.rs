@@ -223,6 +223,8 @@ impl Console {
         self.plan.spares.clear();
         self.plan.found = None;
         self.plan.tls.names.clear();
+        // It was given for the previous server; a certificate for it proves nothing about this one.
+        self.plan.tls.name = None;
     }
 
     fn send_octets(&mut self, args: &[u8]) {

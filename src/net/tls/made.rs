@@ -67,7 +67,7 @@ fn make(settings: &TlsSettings) -> Result<TlsConnector, TlsError> {
         .danger_accept_invalid_certs(settings.is_insecure)
         // Where there are names to choose from, the certificate is compared with them after the
         // handshake.
-        .danger_accept_invalid_hostnames(settings.is_insecure || !settings.names.is_empty())
+        .danger_accept_invalid_hostnames(settings.is_insecure || !settings.choices().is_empty())
         .request_alpns(&["pop3"])
         .max_protocol_version(settings.max.map(Into::into));
     if let Some(min) = settings.min {
@@ -105,7 +105,7 @@ impl Recipe {
             .chain(own.flat_map(|(certificate, key)| [certificate, key]));
         Self {
             is_insecure: settings.is_insecure,
-            checks_host: settings.names.is_empty(),
+            checks_host: settings.choices().is_empty(),
             files: files.map(|path| GivenFile::at(path)).collect(),
             own_pem: settings.own_pem.clone(),
             versions: (settings.min, settings.max),

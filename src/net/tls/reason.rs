@@ -9,6 +9,8 @@ use super::made;
 use super::{Certificate, TlsError, TlsSettings, TlsVerdict};
 use crate::net::wrong_service;
 
+const USE_ITS_NAME: &str = "give the name that the certificate is for as HOST, or with --tls-name if it is the right one; --insecure continues anyway";
+
 /// What the library says, what we say, and what to do.
 const REASONS: &[(&str, &str, &str)] = &[
     (
@@ -49,12 +51,12 @@ const REASONS: &[(&str, &str, &str)] = &[
     (
         "ostname mismatch",
         "the server's certificate is not for the name `{host}`",
-        "use the name that the certificate is for, or continue with --insecure",
+        USE_ITS_NAME,
     ),
     (
         "IP address mismatch",
         "the server's certificate is not for the address `{host}`",
-        "use the name that the certificate is for, or continue with --insecure",
+        USE_ITS_NAME,
     ),
     (
         "too weak",
@@ -143,7 +145,7 @@ fn words(text: &str) -> &str {
 pub(super) fn of_names(host: &str, names: &[String]) -> TlsError {
     let shown: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
     let hint = if names.iter().any(|name| name == host) {
-        "use the name that the certificate is for, or continue with --insecure".to_owned()
+        USE_ITS_NAME.to_owned()
     } else {
         format!(
             "`{host}` comes from DNS without DNSSEC, so an attacker may have forged it; if it is right, give it as HOST"
@@ -175,7 +177,7 @@ pub(super) fn verdict(
         return TlsVerdict::Refuted("the server sent no certificate".to_owned());
     };
     let own = Certificate::of_der(der).and_then(|read| {
-        let fitting = settings.names.iter().find(|name| read.is_for(name));
+        let fitting = settings.choices().iter().find(|name| read.is_for(name));
         read.own_fault(fitting.map_or(host, String::as_str), SystemTime::now())
     });
     match (own, issuer(der, chain, settings)) {
