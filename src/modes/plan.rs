@@ -19,7 +19,7 @@ use crate::modes::options::{
 use crate::net::dial::Route;
 use crate::net::engine::{Connection, Observer, OpenError, Request, Snapshot, Timeouts};
 use crate::net::password::{self, PasswordError};
-use crate::net::target::{Target, tls_name};
+use crate::net::target::{self, AddressSettings, Target, tls_name};
 use crate::net::tls::{TlsSettings, Version};
 use crate::net::upstream_proxy::Proxy;
 use crate::pop3::command::{Command, Effect, Shape};
@@ -130,6 +130,22 @@ impl TlsArgs {
     }
 }
 
+/// Which address to connect to.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(crate) struct AddressArgs {
+    /// Connect to this address instead of looking up HOST, which still names the server
+    #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = target::connect_to)]
+    connect_to: Option<(String, Option<u16>)>,
+}
+
+impl AddressArgs {
+    pub(crate) fn settings(self) -> AddressSettings {
+        AddressSettings {
+            connect_to: self.connect_to,
+        }
+    }
+}
+
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
     /// What the server is called, in the transcript's head.
@@ -140,6 +156,7 @@ pub(crate) struct Plan {
     /// Other servers for the same maildrop, in the order to try them.
     pub(crate) spares: Vec<Target>,
     pub(crate) proxy: Option<Proxy>,
+    pub(crate) addresses: AddressSettings,
     /// How the server was found, as an event of the transcript; None when it was named.
     pub(crate) found: Option<Event>,
     /// The user who was named with the target, and not with an earlier one.
@@ -161,6 +178,7 @@ impl Plan {
             target,
             spares: Vec::new(),
             proxy: None,
+            addresses: AddressSettings::default(),
             found: None,
             user: None,
             tls: TlsSettings::default(),
@@ -245,6 +263,7 @@ impl Plan {
             target: &self.target,
             spares: &self.spares,
             proxy: self.proxy.as_ref(),
+            addresses: &self.addresses,
         };
         Ok(Connection::open(
             route,
