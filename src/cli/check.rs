@@ -12,7 +12,6 @@ use crate::base::error::Error;
 use crate::base::exit::Exit;
 use crate::base::figures;
 use crate::base::files;
-use crate::base::loopback::is_loopback;
 use crate::base::say;
 use crate::base::stdio;
 use crate::base::temporary;
@@ -22,7 +21,7 @@ use crate::modes::check::{
 };
 use crate::modes::console::terminal::{self, Interrupts};
 use crate::modes::options::{CredentialArgs, LimitArgs, seconds};
-use crate::modes::plan::{Plan, SessionArgs, TlsArgs};
+use crate::modes::plan::{AddressArgs, Plan, SessionArgs, TlsArgs};
 use crate::modes::replay::SETTLE;
 use crate::modes::report::findings::{Format, Judged};
 use crate::net::password::{self, PasswordError};
@@ -56,6 +55,9 @@ pub(crate) struct CheckArgs {
     /// Use TLS from the first octet, as on port 995
     #[arg(long)]
     tls: bool,
+
+    #[command(flatten)]
+    address: AddressArgs,
 
     #[command(flatten)]
     tls_args: TlsArgs,
@@ -134,6 +136,7 @@ pub(crate) fn run(mut args: CheckArgs) -> Result<Exit, Error> {
                 .with_hint("with --log, name a folder that can be written to")
         })?;
     let plan = Plan {
+        addresses: args.address.clone().settings(),
         tls: args.tls_args.clone().settings(),
         args: SessionArgs {
             log: Some(log.clone()),
@@ -153,7 +156,7 @@ pub(crate) fn run(mut args: CheckArgs) -> Result<Exit, Error> {
         return Err(Error::usage(what)
             .with_hint("give a password of one line; from a file, poptalk takes the first line"));
     }
-    let is_here = is_loopback(&plan.target.host);
+    let is_here = plan.addresses.remote_host(&plan.target).is_none();
     let most = args.limits.max_size.unwrap_or(OCTETS_MAX);
     let mut check = CheckPlan {
         password,

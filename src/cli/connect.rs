@@ -12,7 +12,7 @@ use crate::base::error::Error;
 use crate::base::exit::Exit;
 use crate::base::say;
 use crate::modes::console;
-use crate::modes::plan::{Plan, SessionArgs, TlsArgs};
+use crate::modes::plan::{AddressArgs, Plan, SessionArgs, TlsArgs};
 use crate::modes::script;
 use crate::net::dns;
 use crate::net::srv::SrvService;
@@ -38,6 +38,7 @@ fn port(text: &str) -> Result<u16, String> {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(mut_arg("connect_to", |arg| arg.requires("host")))]
 pub(crate) struct ConnectArgs {
     /// HOST, HOST:PORT, pop3://[USER@]HOST or pop3s://[USER@]HOST; if omitted, DNS names the server
     /// of -u NAME@DOMAIN
@@ -62,6 +63,9 @@ pub(crate) struct ConnectArgs {
     dns: Option<SocketAddr>,
 
     #[command(flatten)]
+    address: AddressArgs,
+
+    #[command(flatten)]
     tls_args: TlsArgs,
 
     #[command(flatten)]
@@ -82,6 +86,7 @@ pub(crate) fn run(args: ConnectArgs) -> Result<Exit, Error> {
     hold(Plan {
         spares: found.spares,
         proxy,
+        addresses: args.address.settings(),
         found: found.event,
         user: found
             .user
@@ -119,6 +124,7 @@ fn seek(args: &ConnectArgs, proxy: Option<&Proxy>) -> Result<Option<DomainServer
             wait: args.session.limits.timeout.unwrap_or(LOOK_UP_WAIT),
             proxy,
             has_person: is_for_person(&args.session),
+            tls_name: args.tls_args.tls_name.as_deref(),
         });
     };
     let named = target::parse(host, args.port, args.start.tls)?;

@@ -23,6 +23,8 @@ pub(super) struct Search<'a> {
     pub(super) wait: Duration,
     pub(super) proxy: Option<&'a Proxy>,
     pub(super) has_person: bool,
+    /// The name that the certificate must be for, whatever DNS says (`--tls-name`).
+    pub(super) tls_name: Option<&'a str>,
 }
 
 #[derive(Debug)]
@@ -141,7 +143,10 @@ fn choose(
         .filter(|target| search.has_person || is_within(target));
     names.extend(meant.map(|target| target.host.clone()));
     names.dedup();
-    let shown: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    let shown: Vec<String> = match search.tls_name {
+        Some(name) => vec![format!("`{name}`")],
+        None => names.iter().map(|name| format!("`{name}`")).collect(),
+    };
     say::note(&format!(
         "DNS was queried without DNSSEC, so the certificate must be for {}",
         shown.join(" or ")

@@ -16,7 +16,7 @@ use crate::base::files;
 use crate::base::lock::lock;
 use crate::base::say;
 use crate::modes::options::{BodiesArgs, NoLogArgs, SecretsArgs, seconds};
-use crate::modes::plan::{MAX_SIZE, TlsArgs};
+use crate::modes::plan::{AddressArgs, MAX_SIZE, TlsArgs};
 use crate::modes::proxy::{self, IDLE, ProxyEvent, ProxyOptions, RelayOutcome};
 use crate::net::target;
 use crate::net::tls;
@@ -50,6 +50,9 @@ pub(crate) struct ProxyArgs {
 
     #[command(flatten)]
     start: TlsStartArgs,
+
+    #[command(flatten)]
+    address: AddressArgs,
 
     #[command(flatten)]
     tls_args: TlsArgs,
@@ -112,6 +115,7 @@ pub(crate) fn run(args: ProxyArgs) -> Result<Exit, Error> {
     let options = ProxyOptions {
         is_stls: args.start.stls,
         server_tls,
+        addresses: args.address.settings(),
         listen: args.ports.listen,
         tls_listen: args.ports.tls_listen,
         certificate,

@@ -19,19 +19,18 @@ use crate::base::exit::Exit;
 use crate::base::figures;
 use crate::base::files;
 use crate::base::lock::lock;
-use crate::base::loopback::is_loopback;
 use crate::base::plural::counted;
 use crate::base::say;
 use crate::base::stdio;
 use crate::modes::options::{BodiesArgs, CredentialArgs, LimitArgs, ShapeArgs, seconds};
-use crate::modes::plan::{MAX_SIZE, Plan, SessionArgs, TlsArgs};
+use crate::modes::plan::{AddressArgs, MAX_SIZE, Plan, SessionArgs, TlsArgs};
 use crate::modes::replay::{self, Limit, Options, Played, Preview, ReplayError, ReplayPace};
 use crate::modes::report;
 use crate::modes::report::differences::DifferencePrinter;
 use crate::modes::report::findings::{Format, Judged};
 use crate::modes::rewrite;
 use crate::modes::serve::{ServeOptions, Server};
-use crate::net::target::{self, Target};
+use crate::net::target::{self, AddressSettings, Target};
 use crate::net::tls::TlsSettings;
 use crate::servers::Account;
 
@@ -66,6 +65,9 @@ pub(crate) struct ReplayArgs {
     /// Start without TLS, whatever was recorded
     #[arg(long)]
     clear: bool,
+
+    #[command(flatten)]
+    address: AddressArgs,
 
     #[command(flatten)]
     tls_args: TlsArgs,
@@ -288,7 +290,12 @@ fn play(args: &ReplayArgs, job: &Job<'_>, progress: &mut dyn FnMut(u64)) -> Resu
     let mut serving = None;
     let mut credentials = args.credentials.clone();
     let mut settings = args.tls_args.clone().settings();
+    let addresses = args.address.clone().settings();
     let target = if to == PRACTICE {
+        if addresses.connect_to.is_some() {
+            let what = "--connect-to can't be used with the practice server, which starts here";
+            return Err(Error::usage(what).with_hint("omit --connect-to, or give --to HOST"));
+        }
         let (server, target) = practice(is_tls, &mut settings)?;
         serving = Some(server);
         target
@@ -300,17 +307,7 @@ fn play(args: &ReplayArgs, job: &Job<'_>, progress: &mut dyn FnMut(u64)) -> Resu
             ..named.target
         }
     };
-    if let Some((row, verb)) = &preview.change
-        && !args.allow_changes
-        && !is_loopback(&target.host)
-    {
-        let what = format!(
-            "row {row} of {}: `{verb}` may change the maildrop, and {} is not this machine",
-            file.display(),
-            target.host
-        );
-        return Err(Error::usage(what).with_hint("--allow-changes plays it anyway"));
-    }
+    may_change(args, job, &addresses, &target)?;
     let plan = Plan {
         server: if serving.is_some() {
             PRACTICE.to_owned()
@@ -318,6 +315,7 @@ fn play(args: &ReplayArgs, job: &Job<'_>, progress: &mut dyn FnMut(u64)) -> Resu
             target.to_string()
         },
         file_name: format!("replay-{}", target.host),
+        addresses,
         tls: settings,
         args: SessionArgs {
             log: args.folder.log.clone(),
@@ -344,6 +342,26 @@ fn play(args: &ReplayArgs, job: &Job<'_>, progress: &mut dyn FnMut(u64)) -> Resu
         ..Options::default()
     };
     Ok(replay::play(job.path(), &plan, &options, progress)?)
+}
+
+/// Errors: the recording changes the maildrop, and the server is not this machine.
+fn may_change(
+    args: &ReplayArgs,
+    job: &Job<'_>,
+    addresses: &AddressSettings,
+    target: &Target,
+) -> Result<(), Error> {
+    let Some((row, verb)) = job.preview.change.as_ref().filter(|_| !args.allow_changes) else {
+        return Ok(());
+    };
+    let Some(host) = addresses.remote_host(target) else {
+        return Ok(());
+    };
+    let what = format!(
+        "row {row} of {}: `{verb}` may change the maildrop, and {host} is not this machine",
+        job.file.display()
+    );
+    Err(Error::usage(what).with_hint("--allow-changes plays it anyway"))
 }
 
 fn practice(is_tls: bool, settings: &mut TlsSettings) -> Result<(Server, Target), Error> {

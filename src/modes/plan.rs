@@ -19,7 +19,7 @@ use crate::modes::options::{
 use crate::net::dial::Route;
 use crate::net::engine::{Connection, Observer, OpenError, Request, Snapshot, Timeouts};
 use crate::net::password::{self, PasswordError};
-use crate::net::target::Target;
+use crate::net::target::{self, AddressSettings, Target, tls_name};
 use crate::net::tls::{TlsSettings, Version};
 use crate::net::upstream_proxy::Proxy;
 use crate::pop3::command::{Command, Effect, Shape};
@@ -99,6 +99,10 @@ pub(crate) struct TlsArgs {
     #[arg(long, value_name = "SHA256:HEX", value_parser = fingerprint, conflicts_with_all = ["insecure", "ca"])]
     pin: Option<[u8; 32]>,
 
+    /// Name to send in the TLS handshake (SNI) and to verify in the certificate [default: HOST]
+    #[arg(long, value_name = "NAME", value_parser = tls_name)]
+    pub(crate) tls_name: Option<String>,
+
     /// Lowest TLS version to accept
     #[arg(long, value_enum, value_name = "VERSION")]
     tls_min: Option<Version>,
@@ -146,10 +150,27 @@ impl TlsArgs {
             is_insecure: self.insecure,
             ca: self.ca,
             pin: self.pin,
+            name: self.tls_name,
             min: self.tls_min,
             max: self.tls_max,
             own_certificate: self.cert.zip(self.key),
             ..TlsSettings::default()
+        }
+    }
+}
+
+/// Which address to connect to.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(crate) struct AddressArgs {
+    /// Connect to this address instead of looking up HOST, which still names the server
+    #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = target::connect_to)]
+    connect_to: Option<(String, Option<u16>)>,
+}
+
+impl AddressArgs {
+    pub(crate) fn settings(self) -> AddressSettings {
+        AddressSettings {
+            connect_to: self.connect_to,
         }
     }
 }
@@ -164,6 +185,7 @@ pub(crate) struct Plan {
     /// Other servers for the same maildrop, in the order to try them.
     pub(crate) spares: Vec<Target>,
     pub(crate) proxy: Option<Proxy>,
+    pub(crate) addresses: AddressSettings,
     /// How the server was found, as an event of the transcript; None when it was named.
     pub(crate) found: Option<Event>,
     /// The user who was named with the target, and not with an earlier one.
@@ -185,6 +207,7 @@ impl Plan {
             target,
             spares: Vec::new(),
             proxy: None,
+            addresses: AddressSettings::default(),
             found: None,
             user: None,
             tls: TlsSettings::default(),
@@ -269,6 +292,7 @@ impl Plan {
             target: &self.target,
             spares: &self.spares,
             proxy: self.proxy.as_ref(),
+            addresses: &self.addresses,
         };
         Ok(Connection::open(
             route,

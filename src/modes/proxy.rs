@@ -27,7 +27,7 @@ use crate::net::listener::{
     self, Client, HeldSocket, ListenError, Listener, MOST_CONNECTIONS, Ports,
 };
 use crate::net::server_certificate::ServerCertificate;
-use crate::net::target::Target;
+use crate::net::target::{AddressSettings, Target};
 use crate::net::tls::TlsSettings;
 use crate::pop3::tracker::{CutAt, Side};
 use crate::transcript::elide::Bodies;
@@ -58,6 +58,8 @@ pub struct ProxyOptions {
     pub target: Target,
     /// Say STLS to the server before the client is greeted.
     pub is_stls: bool,
+    /// Where to connect, apart from what the server is called.
+    pub addresses: AddressSettings,
     /// How to check the server.
     pub server_tls: TlsSettings,
     /// The address for cleartext and STLS. Port 0 picks a free one.
@@ -89,6 +91,7 @@ impl ProxyOptions {
         Self {
             target,
             is_stls: false,
+            addresses: AddressSettings::default(),
             server_tls: TlsSettings::default(),
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             tls_listen: None,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::proxy_handshake::pass;
 use crate::base::io_error::plain;
-use crate::net::target::Target;
+use crate::net::target::{AddressSettings, Target};
 use crate::net::upstream_proxy::{Proxy, ProxyError};
 use crate::transcript::event::Event;
 
@@ -111,6 +111,7 @@ pub(crate) struct Route<'a> {
     /// the first.
     pub(crate) spares: &'a [Target],
     pub(crate) proxy: Option<&'a Proxy>,
+    pub(crate) addresses: &'a AddressSettings,
 }
 
 #[derive(Debug)]
@@ -136,10 +137,11 @@ pub(crate) fn reach(
     let mut errors = Vec::new();
     let mut targets = std::iter::once(route.target).chain(route.spares).peekable();
     while let Some(target) = targets.next() {
+        let place = route.addresses.place(target);
         let result = match route.proxy {
-            None => dial(target, wait).map(|(socket, address)| (socket, address.to_string())),
-            Some(proxy) => dial_through(proxy, target, wait)
-                .map(|socket| (socket, format!("{target} through {proxy}"))),
+            None => dial(&place, wait).map(|(socket, address)| (socket, address.to_string())),
+            Some(proxy) => dial_through(proxy, &place, wait)
+                .map(|socket| (socket, format!("{place} through {proxy}"))),
         };
         let error = match result {
             Ok((socket, place)) => {
@@ -263,6 +265,38 @@ mod tests {
             .map_err(|e| e.to_string());
         assert_eq!(
             error,
+            Err("could not connect to 127.0.0.1:1: connection refused".to_owned())
+        );
+    }
+
+    #[test]
+    fn a_server_keeps_its_name_where_another_address_replaces_it() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let target = Target {
+            host: "pop.no-such-host.example".to_owned(),
+            port: address.port(),
+            is_tls: false,
+        };
+        let reached = |connect_to: (&str, Option<u16>)| {
+            let route = Route {
+                target: &target,
+                spares: &[],
+                proxy: None,
+                addresses: &AddressSettings {
+                    connect_to: Some((connect_to.0.to_owned(), connect_to.1)),
+                },
+            };
+            reach(route, Duration::from_secs(5), &mut |_| ())
+        };
+        for port in [None, Some(address.port())] {
+            let dialled = reached(("127.0.0.1", port)).unwrap();
+            assert_eq!(dialled.target, target);
+            assert_eq!(dialled.place, address.to_string());
+        }
+        let error = reached(("127.0.0.1", Some(1))).map(|_| ());
+        assert_eq!(
+            error.map_err(|error| error.to_string()),
             Err("could not connect to 127.0.0.1:1: connection refused".to_owned())
         );
     }

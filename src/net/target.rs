@@ -1,8 +1,10 @@
 //! Reads the name of a server as typed: a host, `host:port`, `[address]:port`, or a URL.
 
 use std::borrow::Cow;
+use std::net::{IpAddr, Ipv6Addr};
 
 use crate::base::error::Explain;
+use crate::base::loopback::is_loopback;
 use crate::base::percent;
 
 /// Host and port, and whether TLS starts at once.
@@ -28,6 +30,35 @@ impl std::fmt::Display for Target {
         } else {
             write!(f, "{}:{}", self.host, self.port)
         }
+    }
+}
+
+/// Where to connect, apart from what the server is called.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AddressSettings {
+    /// The host or address to connect to in place of the target's, and its port if it differs
+    /// (`--connect-to`).
+    pub connect_to: Option<(String, Option<u16>)>,
+}
+
+impl AddressSettings {
+    /// Returns where a connection to `target` goes. Its names, in TLS too, stay those of `target`.
+    pub(crate) fn place(&self, target: &Target) -> Target {
+        match &self.connect_to {
+            Some((host, port)) => Target {
+                host: host.clone(),
+                port: port.unwrap_or(target.port),
+                is_tls: target.is_tls,
+            },
+            None => target.clone(),
+        }
+    }
+
+    /// Returns the host that is not this machine: the target's or the one in its place. None if
+    /// both are, because an address of this machine for a remote name is probably a tunnel.
+    pub(crate) fn remote_host(&self, target: &Target) -> Option<String> {
+        let hosts = [target.host.clone(), self.place(target).host];
+        hosts.into_iter().find(|host| !is_loopback(host))
     }
 }
 
@@ -85,6 +116,40 @@ pub(crate) fn user_name(text: &str) -> Result<String, String> {
         true => Err(NO_NAME.to_owned()),
         false => Ok(text.to_owned()),
     }
+}
+
+/// Reads the name that a certificate must be for: a host name or an IP address.
+///
+/// Errors: what is wrong, as a sentence.
+pub(crate) fn tls_name(text: &str) -> Result<String, String> {
+    let fits = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_' | b'.');
+    // OpenSSL verifies no name if it is empty, and accepts each subdomain if it starts with a dot.
+    let is_name = !text.is_empty() && !text.starts_with('.') && text.bytes().all(fits);
+    match is_name || text.parse::<IpAddr>().is_ok() {
+        true => Ok(text.to_owned()),
+        false => Err("expected a host name in ASCII, or an IP address without brackets".to_owned()),
+    }
+}
+
+/// Reads where to connect in place of a server: `ADDRESS`, `ADDRESS:PORT` or `[ADDRESS]:PORT`, a
+/// host name or an IP address.
+///
+/// Errors: what is wrong, as a sentence.
+pub(crate) fn connect_to(text: &str) -> Result<(String, Option<u16>), String> {
+    let fits = |octet: u8| octet.is_ascii_alphanumeric() || b"-_.:%".contains(&octet);
+    let is_address = |host: &str| {
+        let (address, _zone) = host.split_once('%').unwrap_or((host, ""));
+        address.parse::<Ipv6Addr>().is_ok()
+    };
+    let read = split_port(text).ok().filter(|(host, port)| {
+        let is_host = !host.is_empty() && host.bytes().all(fits);
+        is_host && (!host.contains(':') || is_address(host)) && *port != Some(0)
+    });
+    read.map(|(host, port)| (host.to_owned(), port))
+        .ok_or_else(|| {
+            "expected a host name or an IP address, optionally with `:PORT` (IPv6: `[ADDRESS]:PORT`)"
+                .to_owned()
+        })
 }
 
 /// Reads a target. `port` was given apart; `is_tls` asks for TLS from the first octet.
@@ -176,7 +241,7 @@ pub(crate) fn split_port(text: &str) -> Result<(&str, Option<u16>), String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{TargetError, parse};
+    use super::{AddressSettings, Target, TargetError, connect_to, parse, tls_name};
 
     fn read(text: &str) -> String {
         parse(text, None, false).map_or_else(
@@ -204,6 +269,80 @@ mod tests {
             ("pop3://;auth=APOP@host", "host:110 clear"),
         ] {
             assert_eq!(read(text), meant);
+        }
+    }
+
+    #[test]
+    fn a_name_that_would_switch_verification_off_is_an_error() {
+        for right in [
+            "pop.example.org",
+            "a_b-c.example.",
+            "192.0.2.1",
+            "2001:db8::1",
+        ] {
+            assert_eq!(tls_name(right).as_deref(), Ok(right));
+        }
+        for wrong in [
+            "",
+            ".",
+            ".example.org",
+            "*.example.org",
+            "pop.example.org:995",
+            "[::1]",
+            "a b",
+            "a\0b",
+            "é.example",
+        ] {
+            assert!(tls_name(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_place_to_connect_to_has_a_host_and_perhaps_a_port() {
+        for (text, host, port) in [
+            ("192.0.2.1", "192.0.2.1", None),
+            ("192.0.2.1:1110", "192.0.2.1", Some(1110)),
+            ("mx_1.example.org:995", "mx_1.example.org", Some(995)),
+            ("2001:db8::1", "2001:db8::1", None),
+            ("[fe80::1%eth0]:110", "fe80::1%eth0", Some(110)),
+        ] {
+            assert_eq!(connect_to(text), Ok((host.to_owned(), port)));
+        }
+        for wrong in [
+            "",
+            ":110",
+            "host:0",
+            "host:99999",
+            "host:1:2",
+            "[::1",
+            "pop3://host",
+            "alice@host",
+            "a b",
+        ] {
+            assert!(connect_to(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_server_is_this_machine_only_by_name_and_by_address() {
+        let target = |host: &str| Target {
+            host: host.to_owned(),
+            port: 110,
+            is_tls: false,
+        };
+        let to = |host: &str| AddressSettings {
+            connect_to: Some((host.to_owned(), None)),
+        };
+        let (here, there) = (target("localhost"), target("pop.example.org"));
+        let none = AddressSettings::default();
+        assert_eq!(none.remote_host(&here), None);
+        assert_eq!(to("::1").remote_host(&here), None);
+        for (addresses, target, remote) in [
+            (none, &there, "pop.example.org"),
+            (to("127.0.0.1"), &there, "pop.example.org"),
+            (to("192.0.2.1"), &here, "192.0.2.1"),
+        ] {
+            assert_eq!(addresses.remote_host(target).as_deref(), Some(remote));
         }
     }
 

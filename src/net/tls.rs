@@ -43,6 +43,9 @@ pub struct TlsSettings {
     pub min: Option<Version>,
     /// The highest version to agree to (`--tls-max`).
     pub max: Option<Version>,
+    /// The name to ask the server for (SNI) and to verify, in place of the host and of
+    /// [`TlsSettings::names`] (`--tls-name`).
+    pub name: Option<String>,
     /// What the certificate may be for, where that is not just the host that was typed: hosts,
     /// domains, and SRV-IDs, which start with `_`. Empty: the host.
     pub names: Vec<String>,
@@ -60,10 +63,19 @@ impl TlsSettings {
         self.is_insecure || self.pin.is_some()
     }
 
+    /// Returns the names to choose from; empty where there is only one, which the library verifies.
+    fn choices(&self) -> &[String] {
+        match self.name {
+            Some(_) => &[],
+            None => &self.names,
+        }
+    }
+
     /// Whether the certificate is for one of the names, where there are names to choose from.
     fn accepts(&self, certificate: Option<&Certificate>) -> bool {
-        let is_named = |certificate: &Certificate| certificate.is_for_any(&self.names);
-        self.skips_verification() || self.names.is_empty() || certificate.is_some_and(is_named)
+        let names = self.choices();
+        let is_named = |certificate: &Certificate| certificate.is_for_any(names);
+        self.skips_verification() || names.is_empty() || certificate.is_some_and(is_named)
     }
 }
 
@@ -355,6 +367,7 @@ pub(crate) fn handshake(
     is_stls: bool,
     wait: &mut dyn FnMut() -> Result<(), TlsError>,
 ) -> Result<(TlsStream, TlsFacts), TlsError> {
+    let host = settings.name.as_deref().unwrap_or(host);
     let connector = made::connector(settings)?;
     let (tap, tapped) = Tap::new(socket, is_stls);
     let seen = || lock(&tapped).clone();
@@ -432,7 +445,7 @@ fn refusal(
             Some(reason::of_pin(certificate))
         }
         _ if settings.accepts(certificate) => None,
-        _ => Some(reason::of_names(host, &settings.names)),
+        _ => Some(reason::of_names(host, settings.choices())),
     }
 }
 

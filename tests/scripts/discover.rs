@@ -372,6 +372,7 @@ fn through_proxy(
     target: &'static str,
     certificate: ServerCertificate,
     ca: &[u8],
+    more: &[&str],
 ) -> (Option<i32>, String) {
     let options = ServeOptions {
         certificate,
@@ -413,7 +414,7 @@ fn through_proxy(
         file.to_str().unwrap(),
         "--no-log",
     ];
-    let output = run(&home, &dns, &args);
+    let output = run(&home, &dns, &[&args[..], more].concat());
     assert_eq!(asked.join().unwrap(), dns);
     assert_eq!(asked.join().unwrap(), format!("{target}:995"));
     (output.status.code(), text(&output.stderr))
@@ -434,13 +435,28 @@ fn the_certificate_is_for_the_domain_or_for_a_server_in_it() {
         ("pop.example.net", "example.org", 0),
         ("pop.example.net", "pop.example.net", 4),
     ] {
-        let (seen, told) = through_proxy(target, of(&[name]), b"");
+        let (seen, told) = through_proxy(target, of(&[name]), b"", &[]);
         assert_eq!(seen, Some(code), "{target} {name}: {told}");
         assert!(
             code == 0
                 || told.contains(
                     "the server's certificate is for none of `example.org`, `_pop3s.example.org`"
                 ),
+            "{told}"
+        );
+    }
+}
+
+#[test]
+fn a_name_that_is_given_replaces_those_of_dns() {
+    let options = ["--tls-name", "mx.example.com"];
+    for (name, code) in [("mx.example.com", 0), ("example.org", 4)] {
+        let certificate = ServerCertificate::SelfSigned(vec![name.to_owned()]);
+        let (seen, told) = through_proxy("pop.example.org", certificate, b"", &options);
+        assert_eq!(seen, Some(code), "{name}: {told}");
+        assert!(told.contains("must be for `mx.example.com`\n"), "{told}");
+        assert!(
+            code == 0 || told.contains("not for the name `mx.example.com`"),
             "{told}"
         );
     }
@@ -469,7 +485,7 @@ fn a_certificate_may_be_for_the_service() {
             certificate: pem.clone(),
             key: made.key.private_key_to_pem_pkcs8().unwrap(),
         };
-        let (seen, told) = through_proxy("pop.example.net", certificate, &pem);
+        let (seen, told) = through_proxy("pop.example.net", certificate, &pem, &[]);
         assert_eq!(seen, Some(code), "{service}: {told}");
     }
 }

@@ -1,5 +1,6 @@
 //! Lines from a file or a pipe, and how the program gets to the server.
 
+mod connect_to; // an address in place of the host
 pub(crate) mod discover; // the servers of a mail domain
 pub(crate) mod limits; // servers that send too slowly or too much
 pub(crate) mod login; // every mechanism

@@ -223,6 +223,9 @@ impl Console {
         self.plan.spares.clear();
         self.plan.found = None;
         self.plan.tls.names.clear();
+        // These were given for the previous server; its certificate proves nothing about this one.
+        self.plan.tls.name = None;
+        self.plan.addresses.connect_to = None;
     }
 
     fn send_octets(&mut self, args: &[u8]) {

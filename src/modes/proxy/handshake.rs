@@ -31,7 +31,8 @@ impl ProxiedConnection<'_> {
     pub(super) fn reach_server(&mut self) -> Result<(), RelayOutcome> {
         let shared = self.shared;
         self.is_dialling(true);
-        let dialled = dial(&shared.options.target, CONNECT.min(shared.options.idle));
+        let place = shared.options.addresses.place(&shared.options.target);
+        let dialled = dial(&place, CONNECT.min(shared.options.idle));
         self.is_dialling(false);
         let (socket, address) = match dialled {
             Ok(dialled) => dialled,

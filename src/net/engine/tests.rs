@@ -2,6 +2,7 @@ use std::io::Read;
 use std::net::{TcpListener, TcpStream};
 
 use super::*;
+use crate::net::target::AddressSettings;
 use crate::transcript::secret::Hider;
 
 /// Opens a connection to a listener, and waits for the server's side of it.
@@ -16,6 +17,7 @@ fn open(recorder: Recorder, observer: Box<dyn Observer>) -> (Connection, TcpStre
         target: &target,
         spares: &[],
         proxy: None,
+        addresses: &AddressSettings::default(),
     };
     let waits = Timeouts {
         connect: Duration::from_secs(20),

@@ -68,7 +68,7 @@ fn make(settings: &TlsSettings) -> Result<TlsConnector, TlsError> {
         // Where there are names to choose from, the certificate is compared with them after the
         // handshake.
         .danger_accept_invalid_hostnames(
-            settings.skips_verification() || !settings.names.is_empty(),
+            settings.skips_verification() || !settings.choices().is_empty(),
         )
         .request_alpns(&["pop3"])
         .max_protocol_version(settings.max.map(Into::into));
@@ -107,7 +107,7 @@ impl Recipe {
             .chain(own.flat_map(|(certificate, key)| [certificate, key]));
         Self {
             skips_verification: settings.skips_verification(),
-            checks_host: settings.names.is_empty(),
+            checks_host: settings.choices().is_empty(),
             files: files.map(|path| GivenFile::at(path)).collect(),
             own_pem: settings.own_pem.clone(),
             versions: (settings.min, settings.max),

@@ -7,6 +7,8 @@ use super::registry::alert_name;
 use super::{Certificate, TlsError, TlsSettings, TlsVerdict};
 use crate::net::wrong_service;
 
+const USE_ITS_NAME: &str = "give the name that the certificate is for as HOST, or with --tls-name if it is the right one; --insecure continues anyway";
+
 /// What the library says, what we say, and what to do.
 const REASONS: &[(&str, &str, &str)] = &[
     (
@@ -47,12 +49,12 @@ const REASONS: &[(&str, &str, &str)] = &[
     (
         "ostname mismatch",
         "the server's certificate is not for the name `{host}`",
-        "use the name that the certificate is for, or continue with --insecure",
+        USE_ITS_NAME,
     ),
     (
         "IP address mismatch",
         "the server's certificate is not for the address `{host}`",
-        "use the name that the certificate is for, or continue with --insecure",
+        USE_ITS_NAME,
     ),
     (
         "too weak",
@@ -144,7 +146,7 @@ fn words(text: &str) -> &str {
 pub(super) fn of_names(host: &str, names: &[String]) -> TlsError {
     let shown: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
     let hint = if names.iter().any(|name| name == host) {
-        "use the name that the certificate is for, or continue with --insecure".to_owned()
+        USE_ITS_NAME.to_owned()
     } else {
         format!(
             "`{host}` comes from DNS without DNSSEC, so an attacker may have forged it; if it is right, give it as HOST"
@@ -188,7 +190,7 @@ pub(super) fn verdict(
     };
     let mut faults = Vec::new();
     if let Some(read) = Certificate::of_der(der) {
-        let fitting = settings.names.iter().find(|name| read.is_for(name));
+        let fitting = settings.choices().iter().find(|name| read.is_for(name));
         faults = read.own_faults(fitting.map_or(host, String::as_str), SystemTime::now());
     }
     match issuer(der, chain, settings) {

@@ -4,7 +4,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Stdio};
 
-use openssl::ssl::SslContextBuilder;
+use openssl::ssl::{NameType, SslContextBuilder};
 use poptalk::modes::proxy::{ProxyOptions, RelayOutcome};
 use poptalk::net::target::Target;
 
@@ -107,6 +107,50 @@ fn answer(stream: &mut SslStream<std::net::TcpStream>) {
             return;
         }
     }
+}
+
+#[test]
+fn the_name_for_tls_is_sent_and_verified_instead_of_the_host() {
+    let mut trusted = Trusted::new();
+    let odd = Odd {
+        name: "pop.example.org",
+        ..GOOD
+    };
+    trusted.own = make(odd, Some(&trusted.authority));
+    let mut context = trusted.context();
+    let (sender, asked) = std::sync::mpsc::channel();
+    context.set_servername_callback(move |ssl, _| {
+        let name = ssl.servername(NameType::HOST_NAME).map(str::to_owned);
+        sender.send(name).unwrap();
+        Ok(())
+    });
+    let port = trusted.serve(context, answer);
+    for (name, code, told) in [
+        ("pop.example.org", 0, "verified"),
+        (
+            "other.example.org",
+            4,
+            "not for the name `other.example.org`",
+        ),
+    ] {
+        let (seen, words, _) = trusted.play(port, &["--tls-name", name, "-cQUIT"]);
+        assert_eq!(seen, code, "{words}");
+        assert!(words.contains(told), "{words}");
+        assert_eq!(asked.recv_timeout(LIMIT).unwrap().as_deref(), Some(name));
+    }
+    // The hint after the first error leads to the option.
+    let (seen, words, _) = trusted.play(port, &["-cQUIT"]);
+    assert_eq!(seen, 4, "{words}");
+    assert!(words.contains("not for the name `localhost`"), "{words}");
+    assert!(words.contains("--tls-name"), "{words}");
+    assert_eq!(
+        asked.recv_timeout(LIMIT).unwrap().as_deref(),
+        Some("localhost")
+    );
+    let args = ["--tls-name", "other.example.org", "--insecure", "-cQUIT"];
+    let (seen, words, _) = trusted.play(port, &args);
+    assert_eq!(seen, 0, "{words}");
+    assert!(words.contains("not for `other.example.org`"), "{words}");
 }
 
 const UNANNOUNCED: &str = "* ended TLS without close_notify";
