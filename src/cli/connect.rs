@@ -38,7 +38,12 @@ fn port(text: &str) -> Result<u16, String> {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(mut_arg("connect_to", |arg| arg.requires("host")))]
+#[command(
+    mut_arg("connect_to", |arg| arg.requires("host")),
+    // There the proxy looks the host up.
+    mut_arg("ipv4", |arg| arg.conflicts_with("proxy")),
+    mut_arg("ipv6", |arg| arg.conflicts_with("proxy")),
+)]
 pub(crate) struct ConnectArgs {
     /// HOST, HOST:PORT, pop3://[USER@]HOST or pop3s://[USER@]HOST; if omitted, DNS names the server
     /// of -u NAME@DOMAIN

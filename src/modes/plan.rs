@@ -19,7 +19,7 @@ use crate::modes::options::{
 use crate::net::dial::Route;
 use crate::net::engine::{Connection, Observer, OpenError, Request, Snapshot, Timeouts};
 use crate::net::password::{self, PasswordError};
-use crate::net::target::{self, AddressSettings, Target, tls_name};
+use crate::net::target::{self, AddressSettings, IpVersion, Target, tls_name};
 use crate::net::tls::{TlsSettings, Version};
 use crate::net::upstream_proxy::Proxy;
 use crate::pop3::command::{Command, Effect, Shape};
@@ -165,12 +165,25 @@ pub(crate) struct AddressArgs {
     /// Connect to this address instead of looking up HOST, which still names the server
     #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = target::connect_to)]
     connect_to: Option<(String, Option<u16>)>,
+
+    /// Use only IPv4 addresses
+    #[arg(short = '4', long, conflicts_with = "ipv6")]
+    ipv4: bool,
+
+    /// Use only IPv6 addresses
+    #[arg(short = '6', long)]
+    ipv6: bool,
 }
 
 impl AddressArgs {
     pub(crate) fn settings(self) -> AddressSettings {
         AddressSettings {
             connect_to: self.connect_to,
+            version: match (self.ipv4, self.ipv6) {
+                (true, _) => Some(IpVersion::V4),
+                (_, true) => Some(IpVersion::V6),
+                _ => None,
+            },
         }
     }
 }

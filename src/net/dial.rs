@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::proxy_handshake::pass;
 use crate::base::io_error::plain;
-use crate::net::target::{AddressSettings, Target};
+use crate::net::target::{AddressSettings, IpVersion, Target};
 use crate::net::upstream_proxy::{Proxy, ProxyError};
 use crate::transcript::event::Event;
 
@@ -21,6 +21,13 @@ pub enum DialError {
         /// The name as typed.
         host: String,
         error: String,
+    },
+    /// The host has addresses, but none of the version that was asked for.
+    #[error("{}", self.event())]
+    Excluded {
+        /// The name as typed.
+        host: String,
+        version: IpVersion,
     },
     #[error("{}", self.event())]
     Connect {
@@ -48,6 +55,13 @@ impl DialError {
     pub(crate) fn event(&self) -> Event {
         match self {
             Self::Resolve { host, error } => Event::NoAddress(format!("`{host}`: {error}")),
+            Self::Excluded { host, version } => {
+                let only = match version {
+                    IpVersion::V4 => "it has only IPv6 addresses, which -4 excludes",
+                    IpVersion::V6 => "it has only IPv4 addresses, which -6 excludes",
+                };
+                Event::NoAddress(format!("`{host}`: {only}"))
+            }
             Self::Connect { attempts } => Event::NotReached(list(attempts)),
             Self::NoProxy { .. } | Self::Proxy { .. } | Self::All(_) => {
                 Event::Other(self.to_string())
@@ -77,6 +91,10 @@ impl DialError {
             Self::Proxy { error, .. } => &error.hint,
             Self::All(errors) => errors.last().map_or("", Self::hint),
             Self::Resolve { .. } => "check the spelling of the host name",
+            Self::Excluded { version, .. } => match version {
+                IpVersion::V4 => "omit -4, or name a host that has an IPv4 address",
+                IpVersion::V6 => "omit -6, or name a host that has an IPv6 address",
+            },
             Self::Connect { attempts } => {
                 let are_all = |kind| attempts.iter().all(|(_, error)| error.kind() == kind);
                 if are_all(io::ErrorKind::ConnectionRefused) {
@@ -139,7 +157,8 @@ pub(crate) fn reach(
     while let Some(target) = targets.next() {
         let place = route.addresses.place(target);
         let result = match route.proxy {
-            None => dial(&place, wait).map(|(socket, address)| (socket, address.to_string())),
+            None => dial(&place, route.addresses.version, wait)
+                .map(|(socket, address)| (socket, address.to_string())),
             Some(proxy) => dial_through(proxy, &place, wait)
                 .map(|socket| (socket, format!("{place} through {proxy}"))),
         };
@@ -176,7 +195,7 @@ pub(crate) fn dial_through(
     target: &Target,
     wait: Duration,
 ) -> Result<TcpStream, DialError> {
-    let (mut socket, _) = dial(&proxy.place, wait).map_err(|error| DialError::NoProxy {
+    let (mut socket, _) = dial(&proxy.place, None, wait).map_err(|error| DialError::NoProxy {
         proxy: proxy.to_string(),
         error: Box::new(error),
     })?;
@@ -191,17 +210,31 @@ pub(crate) fn dial_through(
 /// Connects to the first address of the target that answers, IPv6 and IPv4 in turn as the resolver
 /// prefers them.
 ///
-/// `wait` is the time for each address; while others follow, at most three seconds.
+/// With a `version`, only its addresses are tried. `wait` is the time for each address; while
+/// others follow, at most three seconds.
 ///
-/// Errors: the name has no address, or no address answered; lists all of them.
-pub(crate) fn dial(target: &Target, wait: Duration) -> Result<(TcpStream, SocketAddr), DialError> {
-    let addresses = (target.host.as_str(), target.port)
+/// Errors: the name has no address, none of this version, or no address answered; lists all of
+/// them.
+pub(crate) fn dial(
+    target: &Target,
+    version: Option<IpVersion>,
+    wait: Duration,
+) -> Result<(TcpStream, SocketAddr), DialError> {
+    let mut addresses = (target.host.as_str(), target.port)
         .to_socket_addrs()
         .map(interleave)
         .map_err(|error| DialError::Resolve {
             host: target.host.clone(),
             error: plain(&error),
         })?;
+    if let Some(version) = version {
+        let has_some = !addresses.is_empty();
+        addresses.retain(|address| version.fits(address));
+        if has_some && addresses.is_empty() {
+            let host = target.host.clone();
+            return Err(DialError::Excluded { host, version });
+        }
+    }
     let mut attempts = Vec::new();
     let count = addresses.len();
     for (index, address) in addresses.into_iter().enumerate() {
@@ -260,7 +293,7 @@ mod tests {
             port: 1,
             is_tls: false,
         };
-        let error = dial(&target, Duration::from_secs(5))
+        let error = dial(&target, None, Duration::from_secs(5))
             .map(|_| ())
             .map_err(|e| e.to_string());
         assert_eq!(
@@ -285,6 +318,7 @@ mod tests {
                 proxy: None,
                 addresses: &AddressSettings {
                     connect_to: Some((connect_to.0.to_owned(), connect_to.1)),
+                    version: Some(IpVersion::V4),
                 },
             };
             reach(route, Duration::from_secs(5), &mut |_| ())
@@ -299,6 +333,57 @@ mod tests {
             error.map_err(|error| error.to_string()),
             Err("could not connect to 127.0.0.1:1: connection refused".to_owned())
         );
+    }
+
+    /// An address needs no look-up, so this holds on a machine without IPv6 too.
+    #[test]
+    fn a_host_without_an_address_of_the_version_is_an_error() {
+        for (host, version, only, hint) in [
+            (
+                "127.0.0.1",
+                IpVersion::V6,
+                "only IPv4 addresses, which -6",
+                "omit -6",
+            ),
+            (
+                "::1",
+                IpVersion::V4,
+                "only IPv6 addresses, which -4",
+                "omit -4",
+            ),
+        ] {
+            let target = Target {
+                host: host.to_owned(),
+                port: 1,
+                is_tls: false,
+            };
+            let error = dial(&target, Some(version), Duration::from_secs(5)).unwrap_err();
+            let told = format!("no address for `{host}`: it has {only} excludes");
+            assert_eq!(error.to_string(), told);
+            assert!(error.hint().starts_with(hint), "{}", error.hint());
+        }
+    }
+
+    /// `localhost` has addresses of both versions on most machines, and on each one of IPv4.
+    #[test]
+    fn no_address_of_the_other_version_is_tried() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let target = Target {
+            host: "localhost".to_owned(),
+            port: address.port(),
+            is_tls: false,
+        };
+        let reached = |version| dial(&target, Some(version), Duration::from_secs(5));
+        assert_eq!(reached(IpVersion::V4).unwrap().1, address);
+        match reached(IpVersion::V6) {
+            // A different program may listen there.
+            Ok((_, address)) => assert!(address.is_ipv6()),
+            Err(DialError::Connect { attempts }) => {
+                assert!(attempts.iter().all(|(address, _)| address.is_ipv6()));
+            }
+            Err(error) => assert!(matches!(error, DialError::Excluded { .. }), "{error}"),
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Reads the name of a server as typed: a host, `host:port`, `[address]:port`, or a URL.
 
 use std::borrow::Cow;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use crate::base::error::Explain;
 use crate::base::loopback::is_loopback;
@@ -39,6 +39,26 @@ pub struct AddressSettings {
     /// The host or address to connect to in place of the target's, and its port if it differs
     /// (`--connect-to`).
     pub connect_to: Option<(String, Option<u16>)>,
+    /// Use only addresses of this version (`-4`, `-6`).
+    pub version: Option<IpVersion>,
+}
+
+/// A version of IP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IpVersion {
+    /// `-4`.
+    V4,
+    /// `-6`.
+    V6,
+}
+
+impl IpVersion {
+    pub(crate) fn fits(self, address: &SocketAddr) -> bool {
+        match self {
+            Self::V4 => address.is_ipv4(),
+            Self::V6 => address.is_ipv6(),
+        }
+    }
 }
 
 impl AddressSettings {
@@ -332,6 +352,7 @@ mod tests {
         };
         let to = |host: &str| AddressSettings {
             connect_to: Some((host.to_owned(), None)),
+            ..AddressSettings::default()
         };
         let (here, there) = (target("localhost"), target("pop.example.org"));
         let none = AddressSettings::default();

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use poptalk::modes::proxy::{self, ConnectionReport, ProxyEvent, ProxyOptions, RelayOutcome};
 use poptalk::modes::serve::{ServeOptions, Server};
-use poptalk::net::target::Target;
+use poptalk::net::target::{AddressSettings, IpVersion, Target};
 use poptalk::pop3::tracker::Side;
 use poptalk::servers::messages;
 use poptalk::transcript::file::Destination;
@@ -236,6 +236,26 @@ fn a_server_that_is_not_there() {
     let transcript = proxied.transcript();
     assert_eq!(events(&transcript), [why.as_str(), "closed by proxy"]);
     assert_eq!(text(&transcript.octets(Side::Server)), said);
+}
+
+#[test]
+fn a_server_without_an_address_of_the_wanted_version() {
+    let proxied = Proxied::with(ProxyOptions {
+        addresses: AddressSettings {
+            version: Some(IpVersion::V6),
+            ..AddressSettings::default()
+        },
+        ..ProxyOptions::new(target(SocketAddr::from(([127, 0, 0, 1], 1)), false))
+    });
+    let said = rest(&mut proxied.client());
+    let why = "no address for `127.0.0.1`: it has only IPv4 addresses, which -6 excludes";
+    assert_eq!(
+        said,
+        format!("-ERR [SYS/TEMP] no connection to 127.0.0.1:1: {why}\r\n")
+    );
+    let report = proxied.report();
+    assert_eq!(report.outcome, RelayOutcome::NoServer(why.to_owned()));
+    assert_eq!(events(&proxied.transcript()), [why, "closed by proxy"]);
 }
 
 #[test]

@@ -32,7 +32,8 @@ impl ProxiedConnection<'_> {
         let shared = self.shared;
         self.is_dialling(true);
         let place = shared.options.addresses.place(&shared.options.target);
-        let dialled = dial(&place, CONNECT.min(shared.options.idle));
+        let version = shared.options.addresses.version;
+        let dialled = dial(&place, version, CONNECT.min(shared.options.idle));
         self.is_dialling(false);
         let (socket, address) = match dialled {
             Ok(dialled) => dialled,
