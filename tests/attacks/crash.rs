@@ -95,7 +95,7 @@ fn holds(transcript: &Transcript, seen: &[u8], what: &str) {
 }
 
 /// Waits for a process to end, for a minute at most.
-fn end(mut child: Child) -> ExitStatus {
+pub(crate) fn end(mut child: Child) -> ExitStatus {
     let process = child.id();
     let (sender, ended) = mpsc::channel();
     std::thread::spawn(move || sender.send(child.wait()));

@@ -12,12 +12,16 @@ use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+
 use poptalk::modes::serve::{LoginThrottle, ServeOptions, Server};
 use poptalk::pop3::tracker::Side;
 use poptalk::transcript::Item;
 use poptalk::transcript::recorder::Recorder;
 use poptalk::transcript::secret::Hider;
 
+use super::crash::{end, send};
 use crate::support::{Home, LIMIT, listening, read, text};
 
 fn make_fifo(path: &std::path::Path) {
@@ -67,6 +71,40 @@ fn a_server_does_not_wait_for_a_fifo() {
             "{args:?}: {said}"
         );
     }
+}
+
+/// A certificate may come from a FIFO (`--cert <(command)`), and a command that never ends must not
+/// keep the server from being ended.
+#[test]
+fn a_server_that_waits_for_its_certificate_is_ended_by_a_signal() {
+    let home = Home::new();
+    let fifo = home.path().join("fifo");
+    make_fifo(&fifo);
+    let path = fifo.display().to_string();
+    let args = [
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--cert",
+        &path,
+        "--key",
+        &path,
+    ];
+    let child = home.poptalk(&args).stdin(Stdio::null()).spawn().unwrap();
+    // It opens once the server waits for it; it stays open, and nothing comes.
+    let flags = OFlags::WRONLY | OFlags::NONBLOCK;
+    let deadline = std::time::Instant::now() + LIMIT;
+    let writer = loop {
+        match rustix::fs::open(&fifo, flags, Mode::empty()) {
+            Ok(writer) => break writer,
+            Err(error) => assert_eq!(error, Errno::NXIO),
+        }
+        assert!(std::time::Instant::now() < deadline, "the FIFO is not read");
+        std::thread::yield_now();
+    };
+    send("TERM", child.id());
+    end(child);
+    drop(writer);
 }
 
 #[test]
