@@ -23,10 +23,13 @@
 //! ```
 //!
 //! Octets come in at the top (a keyboard, a file, a socket) and meet in the tracker, which says
-//! what each is for and where a reply ends. The recorder hides what `transcript::secret` finds and
-//! appends rows to the transcript; the screen shows a line only after that. Whatever judges a
-//! session reads the transcript, live and from a file by the same code. The text of an error is
-//! beside its type; `cli` adds what to do, and prints it once.
+//! what each is for and where a reply ends. `transcript::secret` hides secrets, and the recorder,
+//! which calls it, appends the rows to the transcript; the screen shows a line only after that.
+//! Whatever judges a session reads the transcript, live and from a file by the same code. The text
+//! of an error is beside its type; `cli` adds what to do, and prints it once.
+//!
+//! A command, a rule, a fault, a probe and a lesson are each a row of a table or a file, with an
+//! example in `transcripts/`: "Adding things" in GUIDE.md says which, and which test misses it.
 //!
 //! # Words
 //!
