@@ -236,40 +236,30 @@ fn only_the_pinned_certificate_is_accepted() {
     let pin: Vec<String> = digest.iter().map(hex).collect();
     let pin = format!("SHA256:{}", pin.join(":"));
     let port = serve(own, None, 2).port().to_string();
-    let log = |home: &Home| home.path().join("log.pop3").display().to_string();
-    let home = Home::new();
-    let args = [
-        "localhost",
-        &port,
-        "--tls",
-        "-c",
-        "NOOP",
-        "--log",
-        &log(&home),
-        "--pin",
-    ];
-    let output = home.script(&[&args[..], &[&pin]].concat(), b"");
+    let connect = |pin: &str| {
+        let home = Home::new();
+        let log = home.path().join("log.pop3");
+        let path = log.to_str().unwrap();
+        let args = [
+            "localhost",
+            &port,
+            "--tls",
+            "-c",
+            "NOOP",
+            "--log",
+            path,
+            "--pin",
+            pin,
+        ];
+        let output = home.script(&args, b"");
+        (output, std::fs::read_to_string(&log).unwrap())
+    };
+    let (output, recorded) = connect(&pin);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     assert_eq!(text(&output.stdout), "+OK ready\r\n+OK\r\n");
-    assert!(
-        std::fs::read_to_string(log(&home))
-            .unwrap()
-            .contains(" verified CN=localhost")
-    );
+    assert!(recorded.contains(" verified CN=localhost"), "{recorded}");
 
-    let home = Home::new();
-    let args = [
-        "localhost",
-        &port,
-        "--tls",
-        "-c",
-        "NOOP",
-        "--log",
-        &log(&home),
-        "--pin",
-    ];
-    let other = format!("SHA256:{}", "00".repeat(32));
-    let output = home.script(&[&args[..], &[&other]].concat(), b"");
+    let (output, recorded) = connect(&format!("SHA256:{}", "00".repeat(32)));
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(4), "{said}");
     assert!(output.stdout.is_empty());
@@ -278,7 +268,6 @@ fn only_the_pinned_certificate_is_accepted() {
         said.contains("not the pinned one") && said.contains(found),
         "{said}"
     );
-    let recorded = std::fs::read_to_string(log(&home)).unwrap();
     assert!(recorded.contains("* tls failed: the server's certificate is not the pinned one"));
 }
 

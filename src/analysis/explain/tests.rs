@@ -170,7 +170,7 @@ fn no_row_is_there_twice_and_none_is_empty() {
 }
 
 #[test]
-fn the_profiles_of_the_catalogue_are_all_there() {
+fn the_usual_servers_and_providers_are_known() {
     let named = "Gmail, Outlook, Exchange Online, Exchange 2003, Exchange 5.5, Yahoo, AOL, Verizon, Comcast, Maillennium, \
                  Dovecot, Courier, popa3d, GNU pop3d, Cyrus, Qpopper, Stalwart, Mailpit, WildDuck, Twisted";
     for name in named.split(", ") {

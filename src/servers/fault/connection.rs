@@ -1,5 +1,4 @@
-//! Faults of the connection: before the greeting, in it, and at the end. Catalogue sections A, K
-//! and M.
+//! Faults of the connection: before the greeting, in it, and at the end.
 
 use super::Does::{After, Close, Drop, Edit, Hang, Last, Raw, Say, Wait};
 use super::ServerLineKind::{Data, Greeting, Reply, Status};

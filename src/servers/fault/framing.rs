@@ -1,5 +1,4 @@
-//! Faults of lines and replies: how they end, how they begin, what they contain. Catalogue section
-//! B.
+//! Faults of lines and replies: how they end, how they begin, what they contain.
 
 use super::Does::{After, Before, Drop, Edit, End, Last, Raw, Say};
 use super::ServerLineKind::{Any, Data, Status, Terminator};

@@ -1,4 +1,4 @@
-//! Faults of STAT, LIST and UIDL, and of message numbers. Catalogue sections C and D.
+//! Faults of STAT, LIST and UIDL, and of message numbers.
 
 use super::Does::{After, Before, Drop, Edit, End, Say};
 use super::ServerLineKind::{Data, Status};

@@ -1,4 +1,4 @@
-//! Faults of capabilities, response codes, logins and TLS. Catalogue sections H, I, J and L.
+//! Faults of capabilities, response codes, logins and TLS.
 
 use super::Does::{After, Before, Close, Drop, Edit, End, Last, Say, Wait};
 use super::ServerLineKind::{Data, Greeting, Status, Terminator};

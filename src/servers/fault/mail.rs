@@ -1,5 +1,4 @@
-//! Faults of RETR, TOP, DELE and RSET: the messages and what happens to them. Catalogue sections E
-//! and F.
+//! Faults of RETR, TOP, DELE and RSET: the messages and what happens to them.
 
 use super::Does::{Before, Drop, Edit, Raw, Say};
 use super::ServerLineKind::{Data, Status, Terminator};
