@@ -6,7 +6,7 @@ use crate::base::edit_distance::typing_errors;
 
 /// A console command, which poptalk itself carries out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Own {
+pub struct ConsoleCommand {
     /// Its word, after the colon.
     pub word: &'static str,
     /// Its arguments, as help shows them.
@@ -49,15 +49,15 @@ pub(crate) enum Action {
     Diagnose,
 }
 
-impl Own {
+impl ConsoleCommand {
     const fn does(self, help: &'static str) -> Self {
         Self { help, ..self }
     }
 }
 
 /// A command of the console alone.
-const fn own(word: &'static str, args: &'static str, action: Action) -> Own {
-    Own {
+const fn interactive(word: &'static str, args: &'static str, action: Action) -> ConsoleCommand {
+    ConsoleCommand {
         word,
         args,
         help: "",
@@ -67,15 +67,15 @@ const fn own(word: &'static str, args: &'static str, action: Action) -> Own {
 }
 
 /// A command that scripts have, too.
-const fn scripted(word: &'static str, args: &'static str, action: Action) -> Own {
-    Own {
+const fn scripted(word: &'static str, args: &'static str, action: Action) -> ConsoleCommand {
+    ConsoleCommand {
         in_scripts: true,
-        ..own(word, args, action)
+        ..interactive(word, args, action)
     }
 }
 
 /// Every console command.
-pub const OWN: &[Own] = &[
+pub const CONSOLE_COMMANDS: &[ConsoleCommand] = &[
     scripted("help", "[COMMAND]", Action::Help)
         .does("show this list, or explain a POP3 command (`?retr`, F1)"),
     scripted("pass", "", Action::Pass)
@@ -90,14 +90,14 @@ pub const OWN: &[Own] = &[
     .does("log in with this mechanism; --dry only explains"),
     scripted("apop", "[USER] [--dry]", Action::Apop)
         .does("log in with APOP, and show how the digest is made"),
-    own("page", "", Action::Page).does("show the last multi-line reply again in the pager"),
-    own("view", "N", Action::View)
+    interactive("page", "", Action::Page).does("show the last multi-line reply again in the pager"),
+    interactive("view", "N", Action::View)
         .does("fetch message N and show it decoded: headers, parts, text"),
-    own("save", "N[.PART] FILE", Action::Save)
+    interactive("save", "N[.PART] FILE", Action::Save)
         .does("save message N to FILE, without dot-stuffing; or one part of it, decoded"),
     scripted("log", "[FILE|off]", Action::Log)
         .does("show the transcript's path, switch to FILE, or stop recording"),
-    own("open", "[HOST[:PORT]]", Action::Open)
+    interactive("open", "[HOST[:PORT]]", Action::Open)
         .does("connect again, or to a different server with the same options"),
     scripted("close", "", Action::Close)
         .does("close the connection without QUIT: nothing is deleted"),
@@ -106,32 +106,34 @@ pub const OWN: &[Own] = &[
     scripted("multi", "VERB", Action::Multi)
         .does("treat replies to VERB as multi-line (ended by a lone dot)"),
     scripted("single", "VERB", Action::Single).does("treat replies to VERB as one line"),
-    own("hex", "[on|off]", Action::Hex).does("also show each line as octets"),
-    own("time", "[on|off]", Action::Time).does("show how long each reply took"),
-    own("lint", "[on|off]", Action::Lint)
+    interactive("hex", "[on|off]", Action::Hex).does("also show each line as octets"),
+    interactive("time", "[on|off]", Action::Time).does("show how long each reply took"),
+    interactive("lint", "[on|off]", Action::Lint)
         .does("report the rules that a reply breaks, on the line below it"),
-    own("state", "", Action::State)
+    interactive("state", "", Action::State)
         .does("show the session state, TLS, deletions and pending replies"),
-    own("why", "", Action::Why).does("explain the last reply"),
-    own("caps", "", Action::Caps)
+    interactive("why", "", Action::Why).does("explain the last reply"),
+    interactive("caps", "", Action::Caps)
         .does("compare the CAPA replies before TLS, inside TLS and after login"),
-    own("tls", "", Action::Tls)
+    interactive("tls", "", Action::Tls)
         .does("show the TLS details: version, cipher, key exchange, certificates and any problem"),
     scripted("quit", "", Action::Quit)
         .does("exit poptalk (asks first if deletions are not committed)"),
-    own("hint", "", Action::Hint).does("in a lesson: show a hint, more detailed each time"),
-    own("lesson", "", Action::Lesson).does("in a lesson: show the task again"),
-    own("next", "", Action::Next).does("in a solved lesson: go to the next one (or Enter)"),
-    own("skip", "", Action::Skip).does("in a lesson: go to the next one without solving it"),
-    own("restart", "", Action::Restart).does("in a lesson: start over, with all the mail"),
-    own("diagnose", "ID", Action::Diagnose).does("in a lesson: name what is wrong with the server"),
+    interactive("hint", "", Action::Hint).does("in a lesson: show a hint, more detailed each time"),
+    interactive("lesson", "", Action::Lesson).does("in a lesson: show the task again"),
+    interactive("next", "", Action::Next).does("in a solved lesson: go to the next one (or Enter)"),
+    interactive("skip", "", Action::Skip)
+        .does("in a lesson: go to the next one without solving it"),
+    interactive("restart", "", Action::Restart).does("in a lesson: start over, with all the mail"),
+    interactive("diagnose", "ID", Action::Diagnose)
+        .does("in a lesson: name what is wrong with the server"),
 ];
 
 /// The console command that was probably meant by an unknown word, allowing for typing errors.
 pub(crate) fn meant(word: &[u8]) -> Option<&'static str> {
     let word = word.to_ascii_lowercase();
-    let errors = |own: &&Own| typing_errors(&word, own.word.as_bytes());
-    let near = OWN.iter().min_by_key(errors)?;
+    let errors = |interactive: &&ConsoleCommand| typing_errors(&word, interactive.word.as_bytes());
+    let near = CONSOLE_COMMANDS.iter().min_by_key(errors)?;
     (word.len() > 2 && errors(&near) <= errors_allowed(&word)).then_some(near.word)
 }
 
@@ -142,26 +144,26 @@ pub(crate) fn errors_allowed(word: &[u8]) -> usize {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Typed<'a> {
+pub(crate) enum TypedLine<'a> {
     /// These octets and CRLF go to the server.
     Wire(Cow<'a, [u8]>),
     /// A console command, with the text after its word.
-    Own(&'static Own, &'a [u8]),
+    ConsoleCommand(&'static ConsoleCommand, &'a [u8]),
     /// A colon and a word that is not in the table.
-    NotOwn(&'a [u8]),
+    Unknown(&'a [u8]),
     /// Help on this topic; an empty one asks for the list.
     Help(&'a [u8]),
 }
 
 /// Reads a typed line (octets, without line end). With `is_raw` everything goes to the server.
-pub(crate) fn read(line: &[u8], is_raw: bool) -> Typed<'_> {
+pub(crate) fn read(line: &[u8], is_raw: bool) -> TypedLine<'_> {
     if is_raw {
-        return Typed::Wire(Cow::Borrowed(line));
+        return TypedLine::Wire(Cow::Borrowed(line));
     }
     match line {
         // If doubled, the first octet is for the server.
         [b':', b':', ..] | [b'?', b'?', ..] => {
-            Typed::Wire(Cow::Borrowed(line.get(1..).unwrap_or_default()))
+            TypedLine::Wire(Cow::Borrowed(line.get(1..).unwrap_or_default()))
         }
         [b':', rest @ ..] => {
             let end = rest
@@ -169,16 +171,18 @@ pub(crate) fn read(line: &[u8], is_raw: bool) -> Typed<'_> {
                 .position(u8::is_ascii_whitespace)
                 .unwrap_or(rest.len());
             let (word, args) = rest.split_at(end);
-            match OWN
+            match CONSOLE_COMMANDS
                 .iter()
-                .find(|own| own.word.as_bytes().eq_ignore_ascii_case(word))
+                .find(|interactive| interactive.word.as_bytes().eq_ignore_ascii_case(word))
             {
-                Some(own) => Typed::Own(own, args.get(1..).unwrap_or_default()),
-                None => Typed::NotOwn(word),
+                Some(interactive) => {
+                    TypedLine::ConsoleCommand(interactive, args.get(1..).unwrap_or_default())
+                }
+                None => TypedLine::Unknown(word),
             }
         }
-        [b'?', topic @ ..] => Typed::Help(topic.trim_ascii()),
-        _ => Typed::Wire(Cow::Borrowed(line)),
+        [b'?', topic @ ..] => TypedLine::Help(topic.trim_ascii()),
+        _ => TypedLine::Wire(Cow::Borrowed(line)),
     }
 }
 
@@ -221,7 +225,7 @@ mod tests {
 
     fn wire(line: &[u8]) -> Option<Vec<u8>> {
         match read(line, false) {
-            Typed::Wire(octets) => Some(octets.into_owned()),
+            TypedLine::Wire(octets) => Some(octets.into_owned()),
             _ => None,
         }
     }
@@ -244,23 +248,29 @@ mod tests {
         assert_eq!(wire(b"::x").as_deref(), Some(&b":x"[..]));
         assert_eq!(wire(b"??").as_deref(), Some(&b"?"[..]));
         assert_eq!(wire(b"??retr").as_deref(), Some(&b"?retr"[..]));
-        assert_eq!(read(b"?retr", true), Typed::Wire(Cow::Borrowed(b"?retr")));
-        assert_eq!(read(b":quit", true), Typed::Wire(Cow::Borrowed(b":quit")));
+        assert_eq!(
+            read(b"?retr", true),
+            TypedLine::Wire(Cow::Borrowed(b"?retr"))
+        );
+        assert_eq!(
+            read(b":quit", true),
+            TypedLine::Wire(Cow::Borrowed(b":quit"))
+        );
     }
 
     #[test]
     fn a_word_to_poptalk_is_known_by_its_row() {
         assert!(matches!(
             read(b":LOG a b", false),
-            Typed::Own(
-                Own {
+            TypedLine::ConsoleCommand(
+                ConsoleCommand {
                     action: Action::Log,
                     ..
                 },
                 b"a b"
             )
         ));
-        assert_eq!(read(b":nonsense 1", false), Typed::NotOwn(b"nonsense"));
+        assert_eq!(read(b":nonsense 1", false), TypedLine::Unknown(b"nonsense"));
         assert_eq!(meant(b"qiut"), Some("quit"));
         assert_eq!(meant(b"nonsense"), None);
         assert_eq!(meant(b"foo"), None);
@@ -270,12 +280,12 @@ mod tests {
     #[test]
     fn a_line_that_starts_with_a_question_mark_asks_for_help() {
         for line in [&b"?retr"[..], b"? retr", b"?\tretr", b"?  retr "] {
-            assert_eq!(read(line, false), Typed::Help(b"retr"));
+            assert_eq!(read(line, false), TypedLine::Help(b"retr"));
         }
-        assert_eq!(read(b"?RETR", false), Typed::Help(b"RETR"));
-        assert_eq!(read(b"?:view", false), Typed::Help(b":view"));
-        assert_eq!(read(b"?", false), Typed::Help(b""));
-        assert_eq!(read(b"? ", false), Typed::Help(b""));
+        assert_eq!(read(b"?RETR", false), TypedLine::Help(b"RETR"));
+        assert_eq!(read(b"?:view", false), TypedLine::Help(b":view"));
+        assert_eq!(read(b"?", false), TypedLine::Help(b""));
+        assert_eq!(read(b"? ", false), TypedLine::Help(b""));
     }
 
     #[test]

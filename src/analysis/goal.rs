@@ -19,7 +19,7 @@
 //! by `or`, one is enough.
 
 use crate::pop3::session::{SessionState, Tls};
-use crate::pop3::tracker::{Sent, State, Status, Step as Happened};
+use crate::pop3::tracker::{SentCommand, State, Status, Step as Happened};
 use crate::reading::dialogue::{Dialogue, EventKind, Exchange, Part, Place};
 use crate::transcript::Item;
 
@@ -356,7 +356,7 @@ fn is_in(place: Option<In>, at: Where) -> bool {
 }
 
 fn is_verb(exchange: &Exchange, verb: &str) -> bool {
-    let is_it = |sent: &Sent| verb == "*" || sent.verb() == *verb;
+    let is_it = |sent: &SentCommand| verb == "*" || sent.verb() == *verb;
     exchange.sent.as_ref().is_some_and(is_it)
 }
 

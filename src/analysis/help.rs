@@ -1,6 +1,6 @@
 //! Help as text, from the tables of POP3 commands and console commands.
 
-use crate::analysis::console_input::{self, OWN};
+use crate::analysis::console_input::{self, CONSOLE_COMMANDS};
 use crate::base::edit_distance::typing_errors;
 use crate::base::escape;
 use crate::pop3::command::{Command, Provenance, States};
@@ -36,7 +36,7 @@ pub(crate) fn overview(now: Option<States>) -> String {
         text.push_str(" · not allowed in this state\n");
     }
     text.push_str("\nConsole commands:\n");
-    for own in OWN {
+    for own in CONSOLE_COMMANDS {
         let syntax = format!(":{} {}", own.word, own.args);
         // A long one has a line of its own.
         if syntax.len() > 24 {
@@ -67,7 +67,7 @@ pub(crate) fn topic(topic: &str, width: usize) -> String {
         return command(row, width);
     }
     let word = words.trim_start_matches(':').to_ascii_lowercase();
-    if let Some(own) = OWN.iter().find(|own| own.word == word) {
+    if let Some(own) = CONSOLE_COMMANDS.iter().find(|own| own.word == word) {
         return format!(":{} {}\n  {}\n", own.word, own.args, own.help);
     }
     let mut safe = String::new();
@@ -195,7 +195,7 @@ mod tests {
         let text = overview(None);
         let joined = text.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(Command::all().all(|row| joined.contains(row.verb)));
-        assert!(OWN.iter().all(|own| joined.contains(own.help)));
+        assert!(CONSOLE_COMMANDS.iter().all(|own| joined.contains(own.help)));
         let own = text
             .lines()
             .skip_while(|line| !line.starts_with("Console commands"));

@@ -1,5 +1,5 @@
 //! Shows a transcript: as on the screen, as a picture of a terminal, as a page, as a timeline; and
-//! extracts its messages. Each reads the steps of a [`Walker`](crate::reading::dialogue::Walker)
+//! extracts its messages. Each reads the steps of a [`TapeReader`](crate::reading::dialogue::TapeReader)
 //! once, in constant memory. Nothing in a file can control a terminal or a browser.
 
 pub mod html;

@@ -26,7 +26,7 @@ use crate::base::stdio;
 use crate::base::style::Style;
 use crate::modes::console::lines;
 use crate::modes::options::ColorArgs;
-use crate::reading::dialogue::{TapeStep, Walker};
+use crate::reading::dialogue::{TapeReader, TapeStep};
 use crate::transcript::text::{ParseError, Reader};
 
 mod folder;
@@ -165,7 +165,7 @@ impl ShowInput {
     ) -> Result<(), Trouble> {
         let mut failure = None;
         let file = self.file();
-        let read = Walker::read(file, &mut |step| {
+        let read = TapeReader::read(file, &mut |step| {
             self.is_transcript |= match &step {
                 TapeStep::Abandoned => false,
                 TapeStep::Other(item) => item.is_proof(),

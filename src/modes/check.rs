@@ -14,7 +14,7 @@ use crate::analysis::finding::Finding;
 use crate::base::say::shown;
 use crate::modes::plan::{Failure, Plan};
 use crate::modes::replay::ReplayError;
-use crate::net::wrong_service::Mistake;
+use crate::net::wrong_service::WrongService;
 use crate::transcript::Item;
 pub(crate) use reasons::TIME_LIMIT;
 use session::Session;
@@ -226,7 +226,7 @@ pub(crate) struct ProbeRun {
     /// TLS failed, although it should be active from the first octet.
     pub(crate) no_tls: Option<Failure>,
     /// The server is not a POP3 server: nothing was sent to it.
-    pub(crate) not_pop3: Option<Mistake>,
+    pub(crate) not_pop3: Option<WrongService>,
 }
 
 pub(crate) struct CheckPlan<'a> {

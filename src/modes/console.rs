@@ -30,7 +30,7 @@ use std::time::Duration;
 
 use owo_colors::Stream;
 
-use crate::analysis::console_input::{self, Typed};
+use crate::analysis::console_input::{self, TypedLine};
 use crate::base::error::Error;
 use crate::base::exit::Exit;
 use crate::base::files;
@@ -163,9 +163,9 @@ impl Console {
                 if self.course.is_none() {
                     return Exit::Well;
                 }
-                self.tell_session_over();
+                self.show_session_over();
             }
-            self.tell_goals();
+            self.show_goals();
             let input = self.ask();
             if let AfterLine::Leave(exit) = self.take(input) {
                 return exit;
@@ -198,7 +198,7 @@ impl Console {
             Input::Line(line) if line.is_empty() && self.is_lesson_solved() => {
                 return self.next_lesson();
             }
-            Input::Line(line) if line.is_empty() && !self.is_open() => self.tell_way_on(),
+            Input::Line(line) if line.is_empty() && !self.is_open() => self.show_way_on(),
             Input::Line(line) => return self.take_line(&line),
             Input::Octets(line) => self.send_as_typed(&line),
             Input::Damaged => self.screen.note("not sent"),
@@ -210,20 +210,20 @@ impl Console {
 
     fn take_line(&mut self, line: &str) -> AfterLine {
         match console_input::read(line.as_bytes(), self.plan.args.raw) {
-            Typed::Wire(octets) if self.is_open() => {
+            TypedLine::Wire(octets) if self.is_open() => {
                 if self.may_send_typed(&octets) {
                     self.send(&octets);
                     self.remember(line);
                 }
             }
-            Typed::Wire(octets) => self.type_at_closed(line, &octets),
-            Typed::Help(topic) => {
+            TypedLine::Wire(octets) => self.type_at_closed(line, &octets),
+            TypedLine::Help(topic) => {
                 self.remember(line);
                 let topic = String::from_utf8_lossy(topic);
                 let topic = lock(&self.knowledge).recall.hide(&topic);
                 self.help(&topic);
             }
-            Typed::NotOwn(word) => {
+            TypedLine::Unknown(word) => {
                 let meant = console_input::meant(word);
                 let meant =
                     meant.map_or(String::new(), |meant| format!("did you mean `:{meant}`? "));
@@ -234,7 +234,7 @@ impl Console {
                 );
                 self.screen.warn(&text);
             }
-            Typed::Own(own, args) => {
+            TypedLine::ConsoleCommand(own, args) => {
                 self.remember(line);
                 return self.own(own, args);
             }
@@ -368,7 +368,7 @@ impl Console {
                 return;
             }
             if now.quiet_since.elapsed() > SILENCE && terminal::is_input_waiting(Duration::ZERO) {
-                self.tell_awaited(&now);
+                self.show_awaited(&now);
                 return;
             }
         }
@@ -394,7 +394,7 @@ impl Console {
                 "display stopped; the rest is still recorded. Press Ctrl-C again to disconnect",
             );
         }
-        self.tell_awaited(now);
+        self.show_awaited(now);
     }
 
     fn interrupt_at_prompt(&mut self) {
@@ -404,7 +404,7 @@ impl Console {
         }
     }
 
-    fn tell_awaited(&self, now: &Snapshot) {
+    fn show_awaited(&self, now: &Snapshot) {
         if let Some(awaited) = &now.awaited {
             let last = report::octets(&now.last_octets);
             self.screen.note(&format!(

@@ -273,7 +273,7 @@ impl Plan {
         let mut recorder = Recorder::new(Hider::sharing(keep_secrets, &self.secrets));
         recorder.set_bodies(self.args.data.bodies);
         // A script needs to see no mail; what it prints are the octets as they come.
-        recorder.tell_messages(!is_script);
+        recorder.show_messages(!is_script);
         match file::open(&place, &self.file_name, now) {
             Ok(None) => on_log(Ok(None)),
             Ok(Some(log)) => {
@@ -376,9 +376,9 @@ pub(crate) fn log_elsewhere(
 }
 
 /// Downgrades `exit` if the transcript failed or is gone: a failure where everything else was well.
-/// `tell` receives the news: that the file is gone, which the system does not report to a
+/// `emit` receives the news: that the file is gone, which the system does not report to a
 /// writer.
-pub(crate) fn kept(
+pub(crate) fn check_transcript_kept(
     exit: Exit,
     end: &Snapshot,
     log: Option<&Path>,

@@ -235,7 +235,7 @@ impl Replay<'_> {
         let end = self.connection.close();
         let played = self.played;
         let mut why = None;
-        let exit = plan::kept(Exit::Well, &end, Some(&played.log), &mut |what| {
+        let exit = plan::check_transcript_kept(Exit::Well, &end, Some(&played.log), &mut |what| {
             why = Some(what.to_owned());
         });
         if exit != Exit::Well && result.is_ok() {

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex};
 
 use zeroize::Zeroizing;
 
-use crate::analysis::console_input::{self, Action, Own, Typed};
+use crate::analysis::console_input::{self, Action, ConsoleCommand, TypedLine};
 use crate::analysis::help;
 use crate::base::error::{Error, Explain};
 use crate::base::escape;
@@ -92,7 +92,7 @@ pub(crate) fn run(plan: &Plan) -> Exit {
         stop.report(script.waiting.count(), &mut lines);
     }
     let end = script.connection.close();
-    plan::kept(exit, &end, script.log.as_deref(), &mut say::warning)
+    plan::check_transcript_kept(exit, &end, script.log.as_deref(), &mut say::warning)
 }
 
 /// Connects as planned, and says where the transcript is; returns its path with the connection.
@@ -178,14 +178,16 @@ impl ScriptRun<'_> {
             };
             number += 1;
             let typed = console_input::read(lines.line(line), self.plan.args.raw);
-            if !matches!(typed, Typed::Wire(_)) {
+            if !matches!(typed, TypedLine::Wire(_)) {
                 self.drain()?;
             }
             match typed {
-                Typed::Wire(octets) => self.gather(&octets, number)?,
-                Typed::Help(b"") => say::own(&help::overview(None)),
-                Typed::Help(topic) => say::own(&help::topic(&String::from_utf8_lossy(topic), 80)),
-                Typed::NotOwn(word) => {
+                TypedLine::Wire(octets) => self.gather(&octets, number)?,
+                TypedLine::Help(b"") => say::own(&help::overview(None)),
+                TypedLine::Help(topic) => {
+                    say::own(&help::topic(&String::from_utf8_lossy(topic), 80))
+                }
+                TypedLine::Unknown(word) => {
                     let meant = console_input::meant(word);
                     let meant =
                         meant.map_or(String::new(), |meant| format!("did you mean `:{meant}`? "));
@@ -199,7 +201,7 @@ impl ScriptRun<'_> {
                     );
                     return Err(Exit::Usage);
                 }
-                Typed::Own(own, args) => {
+                TypedLine::ConsoleCommand(own, args) => {
                     self.place = Some(format!("line {number}, \":{}\"", own.word));
                     if !self.own(own, args, number)? {
                         return Ok(());
@@ -318,7 +320,7 @@ impl ScriptRun<'_> {
     }
 
     /// Carries out a command to poptalk; returns whether the script continues.
-    fn own(&mut self, own: &Own, args: &[u8], number: usize) -> Result<bool, Exit> {
+    fn own(&mut self, own: &ConsoleCommand, args: &[u8], number: usize) -> Result<bool, Exit> {
         let usage = |what: &str, hint: &str| usage(number, what, hint);
         if !own.in_scripts {
             return Err(usage(

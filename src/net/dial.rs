@@ -144,7 +144,7 @@ pub(crate) struct Dialled {
 /// Connects to the first server of the route that answers; `wait` is as in [`dial`], and once more
 /// for the handshake with a proxy.
 ///
-/// `tell` is called with each failure that another try follows.
+/// `emit` is called with each failure that another try follows.
 ///
 /// Errors: no server was reached; lists every attempt.
 pub(crate) fn reach(

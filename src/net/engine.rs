@@ -20,7 +20,7 @@ use zeroize::Zeroizing;
 use super::Stream;
 use super::dial::{DialError, Dialled, Route, reach};
 use super::tls::{TlsError, TlsFacts, TlsSettings};
-use super::wrong_service::Mistake;
+use super::wrong_service::WrongService;
 use crate::base::figures;
 use crate::base::io_error::plain;
 use crate::base::lock::lock;
@@ -93,7 +93,7 @@ pub(crate) enum Notice {
     Tls(Box<TlsFacts>),
     /// There is no TLS; the connection is closed.
     TlsFailed(TlsError),
-    Silent(Mistake),
+    Silent(WrongService),
     /// The greeting is not a POP3 greeting; see [`Greeting::mistake`].
     NotPop3(Greeting),
     NotReached(String),

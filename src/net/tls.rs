@@ -13,7 +13,7 @@ use mio::net::TcpStream;
 use native_tls::HandshakeError;
 use sha2::{Digest, Sha256};
 
-use super::wrong_service::Mistake;
+use super::wrong_service::WrongService;
 use crate::base::error::Explain;
 use crate::base::escape;
 use crate::base::exit::Exit;
@@ -348,8 +348,8 @@ fn certificates(chain: &[Certificate]) -> Vec<String> {
     lines
 }
 
-impl From<Mistake> for TlsError {
-    fn from(mistake: Mistake) -> Self {
+impl From<WrongService> for TlsError {
+    fn from(mistake: WrongService) -> Self {
         Self::new(mistake.what).with_hint(mistake.hint)
     }
 }

@@ -4,13 +4,13 @@ use crate::base::service::Service;
 
 /// A common mistake, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mistake {
+pub struct WrongService {
     /// What happened: a sentence without a full stop.
     pub(crate) what: String,
     pub(crate) hint: &'static str,
 }
 
-impl From<&Service> for Mistake {
+impl From<&Service> for WrongService {
     fn from(service: &Service) -> Self {
         Self {
             what: format!("this is {}", service.name),
@@ -21,31 +21,31 @@ impl From<&Service> for Mistake {
 
 /// Returns the mistake that the first octets of a failed TLS handshake show, at the start or after
 /// STLS.
-pub(crate) fn in_tls(first: &[u8], is_stls: bool) -> Option<Mistake> {
+pub(crate) fn in_tls(first: &[u8], is_stls: bool) -> Option<WrongService> {
     let is_pop3 = first.starts_with(b"+") || first.starts_with(b"-ERR");
     if is_pop3 && is_stls {
-        return Some(Mistake {
+        return Some(WrongService {
             what: "the server agreed to STLS and continued in cleartext".to_owned(),
             hint: "report this to the server's administrator; port 995 with --tls may work",
         });
     }
     if first.starts_with(b"+OK") || first.starts_with(b"-ERR") {
-        return Some(Mistake {
+        return Some(WrongService {
             what: "this port speaks POP3 in cleartext, not TLS".to_owned(),
             hint: "connect without --tls and type STLS, or use port 995",
         });
     }
     Service::of_start(first)
         .filter(|service| !service.is_tls)
-        .map(Mistake::from)
+        .map(WrongService::from)
 }
 
 /// What to do about a connection that closes or stays silent without a greeting.
 pub(crate) const SILENT_HINT: &str = "TLS ports, web servers and databases wait for the client to speak first: check the port, or try --tls";
 
 /// Returns the mistake of a connection that closes or stays silent without a greeting.
-pub(crate) fn silent() -> Mistake {
-    Mistake {
+pub(crate) fn silent() -> WrongService {
+    WrongService {
         what: "the server sent no greeting".to_owned(),
         hint: SILENT_HINT,
     }

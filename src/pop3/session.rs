@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use crate::pop3::command::{Effect, Words};
 use crate::pop3::sasl;
-use crate::pop3::tracker::{Role, Sent, Side, State, Status, Step};
+use crate::pop3::tracker::{Role, SentCommand, Side, State, Status, Step};
 pub(crate) use phase::{Accepted, Login, Phase, Tls};
 
 /// The maximum number of message numbers and capabilities that are remembered.
@@ -201,7 +201,7 @@ impl SessionState {
         }
     }
 
-    fn start_data(&mut self, sent: &Sent) {
+    fn start_data(&mut self, sent: &SentCommand) {
         self.line.clear();
         self.listing = match sent.command() {
             Some(row) if row.verb == "CAPA" => ComingListing::Capabilities,
@@ -255,7 +255,7 @@ impl SessionState {
         }
     }
 
-    fn answered(&mut self, sent: &Sent, status: Status, listing: ComingListing) {
+    fn answered(&mut self, sent: &SentCommand, status: Status, listing: ComingListing) {
         let is_positive = status == Status::Positive;
         self.last = Some((sent.verb(), status));
         self.take_credentials(sent, is_positive);
@@ -290,7 +290,7 @@ impl SessionState {
         self.listed.extend((1..=last).take(MAX));
     }
 
-    fn take_credentials(&mut self, sent: &Sent, is_positive: bool) {
+    fn take_credentials(&mut self, sent: &SentCommand, is_positive: bool) {
         let Some(row) = sent.command() else {
             return;
         };
@@ -305,7 +305,7 @@ impl SessionState {
         }
     }
 
-    fn log_in(&mut self, sent: &Sent) {
+    fn log_in(&mut self, sent: &SentCommand) {
         if self.is_transaction() {
             return;
         }

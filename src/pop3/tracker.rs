@@ -15,7 +15,7 @@ use data::DataScan;
 use gap::{FirstReply, Gap};
 pub(crate) use line::LINE_MAX;
 use line::{LineBuffer, is_continuation};
-pub(crate) use sent::Sent;
+pub(crate) use sent::SentCommand;
 pub use status::Status;
 pub(crate) use step::State;
 pub use step::{LineEnd, Role, Side, Step, WireLine};
@@ -40,7 +40,7 @@ pub struct Tracker {
     state: State,
     tls: bool,
     /// Commands and early SASL responses without a complete reply, oldest first.
-    queue: VecDeque<Sent>,
+    queue: VecDeque<SentCommand>,
     /// Commands beyond `QUEUE_MAX`.
     uncounted: u64,
     /// The server has challenged and the client has not answered.
@@ -206,7 +206,7 @@ impl Tracker {
         self.owed
             || (self.state != State::Greeting
                 && !self.agreed
-                && self.queue.back().is_none_or(Sent::pipelines))
+                && self.queue.back().is_none_or(SentCommand::pipelines))
     }
 
     /// Whether STLS was sent, so that nothing may follow it before the TLS handshake or its refusal
@@ -275,7 +275,7 @@ impl Tracker {
     }
 
     fn client_role(&self) -> Role {
-        let early = self.queue.back().is_some_and(Sent::takes_responses);
+        let early = self.queue.back().is_some_and(SentCommand::takes_responses);
         if self.owed || early {
             Role::Response
         } else {
@@ -302,7 +302,7 @@ impl Tracker {
             let (rest, ended) = upload.feed(Side::Client, octets, emit);
             if ended {
                 self.upload = None;
-                self.push(Sent::nameless(Shape::Single), emit);
+                self.push(SentCommand::nameless(Shape::Single), emit);
             }
             return rest;
         }
@@ -315,8 +315,8 @@ impl Tracker {
         if has_ended {
             let is_cancelled = self.client.head() == b"*";
             let mut sent = match role {
-                Role::Response => Sent::response(is_cancelled),
-                _ => Sent::of_line(self.client.head(), &self.shapes),
+                Role::Response => SentCommand::response(is_cancelled),
+                _ => SentCommand::of_line(self.client.head(), &self.shapes),
             };
             self.client.next_line();
             let is_torn = std::mem::take(&mut self.gap.is_client_torn);
@@ -350,7 +350,7 @@ impl Tracker {
         rest
     }
 
-    fn push(&mut self, sent: Sent, emit: &mut dyn FnMut(Step<'_>)) {
+    fn push(&mut self, sent: SentCommand, emit: &mut dyn FnMut(Step<'_>)) {
         if self.queue.len() < QUEUE_MAX {
             if !sent.is_response() {
                 emit(Step::CommandSent(&sent));
@@ -416,7 +416,7 @@ impl Tracker {
     }
 
     fn challenge(&mut self, emit: &mut dyn FnMut(Step<'_>)) {
-        if self.queue.get(1).is_some_and(Sent::is_response) {
+        if self.queue.get(1).is_some_and(SentCommand::is_response) {
             // It was sent unsolicited, before the command.
             let response = self.queue.remove(1);
             if let (Some(auth), Some(response)) = (self.queue.front_mut(), response) {
@@ -430,7 +430,10 @@ impl Tracker {
 
     /// The status line of the reply to the oldest command is complete.
     fn answer(&mut self, status: Status, bare_lf: bool, emit: &mut dyn FnMut(Step<'_>)) {
-        let shape = self.queue.front().map_or(Shape::Unknown, Sent::shape);
+        let shape = self
+            .queue
+            .front()
+            .map_or(Shape::Unknown, SentCommand::shape);
         if status == Status::Positive && shape == Shape::Multi {
             // A server that ends its status line with a bare LF ends its data the same way, or
             // never.
@@ -465,13 +468,13 @@ impl Tracker {
         }
         if self.uncounted > 0 {
             self.uncounted -= 1;
-            self.queue.push_back(Sent::nameless(Shape::Unknown));
+            self.queue.push_back(SentCommand::nameless(Shape::Unknown));
         }
         emit(Step::ReplyEnded(Some(&sent), status));
         self.apply(&sent, status, emit);
     }
 
-    fn apply(&mut self, sent: &Sent, status: Status, emit: &mut dyn FnMut(Step<'_>)) {
+    fn apply(&mut self, sent: &SentCommand, status: Status, emit: &mut dyn FnMut(Step<'_>)) {
         match sent.outcome(status) {
             Effect::Nothing => {}
             Effect::Login => {

@@ -10,7 +10,7 @@ mod matcher;
 mod measure;
 mod pairing;
 mod parts;
-mod walk;
+mod tape_reader;
 
 pub use crate::reading::steps::Place;
 pub(crate) use crate::transcript::event::EventKind;
@@ -18,10 +18,10 @@ pub(crate) use event::EventAt;
 pub(crate) use matcher::{Matcher, fits};
 pub(crate) use measure::{Digest, Measures};
 pub use parts::Parts;
-pub(crate) use walk::{Moment, WaitPhase};
-pub use walk::{TapeStep, Walker};
+pub(crate) use tape_reader::{Moment, WaitPhase};
+pub use tape_reader::{TapeReader, TapeStep};
 
-use crate::pop3::tracker::{LineEnd, Sent, Side, Status, Step};
+use crate::pop3::tracker::{LineEnd, SentCommand, Side, Status, Step};
 use crate::reading::steps::{Start, Steps};
 #[cfg(test)]
 use crate::transcript::Transcript;
@@ -74,7 +74,7 @@ pub struct Exchange {
     pub(crate) command: Option<Line>,
     /// What the tracker knows of the command; it holds no secret. None for the greeting and for a
     /// command that was cut.
-    pub(crate) sent: Option<Sent>,
+    pub(crate) sent: Option<SentCommand>,
     pub(crate) is_greeting: bool,
     /// The status indicator. None when no whole status line came.
     pub(crate) status: Option<Status>,
@@ -150,7 +150,7 @@ impl Part {
 #[derive(Debug)]
 pub(crate) enum Passing<'a> {
     Part(Part),
-    Command(&'a Sent, &'a Line),
+    Command(&'a SentCommand, &'a Line),
     /// What the tracker says about no octets: that data starts, that the session entered a state,
     /// or whether it is known which command the next line of the server answers.
     Step(Step<'a>),

@@ -79,7 +79,7 @@ impl Redactor {
 
     /// Takes one item; appends what is certain of it to `out`.
     pub(crate) fn item(&mut self, item: Item, out: &mut Vec<u8>) {
-        self.tell_head(&item, out);
+        self.begin_head(&item, out);
         match item {
             Item::Row(row) => self.row(row, out),
             Item::Head { name, text } => self.head(name, text, out),
@@ -110,7 +110,7 @@ impl Redactor {
         }
     }
 
-    /// What was learnt, for reading the same transcript again from its start: what comes before a
+    /// What was learned, for reading the same transcript again from its start: what comes before a
     /// secret is searched for it, too.
     pub(crate) fn into_hider(self) -> Hider {
         self.hider.again()
@@ -123,7 +123,7 @@ impl Redactor {
     }
 
     /// The head line is due before the first item that is no part of the head.
-    fn tell_head(&mut self, item: &Item, out: &mut Vec<u8>) {
+    fn begin_head(&mut self, item: &Item, out: &mut Vec<u8>) {
         let is_magic = matches!(item, Item::Prose(prose) if prose.starts_with("!pop3"));
         match (self.head, item) {
             (HeadState::Start, _) if is_magic => self.head = HeadState::Open,

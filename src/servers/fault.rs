@@ -19,8 +19,8 @@ use std::time::Duration;
 
 use super::{Next, Secured, ServerSession, Summary};
 use crate::pop3::session::SessionState;
-use crate::pop3::tracker::{Sent, Status, Step as Happened};
-use edits::{Asked, Does, FaultStep, Outgoing, ServerLineKind, on};
+use crate::pop3::tracker::{SentCommand, Status, Step as Happened};
+use edits::{FaultAction, FaultStep, Incoming, Outgoing, ServerLineKind, on};
 
 /// The longest line that is edited as a whole (octets); each part of a longer one counts as a line.
 const LINE_MAX: usize = 64 * 1024;
@@ -43,10 +43,10 @@ pub struct Fault {
     /// It shows only on a connection without TLS.
     pub is_clear: bool,
     steps: &'static [FaultStep],
-    refuses: Option<fn(&Asked) -> Option<&'static str>>,
-    loses: Option<fn(&Asked) -> bool>,
-    hears: Option<fn(&Asked) -> Option<String>>,
-    slips: Option<fn(&Asked) -> Option<String>>,
+    refuse: Option<fn(&Incoming) -> Option<&'static str>>,
+    drop_pipelined: Option<fn(&Incoming) -> bool>,
+    rewrite_command: Option<fn(&Incoming) -> Option<String>>,
+    insert_command: Option<fn(&Incoming) -> Option<String>>,
     after_stls: Leftover,
     wants_crlf: bool,
 }
@@ -71,10 +71,10 @@ impl Fault {
             types: SESSION,
             is_clear: false,
             steps: &[],
-            refuses: None,
-            loses: None,
-            hears: None,
-            slips: None,
+            refuse: None,
+            drop_pipelined: None,
+            rewrite_command: None,
+            insert_command: None,
             after_stls: Leftover::Close,
             wants_crlf: false,
         }
@@ -107,26 +107,26 @@ impl Fault {
     }
 
     /// The client's line does not reach the server; this line is the reply.
-    const fn refusing(mut self, refuses: fn(&Asked) -> Option<&'static str>) -> Self {
-        self.refuses = Some(refuses);
+    const fn refuse_with(mut self, refuse: fn(&Incoming) -> Option<&'static str>) -> Self {
+        self.refuse = Some(refuse);
         self
     }
 
     /// Anything the client sent after this line, before its reply, is lost.
-    const fn losing(mut self, loses: fn(&Asked) -> bool) -> Self {
-        self.loses = Some(loses);
+    const fn dropping(mut self, drop_pipelined: fn(&Incoming) -> bool) -> Self {
+        self.drop_pipelined = Some(drop_pipelined);
         self
     }
 
-    /// The server hears this line instead of the client's.
-    const fn hearing(mut self, hears: fn(&Asked) -> Option<String>) -> Self {
-        self.hears = Some(hears);
+    /// The server receives this line instead of the client's.
+    const fn rewriting(mut self, rewrite_command: fn(&Incoming) -> Option<String>) -> Self {
+        self.rewrite_command = Some(rewrite_command);
         self
     }
 
-    /// The server hears this line after the client's, and its reply is dropped.
-    const fn slipping(mut self, slips: fn(&Asked) -> Option<String>) -> Self {
-        self.slips = Some(slips);
+    /// The server receives this line after the client's, and its reply is dropped.
+    const fn inserting(mut self, insert_command: fn(&Incoming) -> Option<String>) -> Self {
+        self.insert_command = Some(insert_command);
         self
     }
 
@@ -212,7 +212,7 @@ enum Act {
 pub struct Faulty {
     inner: Box<dyn ServerSession>,
     faults: Vec<&'static Fault>,
-    asked: Asked,
+    asked: Incoming,
     /// How many times each verb was sent.
     counts: BTreeMap<String, u32>,
     /// What the client sent and the inner server has not heard yet.
@@ -224,7 +224,7 @@ pub struct Faulty {
     /// The next reply is dropped.
     is_slipped: bool,
     /// The line to insert after the current one.
-    slip: Option<String>,
+    inserted: Option<String>,
     acts: VecDeque<Act>,
     is_over: bool,
     is_hanging: bool,
@@ -241,10 +241,10 @@ impl Faulty {
         Self {
             inner,
             faults,
-            asked: Asked {
+            asked: Incoming {
                 session,
                 visit: 1,
-                ..Asked::default()
+                ..Incoming::default()
             },
             counts: BTreeMap::new(),
             input: Vec::new(),
@@ -253,7 +253,7 @@ impl Faulty {
             is_body: false,
             is_positive: true,
             is_slipped: false,
-            slip: None,
+            inserted: None,
             acts: VecDeque::new(),
             is_over: false,
             is_hanging: false,
@@ -269,7 +269,7 @@ impl Faulty {
 
     /// Passes the client's next line to the inner server; false if there is none.
     fn hand(&mut self) -> bool {
-        if let Some(line) = self.slip.take() {
+        if let Some(line) = self.inserted.take() {
             self.is_slipped = true;
             self.inner.push(format!("{line}\r\n").as_bytes());
             return true;
@@ -286,22 +286,26 @@ impl Faulty {
         let line = String::from_utf8_lossy(octets.trim_ascii_end()).into_owned();
         self.ask(line);
         let asked = &self.asked;
-        let mut losses = self.faults.iter().filter_map(|fault| fault.loses);
-        if losses.any(|loses| loses(asked)) {
+        let mut drops = self.faults.iter().filter_map(|fault| fault.drop_pipelined);
+        if drops.any(|drop_pipelined| drop_pipelined(asked)) {
             self.input.clear();
         }
-        let refused = self.faults.iter().filter_map(|fault| fault.refuses);
+        let refused = self.faults.iter().filter_map(|fault| fault.refuse);
         // A response inside AUTH is not a command.
         let mut refused = refused.filter(|_| asked.response == 0);
-        if let Some(text) = refused.find_map(|refuses| refuses(asked)) {
+        if let Some(text) = refused.find_map(|refuse| refuse(asked)) {
             self.say(format!("{text}\r\n").as_bytes());
             return true;
         }
-        let heard = self.faults.iter().filter_map(|fault| fault.hears);
-        let heard = heard.filter_map(|hears| hears(asked)).next();
-        let slips = self.faults.iter().filter_map(|fault| fault.slips);
-        self.slip = slips.filter_map(|slips| slips(asked)).next();
-        match heard {
+        let rewritten = self.faults.iter().filter_map(|fault| fault.rewrite_command);
+        let rewritten = rewritten
+            .filter_map(|rewrite_command| rewrite_command(asked))
+            .next();
+        let insert_command = self.faults.iter().filter_map(|fault| fault.insert_command);
+        self.inserted = insert_command
+            .filter_map(|insert_command| insert_command(asked))
+            .next();
+        match rewritten {
             Some(line) => self.inner.push(format!("{line}\r\n").as_bytes()),
             None => self.inner.push(&octets),
         }
@@ -328,7 +332,7 @@ impl Faulty {
             1
         };
         self.asked.args = args.to_owned();
-        self.asked.sent = Some(Sent::read(line.as_bytes()));
+        self.asked.sent = Some(SentCommand::read(line.as_bytes()));
         self.asked.verb = verb;
         self.asked.nth = nth;
         self.asked.line = line;
@@ -382,20 +386,22 @@ impl Faulty {
             let made: &[u8] = out.as_deref().unwrap_or(text);
             let text = made.strip_suffix(b"\r\n").unwrap_or(made);
             match step.does {
-                Does::Edit(edit) => {
+                FaultAction::Edit(edit) => {
                     let edited = edit(&Outgoing { text, ..said });
                     out = Some([&edited[..], b"\r\n"].concat());
                 }
-                Does::End(end) => out = Some([text, end].concat()),
-                Does::Say(text) => out = Some([text.as_bytes(), b"\r\n"].concat()),
-                Does::Raw(octets) => out = Some(octets.to_vec()),
-                Does::After(octets) => after.extend_from_slice(octets),
-                Does::Before(octets) => before.extend_from_slice(octets),
-                Does::Drop => out = Some(Vec::new()),
-                Does::Close => (out, last) = (Some(Vec::new()), Some(Act::Close)),
-                Does::Last(octets) => (out, last) = (Some(octets.to_vec()), Some(Act::Close)),
-                Does::Wait(ms) => self.acts.push_back(Act::Wait(Duration::from_millis(ms))),
-                Does::Hang => (out, last) = (Some(Vec::new()), Some(Act::Hang)),
+                FaultAction::End(end) => out = Some([text, end].concat()),
+                FaultAction::Say(text) => out = Some([text.as_bytes(), b"\r\n"].concat()),
+                FaultAction::Raw(octets) => out = Some(octets.to_vec()),
+                FaultAction::After(octets) => after.extend_from_slice(octets),
+                FaultAction::Before(octets) => before.extend_from_slice(octets),
+                FaultAction::Drop => out = Some(Vec::new()),
+                FaultAction::Close => (out, last) = (Some(Vec::new()), Some(Act::Close)),
+                FaultAction::Last(octets) => {
+                    (out, last) = (Some(octets.to_vec()), Some(Act::Close))
+                }
+                FaultAction::Wait(ms) => self.acts.push_back(Act::Wait(Duration::from_millis(ms))),
+                FaultAction::Hang => (out, last) = (Some(Vec::new()), Some(Act::Hang)),
             }
         }
         self.is_body |= part == ServerLineKind::Data && text.is_empty();

@@ -85,7 +85,7 @@ impl Mailbox {
                 let read = || -> io::Result<Vec<Message>> {
                     let folders = Arc::new(Maildir::open(&self.path)?);
                     let listing = folders.list()?;
-                    self.tell_links(listing.links);
+                    self.show_links(listing.links);
                     let files = with_ids(listing.entries).into_iter();
                     files
                         .map(|(id, entry)| {
@@ -115,7 +115,7 @@ impl Mailbox {
         }
     }
 
-    fn tell_links(&self, links: usize) {
+    fn show_links(&self, links: usize) {
         if links == 0 || self.are_links_told.swap(true, Ordering::Relaxed) {
             return;
         }

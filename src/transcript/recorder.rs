@@ -8,7 +8,7 @@ use std::io::{self, Write};
 
 use crate::pop3::command::{Command, Shape};
 use crate::pop3::tracker::{
-    Awaited, CutAt, LineEnd, Role, Sent, Side, State, Status, Step, Tracker, WireLine,
+    Awaited, CutAt, LineEnd, Role, SentCommand, Side, State, Status, Step, Tracker, WireLine,
 };
 use crate::transcript::elide::{Bodies, Elider};
 use crate::transcript::event::{Event, Malformed};
@@ -55,11 +55,11 @@ pub enum RecordedStep {
     /// An event that the recorder found out itself: the line before held a malformed secret.
     Malformed(Malformed),
     /// A command waits for its reply.
-    CommandSent(Sent),
+    CommandSent(SentCommand),
     /// Data lines follow.
-    DataStarted(Sent),
+    DataStarted(SentCommand),
     /// A reply is complete; `None`: the greeting.
-    ReplyEnded(Option<Sent>, Status),
+    ReplyEnded(Option<SentCommand>, Status),
     /// A SASL response is owed.
     Challenged,
     /// Another state.
@@ -152,7 +152,7 @@ impl Recorder {
 
     /// Says whether the data of messages is reported as [`RecordedStep::Data`]; it is, unless this
     /// says otherwise.
-    pub fn tell_messages(&mut self, tells_messages: bool) {
+    pub fn show_messages(&mut self, tells_messages: bool) {
         self.tells_messages = tells_messages;
     }
 
@@ -499,12 +499,12 @@ fn see_data(seen: &mut Vec<RecordedStep>, side: Side, octets: &[u8]) {
 }
 
 /// Whether the client sends a message after this reply.
-pub(crate) fn starts_upload(sent: &Sent, status: Status) -> bool {
+pub(crate) fn starts_upload(sent: &SentCommand, status: Status) -> bool {
     sent.shape() == Shape::Upload && status == Status::Positive
 }
 
 /// What leaves out the data that comes with this command, where it is a message and is not to stay.
-pub(crate) fn message_elider(bodies: Bodies, sent: &Sent) -> Option<Elider> {
+pub(crate) fn message_elider(bodies: Bodies, sent: &SentCommand) -> Option<Elider> {
     sent.command()
         .is_some_and(Command::carries_message)
         .then(|| bodies.elider())

@@ -43,7 +43,7 @@ const BEFORE_MAX: usize = 96;
 pub struct Hider {
     is_keeping: bool,
     values: Values,
-    /// Where other connections find what is learnt here.
+    /// Where other connections find what is learned here.
     store: Option<Secrets>,
     /// The user who was named last, in lower case.
     user: Vec<u8>,
@@ -55,7 +55,7 @@ pub struct Hider {
     /// The rest of the current client line is secret.
     rest_is_secret: bool,
     has_short: bool,
-    /// What the client wrote before the secret that is being learnt.
+    /// What the client wrote before the secret that is being learned.
     before_secret: Vec<u8>,
     /// The end of what was handed out of the server line that is in progress.
     before: Vec<u8>,
@@ -81,7 +81,7 @@ impl Hider {
         }
     }
 
-    /// The same; what other connections with this store have learnt is hidden from the start, or
+    /// The same; what other connections with this store have learned is hidden from the start, or
     /// where its user is named.
     pub(crate) fn sharing(is_keeping: bool, secrets: &Secrets) -> Self {
         let mut hider = Self::new(is_keeping);

@@ -9,7 +9,7 @@ use crate::support::terminal::Terminal;
 use crate::support::{Home, text};
 
 /// A lesson that is not built in.
-const OWN: &str = "#!pop3 1\nlesson: Mine\ngoal: +OK NOOP in TRANSACTION -- well done\nhint: noop\n\
+const CONSOLE_COMMANDS: &str = "#!pop3 1\nlesson: Mine\ngoal: +OK NOOP in TRANSACTION -- well done\nhint: noop\n\
                    ready: USER alice\nready: PASS wonderland\n\n# Type noop.\nS: +OK {{..}}\nC: NOOP\nS: +OK {{..}}\n";
 
 fn lesson(home: &Home, name: &str, text: &str) -> PathBuf {
@@ -97,7 +97,7 @@ fn every_file_is_in_the_course() {
 #[test]
 fn a_lesson_that_proves_nothing_is_told() {
     let complaints = |from: &str, to: &str| {
-        let lesson = Lesson::parse("own", &OWN.replace(from, to)).unwrap();
+        let lesson = Lesson::parse("own", &CONSOLE_COMMANDS.replace(from, to)).unwrap();
         proof::complaints(&lesson).join("; ")
     };
     assert_eq!(complaints("", ""), "");
@@ -126,7 +126,7 @@ fn a_lesson_that_proves_nothing_is_told() {
 #[test]
 fn files_and_folders_of_ones_own_are_taken() {
     let home = Home::new();
-    let good = lesson(&home, "1.pop3", OWN);
+    let good = lesson(&home, "1.pop3", CONSOLE_COMMANDS);
     let run = |args: &[&str]| {
         let output = home.script(&[&["learn"], args].concat(), b"");
         (
@@ -136,7 +136,11 @@ fn files_and_folders_of_ones_own_are_taken() {
     };
     let good = good.to_str().unwrap();
     assert_eq!(run(&["--check", good]), (Some(0), "1: proved\n".to_owned()));
-    lesson(&home, "2.pop3", &OWN.replace("C: NOOP", "C: STAT"));
+    lesson(
+        &home,
+        "2.pop3",
+        &CONSOLE_COMMANDS.replace("C: NOOP", "C: STAT"),
+    );
     let folder = home.path().to_str().unwrap();
     let (code, said) = run(&["--check", folder]);
     assert_eq!(code, Some(1));
@@ -147,7 +151,11 @@ fn files_and_folders_of_ones_own_are_taken() {
     );
     let (_, said) = run(&["--list", folder]);
     assert!(said.contains("0 of 2 done"), "{said}");
-    lesson(&home, "3.pop3", &OWN.replace("goal: +OK NOOP", "goal: +OK"));
+    lesson(
+        &home,
+        "3.pop3",
+        &CONSOLE_COMMANDS.replace("goal: +OK NOOP", "goal: +OK"),
+    );
     let (code, said) = run(&["--check", folder]);
     assert_eq!(code, Some(2));
     // The other files are still proved.
@@ -327,7 +335,7 @@ fn what_is_done_is_kept_by_folder() {
     let folders = ["one", "two"].map(|name| home.path().join(name));
     for folder in &folders {
         std::fs::create_dir(folder).unwrap();
-        std::fs::write(folder.join("01-greeting.pop3"), OWN).unwrap();
+        std::fs::write(folder.join("01-greeting.pop3"), CONSOLE_COMMANDS).unwrap();
     }
     let [one, two] = [&folders[0], &folders[1]].map(|folder| folder.to_str().unwrap());
     for course in [&["learn", one][..], &["learn", "1"]] {

@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use poptalk::analysis::console_input::OWN;
+use poptalk::analysis::console_input::CONSOLE_COMMANDS;
 use poptalk::base::exit::Exit;
 use poptalk::pop3::command::Command;
 use poptalk::servers::fault;
@@ -179,7 +179,7 @@ fn cell(text: &str) -> String {
 #[test]
 fn the_documents_list_console_commands_exit_codes_and_formats() {
     let mut own = String::from("| command | does |\n|---|---|\n");
-    for row in OWN {
+    for row in CONSOLE_COMMANDS {
         let call = format!(":{} {}", row.word, row.args);
         own += &format!("| `{}` | {} |\n", cell(call.trim()), cell(row.help));
     }

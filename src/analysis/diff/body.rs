@@ -14,7 +14,7 @@ use crate::pop3::tracker::Side;
 use crate::reading::dialogue::{Measures, fits};
 use crate::transcript::Piece;
 
-pub(super) struct Kinds<'a> {
+pub(super) struct DataView<'a> {
     pub(super) kind: DataKind,
     pub(super) level: Level,
     pub(super) fields: &'static [&'static str],
@@ -52,7 +52,7 @@ impl Alike for BodyLine {
     }
 }
 
-impl Kinds<'_> {
+impl DataView<'_> {
     fn is_unordered(&self) -> bool {
         let is_mapped = self.kind == DataKind::Listing && self.numbers.is_some();
         is_mapped || (self.kind == DataKind::Set && self.level == Level::Fields)
@@ -101,7 +101,7 @@ pub(super) fn mapped_word(line: &[u8], index: usize, numbers: Option<&Numbers>) 
 pub(super) fn compare<R: Read + Seek>(
     old: (&mut Again<R>, &Measures),
     new: (&mut Again<R>, &Measures),
-    kinds: &Kinds<'_>,
+    kinds: &DataView<'_>,
     options: &Options,
     change: &mut Change,
 ) -> Result<(), Unreadable> {

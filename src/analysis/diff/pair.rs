@@ -2,7 +2,7 @@
 
 use std::io::{Read, Seek};
 
-use super::body::{self, Kinds};
+use super::body::{self, DataView};
 use super::mark::{ShownLine, both};
 use super::recording::Again;
 use super::uidl::Numbers;
@@ -327,7 +327,7 @@ impl<R: Read + Seek> Comparer<'_, R> {
         if level == Level::Status || is_free || (is_equal && !is_mapped) {
             return Ok(());
         }
-        let kinds = Kinds {
+        let kinds = DataView {
             kind,
             level,
             fields: row.map_or(&[], |row| row.fields),

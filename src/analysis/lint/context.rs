@@ -13,7 +13,7 @@ use super::{ExchangeSeen, LineRole, LineSeen, List};
 use crate::base::loopback::is_loopback;
 use crate::pop3::command::{Command, Provenance, States};
 use crate::pop3::session::{Accepted, SessionState, Tls};
-use crate::pop3::tracker::{Sent, Side, State, Status, Step};
+use crate::pop3::tracker::{SentCommand, Side, State, Status, Step};
 use crate::reading::dialogue::{EventAt, EventKind, Place};
 use crate::transcript::event;
 use crate::transcript::{Item, Row};
@@ -268,7 +268,7 @@ impl Context {
         self.commands.last_row = seen.place.row;
         if self.recording.beginning == Beginning::Unsure {
             self.recording.beginning = Beginning::Whole;
-            let row = seen.sent.and_then(Sent::command);
+            let row = seen.sent.and_then(SentCommand::command);
             if row.is_some_and(|row| row.states == States::AUTHORIZATION && row.verb != "PASS") {
                 self.session.state = Some(State::Authorization);
             }
@@ -278,7 +278,7 @@ impl Context {
             self.connection.is_after_stls = true;
         }
         if self.commands.waiting.len() < MESSAGES_MAX {
-            let verb = seen.sent.map(Sent::verb).unwrap_or_default();
+            let verb = seen.sent.map(SentCommand::verb).unwrap_or_default();
             self.commands.waiting.push(verb);
         }
     }
@@ -378,7 +378,7 @@ impl Context {
     }
 
     pub(super) fn any_rows(&mut self) {
-        // Whatever was learnt may be void.
+        // Whatever was learned may be void.
         let mut session = SessionState::default();
         session.is_greeted = true;
         session.tls = match self.session.tls {

@@ -4,7 +4,7 @@
 use super::words::{after_status, code, digest, number};
 use super::{Body, LineRole, List, Site};
 use crate::pop3::command::{Command, Words};
-use crate::pop3::tracker::{LineEnd, Sent, Side, Status};
+use crate::pop3::tracker::{LineEnd, SentCommand, Side, Status};
 use crate::reading::dialogue::{Exchange, LINE_KEPT, Line, Measures, Place};
 use crate::transcript::Piece;
 
@@ -20,11 +20,11 @@ pub(crate) struct LineSeen<'a> {
     pub(crate) octets: u64,
     pub(crate) end: LineEnd,
     /// The command that this line is, or whose reply it belongs to.
-    pub(crate) sent: Option<&'a Sent>,
+    pub(crate) sent: Option<&'a SentCommand>,
 }
 
 impl<'a> LineSeen<'a> {
-    pub(super) fn of(role: LineRole, line: &'a Line, sent: Option<&'a Sent>) -> Self {
+    pub(super) fn of(role: LineRole, line: &'a Line, sent: Option<&'a SentCommand>) -> Self {
         // The CR may belong to a line end that was cut off.
         let whole = line.head().strip_suffix(b"\r");
         let whole = whole.filter(|_| line.end == LineEnd::None && line.pieces.len() == 1);
@@ -91,14 +91,16 @@ impl<'a> LineSeen<'a> {
     }
 
     pub(crate) fn is_of(&self, purpose: fn(&Command) -> bool) -> bool {
-        self.sent.and_then(Sent::command).is_some_and(purpose)
+        self.sent
+            .and_then(SentCommand::command)
+            .is_some_and(purpose)
     }
 
     /// The words of a command after its verb, up to the first hole.
     pub(crate) fn arguments(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let verb_words = self
             .sent
-            .and_then(Sent::command)
+            .and_then(SentCommand::command)
             .map_or(1, Command::verb_words);
         Words::of(self.text).skip(verb_words)
     }
@@ -118,12 +120,13 @@ impl<'a> LineSeen<'a> {
 }
 
 /// The verb of a command in the table; empty for any other.
-fn verb(sent: Option<&Sent>) -> &'static str {
-    sent.and_then(Sent::command).map_or("", |row| row.verb)
+fn verb(sent: Option<&SentCommand>) -> &'static str {
+    sent.and_then(SentCommand::command)
+        .map_or("", |row| row.verb)
 }
 
 /// The number of lines after the header that a TOP asks for.
-pub(super) fn top_lines(sent: &Sent) -> Option<u64> {
+pub(super) fn top_lines(sent: &SentCommand) -> Option<u64> {
     let is_top = sent.command().is_some_and(|row| row.verb == "TOP");
     let word = Words::of(sent.arguments()).nth(1).filter(|_| is_top)?;
     number(word)
@@ -158,7 +161,7 @@ impl<'a> ExchangeSeen<'a> {
     }
 
     pub(crate) fn is(&self, purpose: fn(&Command) -> bool) -> bool {
-        let row = self.exchange.sent.as_ref().and_then(Sent::command);
+        let row = self.exchange.sent.as_ref().and_then(SentCommand::command);
         row.is_some_and(purpose)
     }
 
@@ -214,7 +217,7 @@ impl<'a> ExchangeSeen<'a> {
 
     /// The words after the verb, up to the first hole.
     pub(crate) fn arguments(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-        let row = self.exchange.sent.as_ref().and_then(Sent::command);
+        let row = self.exchange.sent.as_ref().and_then(SentCommand::command);
         Words::of(self.command).skip(row.map_or(1, Command::verb_words))
     }
 
@@ -315,7 +318,7 @@ impl<'a> ExchangeSeen<'a> {
 #[derive(Debug)]
 pub(super) struct ListingLines {
     list: List,
-    sent: Sent,
+    sent: SentCommand,
     place: Place,
     text: Vec<u8>,
     octets: u64,
@@ -325,7 +328,7 @@ pub(super) struct ListingLines {
 }
 
 impl ListingLines {
-    pub(super) fn new(list: List, sent: Sent) -> Self {
+    pub(super) fn new(list: List, sent: SentCommand) -> Self {
         Self {
             list,
             sent,

@@ -5,7 +5,7 @@ use super::words::{after_status, two_numbers};
 use super::{Body, Context, ExchangeSeen, LineRole, LineSeen};
 use crate::base::service::Service;
 use crate::pop3::command::Command;
-use crate::pop3::tracker::{LineEnd, Sent, Side};
+use crate::pop3::tracker::{LineEnd, SentCommand, Side};
 use crate::reading::dialogue::{EventAt, EventKind, Exchange};
 use crate::transcript::event::Party;
 
@@ -80,7 +80,7 @@ fn is_out_of_order(seen: &LineSeen<'_>, context: &Context) -> bool {
 }
 
 /// Whether a status line begins with the command that it answers.
-pub(super) fn is_echo(sent: Option<&Sent>, text: &[u8]) -> bool {
+pub(super) fn is_echo(sent: Option<&SentCommand>, text: &[u8]) -> bool {
     let Some(sent) = sent else { return false };
     let verb = sent.verb();
     let Some((head, rest)) = text.split_at_checked(verb.len()) else {

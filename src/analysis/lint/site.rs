@@ -1,7 +1,7 @@
 //! What a line is for, and where something was found.
 
 use crate::pop3::command::DataKind;
-use crate::pop3::tracker::Sent;
+use crate::pop3::tracker::SentCommand;
 use crate::reading::dialogue::Place;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +39,7 @@ pub(crate) enum List {
 
 impl List {
     /// What the multi-line reply to this command lists; None if it is a message.
-    pub(crate) fn of(sent: &Sent) -> Option<Self> {
+    pub(crate) fn of(sent: &SentCommand) -> Option<Self> {
         match sent.command().map(|row| (row.verb, row.data)) {
             Some(("CAPA", _)) => Some(Self::Capabilities),
             Some(("LIST", _)) => Some(Self::Scan),

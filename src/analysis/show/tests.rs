@@ -12,11 +12,11 @@ use super::timing::{ExchangeTime, Timing, Totals};
 use super::*;
 use crate::analysis::finding::{Finding, Level};
 use crate::pop3::tracker::Side;
-use crate::reading::dialogue::{TapeStep, WaitPhase, Walker};
+use crate::reading::dialogue::{TapeReader, TapeStep, WaitPhase};
 
 /// Reads a transcript.
 fn read(text: &[u8], take: &mut dyn FnMut(&TapeStep<'_>)) {
-    let read = Walker::read(text, &mut |told| {
+    let read = TapeReader::read(text, &mut |told| {
         take(&told);
         true
     });
@@ -75,7 +75,7 @@ fn page(text: &[u8], findings: &[Finding]) -> String {
 
 fn picture(text: &[u8], rows: usize) -> String {
     let mut screen = ScreenView::new(Drawing::new(rows), ALL);
-    let _ = Walker::read(text, &mut |told| screen.emit(&told).unwrap());
+    let _ = TapeReader::read(text, &mut |told| screen.emit(&told).unwrap());
     screen.into_canvas().finish("\u{202e}\"><x>")
 }
 
@@ -243,7 +243,7 @@ fn a_screen_is_full_when_its_rows_are() {
     let fill = |lines: usize| {
         let text = "S: +OK\n".repeat(lines);
         let mut screen = ScreenView::new(RowCounter::new(80, 5), ALL);
-        let _ = Walker::read(text.as_bytes(), &mut |told| screen.emit(&told).unwrap());
+        let _ = TapeReader::read(text.as_bytes(), &mut |told| screen.emit(&told).unwrap());
         screen.into_canvas().is_full()
     };
     assert!(!fill(5));

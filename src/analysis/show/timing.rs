@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use crate::analysis::show::safe;
 use crate::base::escape;
-use crate::pop3::tracker::{Role, Sent, Side, Status, Step, WireLine};
+use crate::pop3::tracker::{Role, SentCommand, Side, Status, Step, WireLine};
 use crate::reading::dialogue::{EventKind, TapeStep, WaitPhase};
 use crate::transcript::Piece;
 
@@ -224,7 +224,7 @@ impl Timing {
         }
     }
 
-    fn command(&mut self, sent: &Sent) {
+    fn command(&mut self, sent: &SentCommand) {
         if self.queue.len() >= QUEUE_MAX {
             self.beyond += 1;
             return;

@@ -1,7 +1,7 @@
 //! Whether the replies still fit the commands: what a probe asks before it sends its next line.
 
 use crate::pop3::command::{Command, Effect, Words};
-use crate::pop3::tracker::{Role, Sent, Side, Status};
+use crate::pop3::tracker::{Role, SentCommand, Side, Status};
 use crate::transcript::Piece;
 use crate::transcript::recorder::RecordedStep;
 
@@ -10,7 +10,7 @@ const START_MAX: usize = 512;
 /// The last command with its reply, and the unsolicited lines since.
 #[derive(Debug, Default)]
 pub(crate) struct Alignment {
-    sent: Option<Sent>,
+    sent: Option<SentCommand>,
     status: Option<Status>,
     line: Vec<u8>,
     /// Unsolicited lines since the last command.
@@ -121,19 +121,23 @@ impl Alignment {
 
     /// Whether the reply is the command itself, after which the true reply comes.
     fn is_echo(&self) -> bool {
-        let verb = self.sent.as_ref().map(Sent::verb).unwrap_or_default();
+        let verb = self
+            .sent
+            .as_ref()
+            .map(SentCommand::verb)
+            .unwrap_or_default();
         let start = self.line.get(..verb.len()).unwrap_or_default();
         !verb.is_empty() && start.eq_ignore_ascii_case(verb.as_bytes())
     }
 }
 
-fn is_login(sent: &Sent) -> bool {
+fn is_login(sent: &SentCommand) -> bool {
     let row = sent.command();
     row.is_some_and(|row| row.is_of_login() || row.effect == Effect::Tls)
 }
 
 /// Whether one message was asked for, by a number or by a hole in its place.
-fn has_number(sent: &Sent) -> bool {
+fn has_number(sent: &SentCommand) -> bool {
     let is_listing = sent.command().is_some_and(Command::lists_messages);
     is_listing && Words::of(sent.arguments()).next().is_some()
 }

@@ -7,8 +7,8 @@ use std::io::BufRead;
 use crate::analysis::lint::context::NOBODY;
 use crate::pop3::command::{Effect, Words};
 use crate::pop3::session::SessionState;
-use crate::pop3::tracker::{Role, Sent, Side, Status, Step};
-use crate::reading::dialogue::{EventKind, TapeStep, WaitPhase, Walker};
+use crate::pop3::tracker::{Role, SentCommand, Side, Status, Step};
+use crate::reading::dialogue::{EventKind, TapeReader, TapeStep, WaitPhase};
 use crate::transcript::text::ParseError;
 use crate::transcript::{Item, Piece};
 
@@ -58,7 +58,7 @@ impl Session {
     /// Errors: the first line that cannot be read.
     pub(crate) fn read(input: impl BufRead) -> Result<Self, ParseError> {
         let mut reading = SessionReading::default();
-        Walker::read(input, &mut |step| {
+        TapeReader::read(input, &mut |step| {
             if let Some(step) = step_of(&step) {
                 reading.state.apply(&step);
             }
@@ -195,7 +195,7 @@ impl SessionReading {
         }
     }
 
-    fn start(&mut self, sent: &Sent) {
+    fn start(&mut self, sent: &SentCommand) {
         self.line.clear();
         self.unique_ids = (sent.verb() == "UIDL").then(BTreeSet::new);
     }
@@ -219,7 +219,7 @@ impl SessionReading {
         }
     }
 
-    fn end(&mut self, sent: &Sent, status: Status) {
+    fn end(&mut self, sent: &SentCommand, status: Status) {
         let Self { session, state, .. } = self;
         let is_positive = status == Status::Positive;
         if status == Status::Negative && session.refused_ms.is_none() {

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::terminal;
 use super::{AfterLine, Console};
-use crate::analysis::console_input::{self, Action, Own};
+use crate::analysis::console_input::{self, Action, ConsoleCommand};
 use crate::base::lock::lock;
 use crate::base::plural::counted;
 use crate::base::style::Paint;
@@ -21,7 +21,7 @@ use crate::pop3::command::Shape;
 use crate::pop3::tracker::State;
 
 impl Console {
-    pub(super) fn own(&mut self, own: &Own, args: &[u8]) -> AfterLine {
+    pub(super) fn own(&mut self, own: &ConsoleCommand, args: &[u8]) -> AfterLine {
         let text = String::from_utf8_lossy(args.trim_ascii()).into_owned();
         if own.args.is_empty() && !text.is_empty() {
             let what = format!("`:{}` takes no arguments", own.word);
@@ -56,10 +56,10 @@ impl Console {
                 let is_on = self.switch(&text, !lock(&self.shown).is_lenient);
                 lock(&self.shown).is_lenient = !is_on;
             }
-            Action::State => self.tell_state(),
-            Action::Tls => self.tell_tls(),
-            Action::Why => self.tell_why(),
-            Action::Caps => self.tell_caps(),
+            Action::State => self.show_state(),
+            Action::Tls => self.show_tls(),
+            Action::Why => self.show_why(),
+            Action::Caps => self.show_caps(),
             action => return self.course_word(action, &text),
         }
         AfterLine::Go
@@ -82,7 +82,7 @@ impl Console {
         is_on
     }
 
-    fn set_shape(&mut self, own: &Own, verb: &str, shape: Shape) {
+    fn set_shape(&mut self, own: &ConsoleCommand, verb: &str, shape: Shape) {
         match &self.connection {
             _ if verb.is_empty() => self
                 .screen
@@ -111,7 +111,7 @@ impl Console {
 
     fn pass(&mut self) {
         if !self.is_open() {
-            self.tell_closed();
+            self.show_closed();
             return;
         }
         if !self.may_send_secret() {
@@ -257,7 +257,7 @@ impl Console {
         }
     }
 
-    fn tell_state(&mut self) {
+    fn show_state(&mut self) {
         let Some(now) = self.snapshot() else {
             self.screen.note("no connection");
             return;
@@ -291,7 +291,7 @@ impl Console {
             self.screen.note(&format!("capabilities: {capabilities}"));
         }
         match &now.awaited {
-            Some(_) => self.tell_awaited(&now),
+            Some(_) => self.show_awaited(&now),
             None if now.is_owed => self
                 .screen
                 .note("the server waits for a SASL response; `*` cancels"),

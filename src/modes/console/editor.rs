@@ -22,7 +22,7 @@ use rustyline::{
 use super::drawn::{Pen, has_controls};
 use super::screen::Screen;
 use super::terminal;
-use crate::analysis::console_input::{self, OWN, Typed};
+use crate::analysis::console_input::{self, CONSOLE_COMMANDS, TypedLine};
 use crate::analysis::help;
 use crate::base::files;
 use crate::base::lock::lock;
@@ -251,7 +251,10 @@ fn candidates(typed: &str, knowledge: &Knowledge) -> (usize, Vec<String>) {
     };
     let now = knowledge.states();
     let mut found: Vec<String> = match before.trim() {
-        "" if word.starts_with(':') => OWN.iter().map(|own| format!(":{}", own.word)).collect(),
+        "" if word.starts_with(':') => CONSOLE_COMMANDS
+            .iter()
+            .map(|own| format!(":{}", own.word))
+            .collect(),
         "" if word.starts_with('?') => Command::all()
             .map(|row| format!("?{}", cased(row.verb)))
             .collect(),
@@ -404,11 +407,13 @@ impl HelpKey {
             console_input::read(line.as_bytes(), false),
         ) {
             (Some(row), _) => help::short(row, width),
-            (None, Typed::Help(topic)) if !topic.is_empty() => {
+            (None, TypedLine::Help(topic)) if !topic.is_empty() => {
                 help::topic(&String::from_utf8_lossy(topic), width)
             }
-            (None, Typed::Own(own, _)) => help::topic(&format!(":{}", own.word), width),
-            (None, Typed::NotOwn(word)) => {
+            (None, TypedLine::ConsoleCommand(own, _)) => {
+                help::topic(&format!(":{}", own.word), width)
+            }
+            (None, TypedLine::Unknown(word)) => {
                 help::topic(&format!(":{}", String::from_utf8_lossy(word)), width)
             }
             (None, _) => self.text_of_unknown(line, width),

@@ -13,7 +13,7 @@ use crate::pop3::session::{Phase, Tls};
 use crate::pop3::tracker::State;
 
 impl Console {
-    pub(super) fn tell_why(&mut self) {
+    pub(super) fn show_why(&mut self) {
         let failure = lock(&self.shown).tls_failure.clone();
         if let Some(failure) = failure {
             let explained = why_no_tls(&failure.what, failure.hint.as_deref());
@@ -35,7 +35,7 @@ impl Console {
         self.show_text(text, "why");
     }
 
-    pub(super) fn tell_tls(&mut self) {
+    pub(super) fn show_tls(&mut self) {
         let is_tls = self.snapshot().is_some_and(|now| now.is_tls);
         let details = {
             let shown = lock(&self.shown);
@@ -49,11 +49,11 @@ impl Console {
                 let output: Vec<PagedPart> = details.into_iter().map(note).collect();
                 self.show(&output, "TLS");
             }
-            None => self.tell_no_tls(),
+            None => self.show_no_tls(),
         }
     }
 
-    fn tell_no_tls(&self) {
+    fn show_no_tls(&self) {
         let next = match self.snapshot().map(|now| now.state) {
             // RFC 2595 §4: STLS is for the AUTHORIZATION state.
             Some(State::Transaction | State::Update) => {
@@ -77,7 +77,7 @@ impl Console {
         })
     }
 
-    pub(super) fn tell_caps(&mut self) {
+    pub(super) fn show_caps(&mut self) {
         let session = lock(&self.knowledge).session.clone();
         // On port 995 there is no phase without TLS, and no STLS.
         let at_first = if session.tls == Tls::Direct {

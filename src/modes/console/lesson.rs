@@ -48,7 +48,7 @@ impl Console {
         // Left on, `:hex` of the previous lesson would push this one's task off the screen.
         view.is_hex = false;
         drop(view);
-        self.tell_task();
+        self.show_task();
         self.open().map_err(|failure| {
             let error = Error::from(failure);
             error.say();
@@ -81,7 +81,7 @@ impl Console {
         }
     }
 
-    fn tell_task(&self) {
+    fn show_task(&self) {
         let Some(course) = &self.course else {
             return;
         };
@@ -102,44 +102,44 @@ impl Console {
             }
         }
         drop(goals);
-        self.tell_own("`:hint` helps, `:lesson` shows this again, `:skip` moves on");
+        self.show_own("`:hint` helps, `:lesson` shows this again, `:skip` moves on");
     }
 
     /// A line of the course's, wrapped.
-    fn tell_own(&self, text: &str) {
+    fn show_own(&self, text: &str) {
         for line in wrap(text, room()).lines() {
             self.screen.note(line);
         }
     }
 
     /// Says which goals were reached since, and how to continue when the lesson is solved.
-    pub(super) fn tell_goals(&mut self) {
-        let Some((number, count)) = self.tell_reached() else {
+    pub(super) fn show_goals(&mut self) {
+        let Some((number, count)) = self.show_reached() else {
             return;
         };
         let on = match number < count {
             true => "press Enter for the next lesson",
             false => "it was the last one, so press Enter to leave",
         };
-        self.tell_solved(&format!(
+        self.show_solved(&format!(
             "lesson {number} is solved: {on}, or try more here"
         ));
     }
 
-    pub(super) fn tell_last_goals(&mut self) {
-        if let Some((number, _)) = self.tell_reached() {
-            self.tell_solved(&format!("lesson {number} is solved"));
+    pub(super) fn show_last_goals(&mut self) {
+        if let Some((number, _)) = self.show_reached() {
+            self.show_solved(&format!("lesson {number} is solved"));
         }
     }
 
-    fn tell_solved(&self, text: &str) {
+    fn show_solved(&self, text: &str) {
         let line = self.screen.style.paint(Paint::Positive, text);
         self.screen.print(&format!("{line}\n"));
     }
 
     /// Says which goals were reached since. Returns the number of the lesson and the count of all
     /// when that solved it.
-    fn tell_reached(&mut self) -> Option<(usize, usize)> {
+    fn show_reached(&mut self) -> Option<(usize, usize)> {
         let course = self.course.as_mut()?;
         let news = course.news();
         if news.is_empty() {
@@ -164,7 +164,7 @@ impl Console {
     }
 
     /// The learner has closed: what we do ourselves is not reported to the goals.
-    pub(super) fn tell_closed_by_us(&self) {
+    pub(super) fn show_closed_by_us(&self) {
         if let Some(course) = &self.course {
             let closed = Item::Event(Event::closed_by(Party::Client).to_string());
             course.watched.feed(Place::default(), &closed);
@@ -177,18 +177,18 @@ impl Console {
     }
 
     /// The session is over, and the lesson is not.
-    pub(super) fn tell_session_over(&self) {
+    pub(super) fn show_session_over(&self) {
         if !self.is_lesson_solved() {
-            self.tell_own("the session has ended: the next line you type starts a new one on the same maildrop; `:restart` starts the lesson again");
+            self.show_own("the session has ended: the next line you type starts a new one on the same maildrop; `:restart` starts the lesson again");
         }
     }
 
     /// Enter alone at a closed connection: what helps.
-    pub(super) fn tell_way_on(&self) {
+    pub(super) fn show_way_on(&self) {
         if self.is_at_lesson() {
-            self.tell_own("not connected, so nothing was sent; `:open`, or any line for the server, reconnects to the maildrop as it is; `:restart` starts the lesson again, with all its mail");
+            self.show_own("not connected, so nothing was sent; `:open`, or any line for the server, reconnects to the maildrop as it is; `:restart` starts the lesson again, with all its mail");
         } else {
-            self.tell_closed();
+            self.show_closed();
         }
     }
 
@@ -204,7 +204,7 @@ impl Console {
         if !self.is_at_lesson() {
             return false;
         }
-        self.tell_own("the last session is over, so poptalk reconnects to the maildrop as it is");
+        self.show_own("the last session is over, so poptalk reconnects to the maildrop as it is");
         let is_open = self.reopen();
         if is_open {
             self.get_ready();
@@ -213,14 +213,14 @@ impl Console {
     }
 
     /// The learner leaves: how many lessons are done, and how to continue.
-    pub(super) fn tell_progress(&self) {
+    pub(super) fn show_progress(&self) {
         if let Some(course) = &self.course {
             let (done, count) = course.done();
             let text = format!(
                 "{done} of {count} lessons done; `{}` continues",
                 course.call
             );
-            self.tell_own(&text);
+            self.show_own(&text);
         }
     }
 
@@ -230,7 +230,7 @@ impl Console {
         if self.course.as_mut().is_some_and(Course::go_on) {
             return self.restart();
         }
-        self.tell_own("that was the last lesson; `poptalk learn --list` shows what is done");
+        self.show_own("that was the last lesson; `poptalk learn --list` shows what is done");
         AfterLine::Leave(Exit::Well)
     }
 
@@ -250,11 +250,11 @@ impl Console {
         }
         match action {
             Action::Hint => self.hint(),
-            Action::Lesson => self.tell_task(),
+            Action::Lesson => self.show_task(),
             Action::Restart => return self.restart(),
             Action::Skip => return self.next_lesson(),
             Action::Next if self.is_lesson_solved() => return self.next_lesson(),
-            Action::Next => self.tell_own("not solved yet; `:skip` moves on"),
+            Action::Next => self.show_own("not solved yet; `:skip` moves on"),
             _ => self.diagnose(text),
         }
         AfterLine::Go
@@ -269,9 +269,9 @@ impl Console {
         let at = course.hints.min(count.saturating_sub(1));
         let text = hints.get(at).cloned().unwrap_or_default();
         course.hints = at + 1;
-        self.tell_own(&format!("hint {} of {count}: {text}", at + 1));
+        self.show_own(&format!("hint {} of {count}: {text}", at + 1));
         if at + 1 < count {
-            self.tell_own("(`:hint` again for more)");
+            self.show_own("(`:hint` again for more)");
         }
     }
 
@@ -280,15 +280,15 @@ impl Console {
             return;
         };
         if course.lesson().diagnosis().is_empty() {
-            self.tell_own("nothing is wrong with this lesson's server");
+            self.show_own("nothing is wrong with this lesson's server");
         } else if id.is_empty() {
             let text =
                 format!("what is wrong? `:diagnose ID`, such as `:diagnose {EXAMPLE_ID}`; {IDS}");
-            self.tell_own(&text);
+            self.show_own(&text);
         } else if course.watched.goals().diagnose(id) {
-            self.tell_what_is_open(id);
+            self.show_what_is_open(id);
         } else if lint::rule(id).is_some() || fault::named(id).is_some() {
-            self.tell_own(&format!(
+            self.show_own(&format!(
                 "the answer is not {id}; look again, or type `:hint`"
             ));
         } else {
@@ -296,12 +296,12 @@ impl Console {
                 Some(meant) => format!("did you mean `:diagnose {meant}`?"),
                 None => IDS.to_owned(),
             };
-            self.tell_own(&format!("unknown id `{id}`; {what}"));
+            self.show_own(&format!("unknown id `{id}`; {what}"));
         }
     }
 
     /// What was named is right, and something else is to be done yet.
-    fn tell_what_is_open(&self, id: &str) {
+    fn show_what_is_open(&self, id: &str) {
         let Some(course) = self.course.as_ref().filter(|course| !course.is_solved()) else {
             return;
         };
@@ -323,7 +323,7 @@ impl Console {
             )
         };
         drop(goals);
-        self.tell_own(&text);
+        self.show_own(&text);
     }
 }
 

@@ -1,7 +1,7 @@
 //! Where a line that is being typed becomes secret: on its way to the server, and where a person
 //! types one that poptalk need not see.
 
-use crate::analysis::console_input::{self, Action, Typed};
+use crate::analysis::console_input::{self, Action, TypedLine};
 use crate::pop3::command::Command;
 use crate::pop3::tracker::Role;
 use crate::transcript::secret::{self, Guess};
@@ -13,7 +13,7 @@ use crate::transcript::secret::{self, Guess};
 pub(super) fn secret_from(line: &str, role: Role, is_inside: bool, guess: &Guess) -> Option<usize> {
     let after = |text: &[u8]| line.len() - text.len();
     match console_input::read(line.as_bytes(), false) {
-        Typed::Own(own, text) => {
+        TypedLine::ConsoleCommand(own, text) => {
             let from = match own.action {
                 Action::Send => in_escaped(text, role, is_inside),
                 Action::Pass => words(text).next(),
@@ -26,9 +26,9 @@ pub(super) fn secret_from(line: &str, role: Role, is_inside: bool, guess: &Guess
             };
             from.map(|from| after(text) + from)
         }
-        Typed::Help(topic) => in_topic(topic).map(|from| after(topic) + from),
-        Typed::Wire(_) | Typed::NotOwn(_) if is_inside => Some(0),
-        Typed::Wire(_) => {
+        TypedLine::Help(topic) => in_topic(topic).map(|from| after(topic) + from),
+        TypedLine::Wire(_) | TypedLine::Unknown(_) if is_inside => Some(0),
+        TypedLine::Wire(_) => {
             let octets = line.as_bytes();
             let found = match guess.place(octets, role) {
                 None if role == Role::Command && guess.may_be_response(octets) => 0,
@@ -37,7 +37,7 @@ pub(super) fn secret_from(line: &str, role: Role, is_inside: bool, guess: &Guess
             let is_whole = role == Role::Command && found == 0;
             (!is_whole || !may_become_command(octets)).then_some(found)
         }
-        Typed::NotOwn(_) => secret::place(line.as_bytes(), role, true).map(|place| place.from),
+        TypedLine::Unknown(_) => secret::place(line.as_bytes(), role, true).map(|place| place.from),
     }
 }
 

@@ -98,7 +98,7 @@ impl Console {
             self.screen.note(&text);
         }
         if let Err(error) = checked {
-            self.tell_unwritten(path, &error);
+            self.show_unwritten(path, &error);
             self.screen.note(
                 "hint: name a file that does not exist yet, in a folder that can be written to",
             );
@@ -124,11 +124,11 @@ impl Console {
                 counted(octets, "octet"),
                 path.display()
             )),
-            Err(error) => self.tell_unwritten(path, &error),
+            Err(error) => self.show_unwritten(path, &error),
         }
     }
 
-    fn tell_unwritten(&self, path: &Path, error: &io::Error) {
+    fn show_unwritten(&self, path: &Path, error: &io::Error) {
         let text = format!("{}: {}", path.display(), plain(error));
         self.screen.warn(&text);
     }
@@ -175,11 +175,11 @@ impl Console {
             return Some(fetched);
         }
         if !self.is_open() {
-            self.tell_closed();
+            self.show_closed();
             return None;
         }
         if let Some(now) = self.snapshot().filter(|now| now.outstanding > 0) {
-            self.tell_awaited(&now);
+            self.show_awaited(&now);
             return None;
         }
         lock(&self.shown).next_mode = Mode::Muted;

@@ -4,7 +4,7 @@ use super::drawn::MASK;
 use super::editor::{Input, LongHelp};
 use super::screen::Screen;
 use super::{Console, Keyboard, SILENCE, is_idle, plain};
-use crate::analysis::console_input::{self, Typed};
+use crate::analysis::console_input::{self, TypedLine};
 use crate::base::lock::lock;
 use crate::base::say;
 use crate::net::engine::Snapshot;
@@ -28,15 +28,15 @@ impl Console {
     /// Sends a line that the terminal gave as octets, without a look at what it means to poptalk.
     pub(super) fn send_as_typed(&mut self, line: &[u8]) {
         match console_input::read(line, self.plan.args.raw) {
-            Typed::Wire(octets) if self.is_open() => {
+            TypedLine::Wire(octets) if self.is_open() => {
                 let octets = octets.into_owned();
                 if self.may_send_typed(&octets) {
                     self.send(&octets);
                 }
             }
-            Typed::Wire(octets) => {
+            TypedLine::Wire(octets) => {
                 self.learn_unsent(&octets);
-                self.tell_closed();
+                self.show_closed();
             }
             _ => self.screen.warn("a line for poptalk itself must be UTF-8"),
         }
@@ -69,7 +69,7 @@ impl Console {
         }
         let is_kept = self.remember_unsent(line);
         self.learn_unsent(octets);
-        self.tell_closed();
+        self.show_closed();
         let is_quit = octets.trim_ascii().eq_ignore_ascii_case(b"QUIT");
         let hint = match (is_quit, is_kept) {
             (true, _) => "hint: `:quit` leaves poptalk",
@@ -79,7 +79,7 @@ impl Console {
         self.screen.note(hint);
     }
 
-    pub(super) fn tell_closed(&self) {
+    pub(super) fn show_closed(&self) {
         self.screen
             .warn("not connected, so nothing was sent; `:open` reconnects");
     }
@@ -113,7 +113,7 @@ impl Console {
         loop {
             self.screen.set_prompting(true);
             let style = self.screen.style;
-            let warn = || tell_damaged(&self.screen);
+            let warn = || show_damaged(&self.screen);
             let input = match &mut self.keyboard {
                 Keyboard::Editor(editor) => editor.read(prompt, style, &given, &warn),
                 Keyboard::Plain => {
@@ -134,7 +134,7 @@ impl Console {
 }
 
 /// An octet was typed that is not UTF-8, and the prompt comes back.
-fn tell_damaged(screen: &Screen) {
+fn show_damaged(screen: &Screen) {
     screen.set_prompting(false);
     screen.warn("this line can't be sent: it contained an invalid UTF-8 octet; Enter clears it");
     screen.note(r"hint: `:send` sends any octets, such as `:send caf\xe9\r\n`");

@@ -14,7 +14,7 @@ use crate::pop3::tracker::State;
 impl Console {
     pub(super) fn close(&mut self) {
         if self.close_quietly() {
-            self.tell_closed_by_us();
+            self.show_closed_by_us();
         }
         lock(&self.knowledge).is_open = false;
     }
@@ -28,7 +28,7 @@ impl Console {
         let end = connection.close();
         let screen = Arc::clone(&self.screen);
         let emit = &mut |what: &str| screen.warn(what);
-        let exit = plan::kept(Exit::Well, &end, self.log.as_deref(), emit);
+        let exit = plan::check_transcript_kept(Exit::Well, &end, self.log.as_deref(), emit);
         self.has_lost_log |= exit != Exit::Well;
         true
     }
@@ -72,8 +72,8 @@ impl Console {
         };
         // A learner who hangs up by leaving has hung up.
         self.close();
-        self.tell_last_goals();
-        self.tell_progress();
+        self.show_last_goals();
+        self.show_progress();
         AfterLine::Leave(exit)
     }
 }

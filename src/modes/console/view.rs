@@ -22,7 +22,7 @@ use crate::modes::learn::Watched;
 use crate::modes::report;
 use crate::net::engine::{CloseReason, Notice, Observer, Snapshot};
 use crate::pop3::stuffing::Unstuffer;
-use crate::pop3::tracker::{LineEnd, Role, Sent, Side, State, Status};
+use crate::pop3::tracker::{LineEnd, Role, SentCommand, Side, State, Status};
 use crate::transcript::Piece;
 use crate::transcript::event::Event;
 use crate::transcript::recorder::RecordedStep;
@@ -179,7 +179,7 @@ impl ReplyView {
         self.status.extend(octets_of(pieces));
     }
 
-    fn keep_verb(&self, sent: &Sent) {
+    fn keep_verb(&self, sent: &SentCommand) {
         if let Some(last) = &mut lock(&self.shared).last {
             let recall = &lock(&self.knowledge).recall;
             let is_open = |verb: &String| !verb.is_empty() && recall.may_show(verb);
@@ -187,7 +187,7 @@ impl ReplyView {
         }
     }
 
-    fn start_data(&mut self, sent: &Sent) {
+    fn start_data(&mut self, sent: &SentCommand) {
         let mut title = sent.verb();
         if !sent.arguments().is_empty() {
             title.push(' ');
@@ -300,7 +300,7 @@ impl ReplyView {
         }
     }
 
-    fn end_reply(&mut self, sent: Option<&Sent>) {
+    fn end_reply(&mut self, sent: Option<&SentCommand>) {
         let took = self.since.elapsed();
         let mut shared = lock(&self.shared);
         if shared.mode != Mode::Screen || (shared.spool.is_some() && shared.took.is_none()) {
@@ -317,7 +317,7 @@ impl ReplyView {
         } else if is_timed && sent.is_some() {
             self.screen.note(&format!("{} ms", took.as_millis()));
         }
-        self.tell_findings();
+        self.show_findings();
     }
 
     /// Mentions `:why`, after the first refusal of a console session.
@@ -328,7 +328,7 @@ impl ReplyView {
     }
 
     /// Says which rules were broken, unless the pager has the screen.
-    fn tell_findings(&mut self) {
+    fn show_findings(&mut self) {
         let shared = lock(&self.shared);
         if matches!(shared.mode, Mode::WantsPager | Mode::Paged) {
             return;
@@ -412,7 +412,7 @@ impl Observer for ReplyView {
                 self.keep_status(role, &pieces, first);
                 self.line(role, &pieces, first, end);
                 if role == Role::Unrequested && end != LineEnd::None {
-                    self.tell_findings();
+                    self.show_findings();
                 }
             }
             RecordedStep::Data {
@@ -479,7 +479,7 @@ impl Observer for ReplyView {
             Notice::Unannounced => self.judge.event(&Event::EndedWithoutCloseNotify),
             _ => {}
         }
-        self.tell_findings();
+        self.show_findings();
         if matches!(news, Notice::TlsFailed(_)) {
             self.mention_why();
         }
@@ -489,7 +489,7 @@ impl Observer for ReplyView {
         if !self.held.is_empty() && self.held_since.elapsed() >= PATIENCE {
             self.show_held(true);
         }
-        self.tell_findings();
+        self.show_findings();
         let mut knowledge = lock(&self.knowledge);
         knowledge.is_open = snapshot.ending.is_none();
         knowledge.expects_response = snapshot.expects_response;

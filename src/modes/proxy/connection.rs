@@ -121,8 +121,8 @@ impl<'a> ProxiedConnection<'a> {
         if self.shared.is_stopping() {
             return Err(RelayOutcome::Stopped);
         }
-        let mut has_moved = self.hear_client()?;
-        has_moved |= self.hear_server()?;
+        let mut has_moved = self.poll_client()?;
+        has_moved |= self.poll_server()?;
         match self.server.send() {
             Ok(sent) => has_moved |= sent,
             Err(_) => self.stop_sending(),
@@ -185,7 +185,7 @@ impl<'a> ProxiedConnection<'a> {
         Ok(())
     }
 
-    fn hear_client(&mut self) -> Result<bool, RelayOutcome> {
+    fn poll_client(&mut self) -> Result<bool, RelayOutcome> {
         let mut has_moved = false;
         if self.held.len() < HELD_MAX && self.server.has_room() {
             has_moved = self.read_client()?;
@@ -242,7 +242,7 @@ impl<'a> ProxiedConnection<'a> {
         }
     }
 
-    fn hear_server(&mut self) -> Result<bool, RelayOutcome> {
+    fn poll_server(&mut self) -> Result<bool, RelayOutcome> {
         if !self.client.has_room() {
             return Ok(false);
         }

@@ -10,7 +10,7 @@ use crate::base::io_error::plain;
 use crate::modes::plan::Failure;
 use crate::net::engine::Risk;
 use crate::net::password::PasswordError;
-use crate::net::wrong_service::Mistake;
+use crate::net::wrong_service::WrongService;
 use crate::pop3::sasl::SaslError;
 use crate::transcript::text::ParseError;
 
@@ -36,7 +36,7 @@ pub enum ReplayError {
     Sasl(usize, SaslError),
     /// The server is not POP3: nothing was sent to it.
     #[error("{}; nothing was sent", .0.what)]
-    NotPop3(Mistake),
+    NotPop3(WrongService),
     /// A secret would go to a server whose greeting is not a POP3 greeting.
     #[error("row {0}: not sent: {risk}", risk = .1.says())]
     Risk(usize, Risk),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::base::exit::Exit;
 use crate::modes::plan::Failure;
-use crate::net::wrong_service::Mistake;
+use crate::net::wrong_service::WrongService;
 use crate::servers::player::Answer;
 
 /// A replay that reached its end, or the point where the conversation diverged from the recording.
@@ -26,7 +26,7 @@ pub(crate) struct Played {
     /// The server answered once too often, and was left: its replies no longer fitted the commands.
     pub(crate) is_out_of_step: bool,
     /// The server is not POP3, where [`super::Options::answers_only`] takes that for an answer.
-    pub(crate) not_pop3: Option<Mistake>,
+    pub(crate) not_pop3: Option<WrongService>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -72,7 +72,7 @@ pub(super) struct Engine {
     pub(super) flush_due: Option<Instant>,
 }
 
-type Going = Result<(), CloseReason>;
+type Flow = Result<(), CloseReason>;
 
 impl Engine {
     /// Runs until the connection ends.
@@ -92,7 +92,7 @@ impl Engine {
     }
 
     /// Carries out orders, sends, reads, and then waits for more of it.
-    fn turn(&mut self, buffer: &mut Vec<u8>) -> Going {
+    fn turn(&mut self, buffer: &mut Vec<u8>) -> Flow {
         self.take_orders()?;
         self.send_in_turn();
         self.write()?;
@@ -107,7 +107,7 @@ impl Engine {
             self.send_in_turn();
             self.write()?;
         }
-        self.strike()?;
+        self.fire_timers()?;
         // In this order: the comparison is with what the last look noted.
         let (now, quiet) = (self.moment(), self.snapshot.quiet_since.elapsed());
         let has_news = self.nearness.has_changed(now);
@@ -139,7 +139,7 @@ impl Engine {
         Ok(())
     }
 
-    fn take_orders(&mut self) -> Going {
+    fn take_orders(&mut self) -> Flow {
         while let Some(order) = self.late.pop_front().or_else(|| self.inbox.try_recv().ok()) {
             self.snapshot.taken += 1;
             match order {
@@ -180,7 +180,7 @@ impl Engine {
         }
     }
 
-    fn write(&mut self) -> Going {
+    fn write(&mut self) -> Flow {
         let Some(stream) = &mut self.stream else {
             return Ok(());
         };
@@ -249,7 +249,7 @@ impl Engine {
         }
     }
 
-    fn take(&mut self, octets: &[u8]) -> Going {
+    fn take(&mut self, octets: &[u8]) -> Flow {
         let now = Instant::now();
         self.snapshot.quiet_since = now;
         self.snapshot.received += octets.len() as u64;
@@ -276,7 +276,7 @@ impl Engine {
         let usable = octets.len().saturating_sub(injected);
         self.observer
             .on_octets(octets.get(..usable).unwrap_or_default());
-        self.know(octets);
+        self.sniff_service(octets);
         self.report_log_failure();
         if injected > 0 {
             return Err(CloseReason::Injected);
@@ -299,7 +299,7 @@ impl Engine {
     }
 
     /// Looks at the first octets for the greeting of a different service.
-    fn know(&mut self, octets: &[u8]) {
+    fn sniff_service(&mut self, octets: &[u8]) {
         let Some(first) = &mut self.first else { return };
         first.extend(octets.iter().take(64));
         if let Some(service) = Service::of_start(first) {
@@ -369,7 +369,7 @@ impl Engine {
         }
     }
 
-    fn strike(&mut self) -> Going {
+    fn fire_timers(&mut self) -> Flow {
         let now = Instant::now();
         let now_ms = self.now_ms();
         if self.flush_due.is_some_and(|due| now >= due) {

@@ -3,9 +3,9 @@
 
 use super::Snapshot;
 use crate::base::service::Service;
-use crate::net::wrong_service::Mistake;
+use crate::net::wrong_service::WrongService;
 use crate::pop3::command::Effect;
-use crate::pop3::tracker::{Sent, Status};
+use crate::pop3::tracker::{SentCommand, Status};
 use crate::transcript::recorder::RecordedStep;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,10 +20,10 @@ pub(crate) enum Greeting {
 impl Greeting {
     /// Returns what is wrong with it, and what to do; None when it is a POP3 greeting, or has not
     /// come.
-    pub(crate) fn mistake(self) -> Option<Mistake> {
+    pub(crate) fn mistake(self) -> Option<WrongService> {
         match self {
             Self::Awaited | Self::Pop3 => None,
-            Self::Odd => Some(Mistake {
+            Self::Odd => Some(WrongService {
                 what: "the server's first line is not a POP3 greeting: it is neither +OK nor -ERR"
                     .to_owned(),
                 hint: "check the host and the port; a banner before the greeting is not POP3 (RFC 1939 §4)",
@@ -106,7 +106,7 @@ impl Snapshot {
     }
 
     /// Learns from a complete reply; the greeting is one.
-    pub(super) fn note_reply(&mut self, sent: Option<&Sent>, status: Status) {
+    pub(super) fn note_reply(&mut self, sent: Option<&SentCommand>, status: Status) {
         if sent.is_none() && self.greeting == Greeting::Awaited {
             self.greeting = match status {
                 Status::Malformed => Greeting::Odd,

@@ -2,7 +2,7 @@
 
 use super::data::DataStop;
 use super::line::is_status_line;
-use super::{Role, Sent, Side, Status, Step, Tracker};
+use super::{Role, SentCommand, Side, Status, Step, Tracker};
 use crate::pop3::command::Shape;
 
 /// The text in place of a line that is a hole.
@@ -76,7 +76,7 @@ impl Tracker {
             return;
         };
         let is_whole =
-            |sent: &Sent| first.status == Status::Negative || sent.shape() != Shape::Multi;
+            |sent: &SentCommand| first.status == Status::Negative || sent.shape() != Shape::Multi;
         let is_alone = self.queue.len() == 1 && self.queue.front().is_some_and(is_whole);
         if is_alone {
             self.gap.is_open = true;
@@ -142,7 +142,7 @@ impl Tracker {
 
     /// Whether the recording begins with this client line and it is not a command: it may be the
     /// end of one.
-    pub(super) fn is_torn_start(&self, sent: &Sent) -> bool {
+    pub(super) fn is_torn_start(&self, sent: &SentCommand) -> bool {
         self.gap.is_start
             && !self.gap.has_server_spoken
             && self.queue.is_empty()
@@ -215,8 +215,8 @@ impl Tracker {
         // A message may contain any lines. In a listing a status line answers the next command; so
         // it probably does if the end of a message is missing from the recording.
         let is_torn = reply.is_torn();
-        let is_watched =
-            self.queue.len() > 1 && (is_torn || self.queue.front().is_some_and(Sent::is_listing));
+        let is_watched = self.queue.len() > 1
+            && (is_torn || self.queue.front().is_some_and(SentCommand::is_listing));
         if !is_watched {
             let (rest, is_ended) = reply.feed(Side::Server, octets, emit);
             if is_ended {

@@ -10,7 +10,7 @@ const KEPT: usize = 255;
 /// A client line that waits for its reply. It holds no secret: only the arguments before a secret
 /// one are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sent {
+pub struct SentCommand {
     verb: Vec<u8>,
     arguments: Vec<u8>,
     command: Option<&'static Command>,
@@ -25,7 +25,7 @@ pub struct Sent {
     is_torn: bool,
 }
 
-impl Sent {
+impl SentCommand {
     /// Reads a command from a client line (octets without line end).
     pub(super) fn of_line(line: &[u8], shapes: &HashMap<Vec<u8>, Shape>) -> Self {
         let command = Command::of_line(line);

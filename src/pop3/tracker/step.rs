@@ -1,6 +1,6 @@
 //! What the tracker says about octets: sides, roles, states and steps.
 
-use super::{Sent, Status};
+use super::{SentCommand, Status};
 
 /// The side that sent an octet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -113,11 +113,11 @@ pub enum Step<'a> {
     /// never used (RFC 2595 §4).
     Injected(&'a [u8]),
     /// A command is complete and waits for its reply.
-    CommandSent(&'a Sent),
+    CommandSent(&'a SentCommand),
     /// The status line of a multi-line reply has come; data follows.
-    DataStarted(&'a Sent),
+    DataStarted(&'a SentCommand),
     /// The reply to this command is complete. `None`: it was the greeting.
-    ReplyEnded(Option<&'a Sent>, Status),
+    ReplyEnded(Option<&'a SentCommand>, Status),
     /// The server waits for a response inside AUTH.
     Challenged,
     /// The session entered another state.

@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 use super::measure::{Measuring, digest_hole};
 use super::{Digest, Exchange, LINE_KEPT, Line, Measures, Part, Passing, Place, SASL_KEPT};
 use crate::pop3::command::Shape;
-use crate::pop3::tracker::{LineEnd, Role, Sent, Side, Status, Step, WireLine};
+use crate::pop3::tracker::{LineEnd, Role, SentCommand, Side, Status, Step, WireLine};
 use crate::reading::steps::{OctetOrigin, Passed, PieceOf, pieces, push_octets};
 use crate::transcript::{Hole, Piece};
 
@@ -44,7 +44,7 @@ pub(super) struct Pairing {
 #[derive(Debug, Default)]
 struct OpenExchange {
     command: Option<Line>,
-    sent: Option<Sent>,
+    sent: Option<SentCommand>,
     sent_ms: Option<u64>,
     status_line: Option<Line>,
     status_ms: u64,
@@ -283,7 +283,7 @@ impl Pairing {
         });
     }
 
-    fn command_sent(&mut self, sent: &Sent, emit: &mut dyn FnMut(Passing<'_>)) {
+    fn command_sent(&mut self, sent: &SentCommand, emit: &mut dyn FnMut(Passing<'_>)) {
         self.greet_late(emit);
         let (command, sent_ms) = self.pending.take().unzip();
         if let Some(line) = &command {
@@ -447,7 +447,12 @@ impl Pairing {
         }
     }
 
-    fn reply_ended(&mut self, sent: &Sent, status: Status, emit: &mut dyn FnMut(Passing<'_>)) {
+    fn reply_ended(
+        &mut self,
+        sent: &SentCommand,
+        status: Status,
+        emit: &mut dyn FnMut(Passing<'_>),
+    ) {
         let mut open = self.queue.pop_front().unwrap_or_default();
         // By now it is known whether credentials were sent.
         open.sent = Some(sent.clone());

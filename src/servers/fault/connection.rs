@@ -1,6 +1,6 @@
 //! Faults of the connection: before the greeting, in it, and at the end.
 
-use super::Does::{After, Close, Drop, Edit, Hang, Last, Raw, Say, Wait};
+use super::FaultAction::{After, Close, Drop, Edit, Hang, Last, Raw, Say, Wait};
 use super::ServerLineKind::{Data, Greeting, Reply, Status};
 use super::{Fault, on};
 
@@ -30,7 +30,7 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault::new("redis-lookalike")
         .says("there is no greeting, and commands are refused with a Redis server's text")
         .steps(&[on(Greeting, &[], Drop)])
-        .refusing(|asked| {
+        .refuse_with(|asked| {
             (asked.verb != "QUIT")
                 .then_some("-ERR unknown command 'CAPA', with args beginning with: ")
         })
@@ -69,7 +69,7 @@ pub(super) const FAULTS: &[Fault] = &[
             &["QUIT"],
             Last(b"-ERR some messages were not removed\r\n"),
         )])
-        .hearing(|asked| (asked.verb == "QUIT").then(|| "NOOP".to_owned())),
+        .rewriting(|asked| (asked.verb == "QUIT").then(|| "NOOP".to_owned())),
     Fault::new("quit-slow")
         .says("the reply to QUIT takes eleven seconds")
         .steps(&[on(Status, &["QUIT"], Wait(11_000))])
@@ -80,7 +80,7 @@ pub(super) const FAULTS: &[Fault] = &[
             on(Status, &["QUIT"], After(b"")),
             on(Status, &["QUIT"], Say("+OK bye")),
         ])
-        .hearing(|asked| (asked.verb == "QUIT").then(|| "NOOP".to_owned())),
+        .rewriting(|asked| (asked.verb == "QUIT").then(|| "NOOP".to_owned())),
     Fault::new("connection-cut-mid-reply")
         .says("the connection ends in the middle of a message")
         .steps(&[on(Data, &["RETR"], Last(b"From: Bob <b"))]),
@@ -127,7 +127,7 @@ pub(super) const FAULTS: &[Fault] = &[
         .typing("USER alice, PASS wonderland, NOOP x, QUIT"),
     Fault::new("case-sensitive-commands")
         .says("commands in lower case are refused")
-        .refusing(|asked| {
+        .refuse_with(|asked| {
             let is_lower = asked
                 .line
                 .starts_with(|first: char| first.is_ascii_lowercase());
@@ -136,7 +136,7 @@ pub(super) const FAULTS: &[Fault] = &[
         .typing("user alice, USER alice, PASS wonderland, stat, STAT, QUIT"),
     Fault::new("command-255-rejected")
         .says("a command line longer than 80 octets is refused")
-        .refusing(|asked| (asked.line.len() > 80).then_some("-ERR line too long"))
+        .refuse_with(|asked| (asked.line.len() > 80).then_some("-ERR line too long"))
         .typing(LONG_NAME),
     Fault::new("input-echoed")
         .says("the server echoes each command")
@@ -153,7 +153,7 @@ pub(super) const FAULTS: &[Fault] = &[
         .typing("STAT, QUIT"),
     Fault::new("pipelining-drops-at-login")
         .says("commands pipelined after PASS are lost")
-        .losing(|asked| asked.verb == "PASS")
+        .dropping(|asked| asked.verb == "PASS")
         .typing("CAPA, USER alice, PASS wonderland\r\nSTAT\r\nLIST"),
     Fault::new("unsolicited-data")
         .says("a second, unsolicited line follows the reply to NOOP")

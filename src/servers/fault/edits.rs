@@ -2,17 +2,17 @@
 
 use crate::pop3::command::{Command, Effect};
 use crate::pop3::session::SessionState;
-use crate::pop3::tracker::Sent;
+use crate::pop3::tracker::SentCommand;
 
 /// A client line, and the session before it.
 #[derive(Debug, Default)]
-pub(super) struct Asked {
+pub(super) struct Incoming {
     /// In upper case; empty for the greeting, and inside AUTH.
     pub(super) verb: String,
     pub(super) args: String,
     pub(super) line: String,
     /// The command; None before the first.
-    pub(super) sent: Option<Sent>,
+    pub(super) sent: Option<SentCommand>,
     /// How many times the verb was sent, including this time.
     pub(super) nth: u32,
     /// The session between the client and the inner server.
@@ -25,13 +25,13 @@ pub(super) struct Asked {
     pub(super) response: u32,
 }
 
-impl Asked {
+impl Incoming {
     pub(super) fn is(&self, verbs: &[&str]) -> bool {
         verbs.is_empty() || verbs.contains(&self.verb.as_str())
     }
 
     pub(super) fn is_for(&self, purpose: fn(&Command) -> bool) -> bool {
-        let row = self.sent.as_ref().and_then(Sent::command);
+        let row = self.sent.as_ref().and_then(SentCommand::command);
         row.is_some_and(purpose)
     }
 
@@ -43,7 +43,7 @@ impl Asked {
 
     /// Whether its first argument is a message marked as deleted.
     pub(super) fn is_about_marked(&self) -> bool {
-        let number = self.sent.as_ref().and_then(Sent::number);
+        let number = self.sent.as_ref().and_then(SentCommand::number);
         number.is_some_and(|number| self.session.marked.contains(&number))
     }
 
@@ -71,7 +71,7 @@ pub(super) enum ServerLineKind {
 
 #[derive(Clone, Copy)]
 pub(super) struct Outgoing<'a> {
-    pub(super) asked: &'a Asked,
+    pub(super) asked: &'a Incoming,
     pub(super) part: ServerLineKind,
     /// The number of a data line in its reply, from 0.
     pub(super) index: usize,
@@ -112,14 +112,14 @@ pub(super) struct FaultStep {
     pub(super) when: fn(&Outgoing<'_>) -> bool,
     /// Leaves a refusal unchanged.
     pub(super) is_ok_only: bool,
-    pub(super) does: Does,
+    pub(super) does: FaultAction,
 }
 
 /// Does something to each line of this kind in the replies to these verbs.
 pub(super) const fn on(
     part: ServerLineKind,
     verbs: &'static [&'static str],
-    does: Does,
+    does: FaultAction,
 ) -> FaultStep {
     FaultStep {
         part,
@@ -153,7 +153,7 @@ impl FaultStep {
 }
 
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Does {
+pub(super) enum FaultAction {
     /// Replaces the line with one computed from it; its CRLF follows.
     Edit(fn(&Outgoing<'_>) -> Vec<u8>),
     /// Ends the line with these octets instead of CRLF.

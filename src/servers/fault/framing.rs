@@ -1,6 +1,6 @@
 //! Faults of lines and replies: how they end, how they begin, what they contain.
 
-use super::Does::{After, Before, Drop, Edit, End, Last, Raw, Say};
+use super::FaultAction::{After, Before, Drop, Edit, End, Last, Raw, Say};
 use super::ServerLineKind::{Any, Data, Status, Terminator};
 use super::edits::unstuffed;
 use super::{Fault, on};
@@ -144,5 +144,5 @@ pub(super) const FAULTS: &[Fault] = &[
         ]),
     Fault::new("retr-refused")
         .says("RETR is refused for a message that LIST shows")
-        .refusing(|asked| (asked.verb == "RETR").then_some("-ERR no such message")),
+        .refuse_with(|asked| (asked.verb == "RETR").then_some("-ERR no such message")),
 ];

@@ -1,18 +1,18 @@
 //! Faults of STAT, LIST and UIDL, and of message numbers.
 
-use super::Does::{After, Before, Drop, Edit, End, Say};
+use super::FaultAction::{After, Before, Drop, Edit, End, Say};
 use super::ServerLineKind::{Data, Status};
 use super::{Fault, on};
 use crate::pop3::command::Command;
 
 /// A message number parsed as some C libraries parse it.
-fn number(said: &str, taken: &'static str, asked: &super::Asked) -> Option<String> {
+fn number(said: &str, taken: &'static str, asked: &super::Incoming) -> Option<String> {
     (asked.arg(0) == said && (asked.verb == "LIST" || asked.is_for(Command::fetches_message)))
         .then(|| format!("{} {taken}", asked.verb))
 }
 
 /// The last message, for a number that is too large.
-fn beyond(asked: &super::Asked) -> Option<String> {
+fn beyond(asked: &super::Incoming) -> Option<String> {
     let (number, rest) = asked.args.split_once(' ').unwrap_or((&asked.args, ""));
     let is_number = !number.is_empty() && number.bytes().all(|octet| octet.is_ascii_digit());
     let is_beyond = is_number && number.parse().unwrap_or(u64::MAX) > asked.count;
@@ -90,7 +90,7 @@ pub(super) const FAULTS: &[Fault] = &[
         .typing("USER alice, PASS wonderland, STAT, QUIT"),
     Fault::new("list-wrong-number")
         .says("LIST 2 shows message 1")
-        .hearing(|asked| (asked.line == "LIST 2").then(|| "LIST 1".to_owned()))
+        .rewriting(|asked| (asked.line == "LIST 2").then(|| "LIST 1".to_owned()))
         .typing("USER alice, PASS wonderland, LIST, LIST 2, QUIT"),
     Fault::new("size-list-vs-retr")
         .says("the size in LIST differs from what RETR sends")
@@ -135,24 +135,24 @@ pub(super) const FAULTS: &[Fault] = &[
         .typing("USER alice, PASS wonderland, STAT, STAT, QUIT"),
     Fault::new("number-zero-accepted")
         .says("message number 0 is taken for message 1")
-        .hearing(|asked| number("0", "1", asked))
+        .rewriting(|asked| number("0", "1", asked))
         .typing("USER alice, PASS wonderland, LIST, LIST 0, RETR 0, QUIT"),
     Fault::new("number-wraps")
         .says("message number 4294967297 is taken for message 1")
-        .hearing(|asked| number("4294967297", "1", asked))
+        .rewriting(|asked| number("4294967297", "1", asked))
         .typing("USER alice, PASS wonderland, LIST, LIST 4294967297, QUIT"),
     Fault::new("number-garbage-accepted")
         .says("message number `1x` is taken for message 1")
-        .hearing(|asked| number("1x", "1", asked))
+        .rewriting(|asked| number("1x", "1", asked))
         .typing("USER alice, PASS wonderland, LIST, RETR 1x, QUIT"),
     Fault::new("number-out-of-range-accepted")
         .says("a message number that is too large is taken for the last message")
-        .hearing(beyond)
+        .rewriting(beyond)
         .typing("USER alice, PASS wonderland, LIST, RETR 99, QUIT"),
     Fault::new("uidl-missing")
         .says("UIDL is neither announced nor supported")
         .steps(&[on(Data, &["CAPA"], Drop).when(|said| said.word(0) == "UIDL")])
-        .refusing(|asked| (asked.verb == "UIDL").then_some("-ERR unknown command")),
+        .refuse_with(|asked| (asked.verb == "UIDL").then_some("-ERR unknown command")),
     Fault::new("uidl-duplicate")
         .says("different messages have the same unique-id")
         .finding(&["uidl-duplicate", "uidl-shared-by-different"])

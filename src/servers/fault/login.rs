@@ -1,6 +1,6 @@
 //! Faults of capabilities, response codes, logins and TLS.
 
-use super::Does::{After, Before, Close, Drop, Edit, End, Last, Say, Wait};
+use super::FaultAction::{After, Before, Close, Drop, Edit, End, Last, Say, Wait};
 use super::ServerLineKind::{Data, Greeting, Status, Terminator};
 use super::{Fault, Leftover, Outgoing, on};
 use crate::pop3::session::Accepted;
@@ -18,10 +18,10 @@ fn is(said: &Outgoing<'_>, tag: &str) -> bool {
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new("capa-unsupported")
         .says("CAPA is an unknown command")
-        .refusing(|asked| (asked.verb == "CAPA").then_some("-ERR unknown command")),
+        .refuse_with(|asked| (asked.verb == "CAPA").then_some("-ERR unknown command")),
     Fault::new("capa-refused-mid-login")
         .says("CAPA is refused between USER and PASS")
-        .refusing(|asked| {
+        .refuse_with(|asked| {
             (asked.verb == "CAPA" && asked.session.accepted == Accepted::Yes)
                 .then_some("-ERR send PASS")
         })
@@ -65,7 +65,7 @@ pub(super) const FAULTS: &[Fault] = &[
         .typing(CAPABILITIES),
     Fault::new("capa-announces-refused")
         .says("UIDL is announced but refused")
-        .refusing(|asked| (asked.verb == "UIDL").then_some("-ERR unknown command")),
+        .refuse_with(|asked| (asked.verb == "UIDL").then_some("-ERR unknown command")),
     Fault::new("capa-hides-working")
         .says("UIDL works but is not announced")
         .steps(&[on(Data, &["CAPA"], Drop).when(|said| is(said, "UIDL"))]),
@@ -108,7 +108,7 @@ pub(super) const FAULTS: &[Fault] = &[
         .typing("CAPA, USER alice, PASS wonderland, NOOP\r\nSTAT, QUIT"),
     Fault::new("pipelining-drops")
         .says("pipelining is announced, but only the first of several commands is answered")
-        .losing(|_| true)
+        .dropping(|_| true)
         .typing("CAPA, USER alice, PASS wonderland, NOOP\r\nSTAT\r\nLIST"),
     Fault::new("resp-code-without-capa")
         .says("response codes are used but not announced")
@@ -127,15 +127,15 @@ pub(super) const FAULTS: &[Fault] = &[
         .typing(WRONG),
     Fault::new("resp-code-on-user")
         .says("USER is refused with [AUTH], which reveals which mailboxes exist")
-        .refusing(|asked| (asked.verb == "USER").then_some("-ERR [AUTH] invalid user"))
+        .refuse_with(|asked| (asked.verb == "USER").then_some("-ERR [AUTH] invalid user"))
         .typing(UNKNOWN),
     Fault::new("resp-code-misplaced")
         .says("DELE is refused with [IN-USE]")
-        .refusing(|asked| (asked.verb == "DELE").then_some("-ERR [IN-USE] no such message"))
+        .refuse_with(|asked| (asked.verb == "DELE").then_some("-ERR [IN-USE] no such message"))
         .typing("USER alice, PASS wonderland, DELE 1, STAT, QUIT"),
     Fault::new("user-enumeration-text")
         .says("USER is refused for an unknown name, which reveals which mailboxes exist")
-        .refusing(|asked| {
+        .refuse_with(|asked| {
             (asked.verb == "USER" && asked.args != "alice")
                 .then_some("-ERR no mailbox for that user")
         })
@@ -155,14 +155,14 @@ pub(super) const FAULTS: &[Fault] = &[
         .typing(WRONG),
     Fault::new("accepts-any-password")
         .says("every password is accepted")
-        .hearing(|asked| (asked.verb == "PASS").then(|| "PASS wonderland".to_owned()))
+        .rewriting(|asked| (asked.verb == "PASS").then(|| "PASS wonderland".to_owned()))
         .typing(WRONG)
         .because(
             "a transcript does not show that the password was wrong; `check` sends a wrong one",
         ),
     Fault::new("login-delay")
         .says("the login is refused with [LOGIN-DELAY]")
-        .refusing(|asked| {
+        .refuse_with(|asked| {
             asked
                 .is_login()
                 .then_some("-ERR [LOGIN-DELAY] wait a minute")
@@ -170,7 +170,7 @@ pub(super) const FAULTS: &[Fault] = &[
         .typing(CAPABILITIES),
     Fault::new("in-use-lingers")
         .says("the login is refused with [IN-USE]")
-        .refusing(|asked| {
+        .refuse_with(|asked| {
             asked
                 .is_login()
                 .then_some("-ERR [IN-USE] maildrop is locked")
@@ -178,7 +178,7 @@ pub(super) const FAULTS: &[Fault] = &[
         .typing("CAPA, USER alice, PASS wonderland, USER alice, PASS wonderland, QUIT"),
     Fault::new("required-command-refused")
         .says("STAT is refused after login")
-        .refusing(|asked| {
+        .refuse_with(|asked| {
             (asked.verb == "STAT" && asked.session.is_transaction()).then_some("-ERR not now")
         }),
     Fault::new("noop-before-login")
@@ -190,12 +190,12 @@ pub(super) const FAULTS: &[Fault] = &[
         .steps(&[on(Greeting, &[], Say("+OK ready <20261123>"))]),
     Fault::new("apop-offered-fails")
         .says("APOP is offered but always refused")
-        .hearing(|asked| (asked.verb == "APOP").then(|| "APOP alice 0".to_owned()))
+        .rewriting(|asked| (asked.verb == "APOP").then(|| "APOP alice 0".to_owned()))
         .typing("APOP alice b89b16790fe51d415588ee0740a7b873, USER alice, PASS wonderland, QUIT"),
     Fault::new("scram-plus-refused")
         .says("SCRAM with channel binding is offered but always refused")
         // Seen: Cyrus 3.6, which supports only the binding `tls-unique`.
-        .refusing(|asked| {
+        .refuse_with(|asked| {
             let mechanism = asked.args.split(' ').next().unwrap_or_default();
             let is_bound =
                 asked.verb == "AUTH" && mechanism.to_ascii_uppercase().ends_with("-PLUS");
@@ -210,7 +210,7 @@ pub(super) const FAULTS: &[Fault] = &[
         )
         .finding(&["apop-offered-fails"])
         // Seen: Dovecot 2.3 with passwords in SHA512-CRYPT.
-        .refusing(|asked| {
+        .refuse_with(|asked| {
             let mechanism = asked.args.to_ascii_uppercase();
             let is_digest = match asked.verb.as_str() {
                 "APOP" => true,
@@ -233,7 +233,7 @@ pub(super) const FAULTS: &[Fault] = &[
         .typing("AUTH PLAIN, AGFsaWNlAHdvbmRlcmxhbmQ=, QUIT"),
     Fault::new("sasl-bad-base64-accepted")
         .says("a response that is not base64 is accepted")
-        .hearing(|asked| (asked.line == "AUTH PLAIN !!!!").then(|| PLAIN.to_owned()))
+        .rewriting(|asked| (asked.line == "AUTH PLAIN !!!!").then(|| PLAIN.to_owned()))
         .typing("AUTH PLAIN !!!!, QUIT")
         .because(
             "a transcript hides the response; `sasl-bad-base64-accepted` finds it only \
@@ -241,19 +241,19 @@ pub(super) const FAULTS: &[Fault] = &[
         ),
     Fault::new("sasl-cancel-ignored")
         .says("`*` during AUTH logs in instead of cancelling")
-        .hearing(|asked| {
+        .rewriting(|asked| {
             (asked.line == "*" && asked.response > 0).then(|| "AGFsaWNlAHdvbmRlcmxhbmQ=".to_owned())
         })
         .typing("AUTH PLAIN, *, QUIT"),
     Fault::new("sasl-ir-rejected")
         .says("AUTH with an initial response is refused")
-        .refusing(|asked| {
+        .refuse_with(|asked| {
             (asked.verb == "AUTH" && asked.args.contains(' ')).then_some("-ERR syntax error")
         })
         .typing("AUTH PLAIN AGFsaWNlAHdvbmRlcmxhbmQ=, AUTH PLAIN, AGFsaWNlAHdvbmRlcmxhbmQ=, QUIT"),
     Fault::new("sasl-announced-unknown")
         .says("the mechanism PLAIN is announced but unknown")
-        .refusing(|asked| {
+        .refuse_with(|asked| {
             let is_plain = asked.verb == "AUTH" && asked.arg(0).eq_ignore_ascii_case("PLAIN");
             is_plain.then_some("-ERR unknown mechanism")
         })
@@ -268,7 +268,7 @@ pub(super) const FAULTS: &[Fault] = &[
         .typing(CAPABILITIES),
     Fault::new("sasl-probe-unsupported")
         .says("AUTH without a mechanism is refused")
-        .refusing(|asked| {
+        .refuse_with(|asked| {
             (asked.verb == "AUTH" && asked.args.is_empty()).then_some("-ERR which mechanism?")
         })
         .typing("AUTH, QUIT"),
@@ -283,7 +283,7 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault::new("sasl-ir-server-first-accepted")
         .says("CRAM-MD5 accepts an initial response")
         .beyond_check("finding it costs one more failed login, and the fault is harmless")
-        .hearing(|asked| (asked.line == "AUTH CRAM-MD5 eA==").then(|| "AUTH CRAM-MD5".to_owned()))
+        .rewriting(|asked| (asked.line == "AUTH CRAM-MD5 eA==").then(|| "AUTH CRAM-MD5".to_owned()))
         .typing("AUTH CRAM-MD5 eA==, *, QUIT"),
     Fault::new("weak-mechanism-only")
         .says("only weak mechanisms are offered")
@@ -295,7 +295,7 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault::new("no-tls-offered")
         .says("TLS is not offered")
         .steps(&[on(Data, &["CAPA"], Drop).when(|said| is(said, "STLS"))])
-        .refusing(|asked| (asked.verb == "STLS").then_some("-ERR unknown command"))
+        .refuse_with(|asked| (asked.verb == "STLS").then_some("-ERR unknown command"))
         .typing(CAPABILITIES)
         .in_clear()
         .because("found by `no-tls-offered` on a network, not on the loopback interface")

@@ -1,9 +1,9 @@
 //! Faults of RETR, TOP, DELE and RSET: the messages and what happens to them.
 
-use super::Does::{Before, Drop, Edit, Raw, Say};
+use super::FaultAction::{Before, Drop, Edit, Raw, Say};
 use super::ServerLineKind::{Data, Status, Terminator};
 use super::edits::unstuffed;
-use super::{Asked, Fault, on};
+use super::{Fault, Incoming, on};
 
 /// RETR and TOP of the same message.
 const FETCHES: &str = "CAPA, USER alice, PASS wonderland, LIST, RETR 1, TOP 1 0, TOP 1 1, \
@@ -19,7 +19,7 @@ const INTERNAL_DATA: &[u8] =
     b"Subject: DON'T DELETE THIS MESSAGE -- FOLDER INTERNAL DATA\r\nX-IMAP: 1 2\r\n";
 
 /// Replaces DELE by a command that is refused for the same messages and marks none.
-fn unmarked(asked: &Asked) -> Option<String> {
+fn unmarked(asked: &Incoming) -> Option<String> {
     (asked.verb == "DELE" && !asked.args.is_empty()).then(|| format!("LIST {}", asked.args))
 }
 
@@ -44,7 +44,7 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault::new("top-missing")
         .says("TOP is neither announced nor supported")
         .steps(&[on(Data, &["CAPA"], Drop).when(|said| said.word(0) == "TOP")])
-        .refusing(|asked| (asked.verb == "TOP").then_some("-ERR unknown command")),
+        .refuse_with(|asked| (asked.verb == "TOP").then_some("-ERR unknown command")),
     Fault::new("top-wrong-line-count")
         .says("TOP sends one line of the body too many")
         .steps(&[on(Terminator, &["TOP"], Before(b"one line more\r\n"))
@@ -52,17 +52,17 @@ pub(super) const FAULTS: &[Fault] = &[
         .typing(FETCHES),
     Fault::new("top-zero-is-all")
         .says("TOP with 0 lines sends the whole message")
-        .hearing(|asked| (asked.line == "TOP 1 0").then(|| "TOP 1 99999".to_owned()))
+        .rewriting(|asked| (asked.line == "TOP 1 0").then(|| "TOP 1 99999".to_owned()))
         .typing(FETCHES),
     Fault::new("top-huge-n-fails")
         .says("TOP refuses a large number of lines")
-        .refusing(|asked| {
+        .refuse_with(|asked| {
             (asked.verb == "TOP" && asked.arg(1).len() > 4).then_some("-ERR bad number")
         })
         .typing(FETCHES),
     Fault::new("top-negative-accepted")
         .says("TOP accepts -1 lines")
-        .hearing(|asked| (asked.line == "TOP 1 -1").then(|| "TOP 1 0".to_owned()))
+        .rewriting(|asked| (asked.line == "TOP 1 -1").then(|| "TOP 1 0".to_owned()))
         .typing(FETCHES),
     Fault::new("top-truncated")
         .says("TOP with more lines than the message has sends less than RETR")
@@ -87,17 +87,17 @@ pub(super) const FAULTS: &[Fault] = &[
                 .where_ok(),
         ])
         // The inner server may not know LAST.
-        .hearing(|asked| (asked.verb == "LAST").then(|| "NOOP".to_owned()))
+        .rewriting(|asked| (asked.verb == "LAST").then(|| "NOOP".to_owned()))
         .typing(LASTS),
     Fault::new("retr-deletes")
         .says("RETR also deletes the message")
         .finding(&["maildrop-changes"])
-        .slipping(|asked| (asked.verb == "RETR").then(|| format!("DELE {}", asked.args)))
+        .inserting(|asked| (asked.verb == "RETR").then(|| format!("DELE {}", asked.args)))
         .typing("USER alice, PASS wonderland, STAT, RETR 1, STAT, QUIT"),
     Fault::new("dele-ignored")
         .says("DELE is answered with +OK but deletes nothing")
         .steps(&[on(Status, &["DELE"], Say("+OK message deleted")).where_ok()])
-        .hearing(unmarked)
+        .rewriting(unmarked)
         .typing("USER alice, PASS wonderland, DELE 1, QUIT")
         .because(
             "it shows in the next session; in the same session, `dele-still-listed` finds it \
@@ -106,7 +106,7 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault::new("dele-still-listed")
         .says("LIST still shows a deleted message")
         .steps(&[on(Status, &["DELE"], Say("+OK message deleted")).where_ok()])
-        .hearing(unmarked)
+        .rewriting(unmarked)
         .typing("USER alice, PASS wonderland, STAT, LIST, DELE 1, LIST, QUIT"),
     Fault::new("dele-still-retrievable")
         .says("RETR still sends a deleted message")
@@ -135,11 +135,11 @@ pub(super) const FAULTS: &[Fault] = &[
         .typing(DELETIONS),
     Fault::new("rset-incomplete")
         .says("RSET is answered with +OK but restores nothing")
-        .hearing(|asked| (asked.verb == "RSET").then(|| "NOOP".to_owned()))
+        .rewriting(|asked| (asked.verb == "RSET").then(|| "NOOP".to_owned()))
         .typing(DELETIONS),
     Fault::new("server-trouble")
         .says("RETR is refused with [SYS/TEMP]")
-        .refusing(|asked| {
+        .refuse_with(|asked| {
             (asked.verb == "RETR" && asked.session.is_transaction())
                 .then_some("-ERR [SYS/TEMP] try again later")
         }),

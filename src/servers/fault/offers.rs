@@ -1,7 +1,7 @@
 //! Faults of what a server offers and accepts: logins, TLS, obsolete and late commands; and of how
 //! TOP and RETR send the same message.
 
-use super::Does::{Before, Drop, Edit, Raw, Say};
+use super::FaultAction::{Before, Drop, Edit, Raw, Say};
 use super::ServerLineKind::{Data, Greeting, Status, Terminator};
 use super::{Fault, on};
 use crate::pop3::command::Command;
@@ -26,17 +26,17 @@ pub(super) const FAULTS: &[Fault] = &[
             on(Greeting, &[], Say("+OK ready")),
             on(Data, &["CAPA"], Drop).when(|said| matches!(said.word(0), "USER" | "SASL")),
         ])
-        .refusing(|asked| asked.is_for(Command::is_of_login).then_some(UNKNOWN))
+        .refuse_with(|asked| asked.is_for(Command::is_of_login).then_some(UNKNOWN))
         .typing("CAPA, USER alice, QUIT"),
     Fault::new("neither-capa-nor-stls")
         .says("CAPA and STLS are unknown commands, so logins are unencrypted")
         .finding(&["capa-unsupported", "no-tls-offered"])
-        .refusing(|asked| matches!(asked.verb.as_str(), "CAPA" | "STLS").then_some(UNKNOWN))
+        .refuse_with(|asked| matches!(asked.verb.as_str(), "CAPA" | "STLS").then_some(UNKNOWN))
         .typing("CAPA, STLS, USER alice, QUIT")
         .in_clear(),
     Fault::new("stls-refused-later")
         .says("STLS is refused on every second connection")
-        .refusing(|asked| {
+        .refuse_with(|asked| {
             (asked.verb == "STLS" && asked.visit % 2 == 0).then_some("-ERR TLS is not available")
         })
         .typing("STLS, QUIT")
@@ -117,7 +117,7 @@ pub(super) const FAULTS: &[Fault] = &[
         .finding(&["last-works", "last-disagrees"])
         .steps(&[on(Status, &["LAST"], Say("+OK 0")).where_ok()])
         // The inner server does not know LAST.
-        .hearing(|asked| (asked.verb == "LAST").then(|| "NOOP".to_owned()))
+        .rewriting(|asked| (asked.verb == "LAST").then(|| "NOOP".to_owned()))
         .typing("USER alice, PASS wonderland, RETR 2, LAST, QUIT"),
     Fault::new("retr-adds-blank-line")
         .says("RETR adds an empty line at the end, but TOP does not")

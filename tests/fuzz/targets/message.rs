@@ -6,7 +6,7 @@
 use std::io;
 
 use libfuzzer_sys::fuzz_target;
-use poptalk::reading::dialogue::{TapeStep, Walker};
+use poptalk::reading::dialogue::{TapeStep, TapeReader};
 use poptalk::analysis::lint::{self, Lint};
 use poptalk::analysis::mail;
 use poptalk::analysis::show::html::{Page, Survey};
@@ -50,7 +50,7 @@ fn mail_of(octets: &[u8]) {
 }
 
 fn walk(text: &[u8], tell: &mut dyn FnMut(&TapeStep<'_>)) {
-    let walked = Walker::read(text, &mut |told| {
+    let walked = TapeReader::read(text, &mut |told| {
         tell(&told);
         true
     });

@@ -215,7 +215,7 @@ impl Cell {
 /// Whether a command was on its way when the connection ended decides it.
 const ANY: &[Exit] = &[Exit::Well, Exit::Refused];
 const TYPED: &[Client] = &[Client::Console, Client::Lines, Client::Script];
-const OWN: &[Client] = &[
+const CONSOLE_COMMANDS: &[Client] = &[
     Client::Console,
     Client::Lines,
     Client::Script,
@@ -335,13 +335,13 @@ const EXCEPTIONS: &[(Place, Trouble, &[Client], Want)] = &{
         (
             Handshake,
             Reset,
-            OWN,
+            CONSOLE_COMMANDS,
             want(TLS, &["reset during the TLS handshake", "TLS failed"]),
         ),
         (
             Handshake,
             HalfClose,
-            OWN,
+            CONSOLE_COMMANDS,
             want(
                 TLS,
                 &[
@@ -353,7 +353,7 @@ const EXCEPTIONS: &[(Place, Trouble, &[Client], Want)] = &{
         (
             Handshake,
             Silence,
-            OWN,
+            CONSOLE_COMMANDS,
             want(
                 TLS,
                 &["no answer to the TLS handshake within 1 s", "TLS failed"],

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::pop3::command::{Command, Effect, States};
 use crate::pop3::session::Phase;
-use crate::pop3::tracker::{Sent, Status, Step};
+use crate::pop3::tracker::{SentCommand, Status, Step};
 
 /// Whether this command leaves the session in TRANSACTION, where alone it is allowed.
 fn is_after_login(ended: &ExchangeSeen<'_>) -> bool {
@@ -64,7 +64,7 @@ impl Context {
             verb: ended.verb,
             status: exchange.status,
             has_arguments: ended.has_arguments(),
-            command: exchange.sent.as_ref().and_then(Sent::command),
+            command: exchange.sent.as_ref().and_then(SentCommand::command),
             is_greeting: exchange.is_greeting,
             is_complete: ended.is_complete(),
             has_credentials: ended.has_credentials(),

@@ -5,7 +5,7 @@ use std::io::BufRead;
 
 use super::{EventAt, Place};
 use crate::pop3::command::Shape;
-use crate::pop3::tracker::{Role, Sent, Side, Status, Step, WireLine};
+use crate::pop3::tracker::{Role, SentCommand, Side, Status, Step, WireLine};
 use crate::reading::steps::{OctetOrigin, Passed, PieceOf, Steps, pieces, push_octets};
 use crate::transcript::text::{ParseError, Reader};
 use crate::transcript::{Hole, Item, Piece};
@@ -103,7 +103,7 @@ pub enum WaitPhase {
 /// Reads items into what happens. Unlike [`super::Dialogue`] it hands the data on, and reports each
 /// line when it has come.
 #[derive(Debug, Default)]
-pub struct Walker {
+pub struct TapeReader {
     steps: Steps,
     has_heard: bool,
     /// Data of the reply is coming; the client sends a message.
@@ -115,12 +115,12 @@ pub struct Walker {
     is_in_gap: bool,
 }
 
-impl Walker {
+impl TapeReader {
     pub(crate) fn new() -> Self {
         Self::default()
     }
 
-    /// Reads a whole transcript, in constant memory; `tell` gives false when it has enough.
+    /// Reads a whole transcript, in constant memory; `emit` gives false when it has enough.
     ///
     /// Errors: the first line that can't be read.
     pub fn read<R: BufRead>(
@@ -128,7 +128,7 @@ impl Walker {
         emit: &mut dyn FnMut(TapeStep<'_>) -> bool,
     ) -> Result<(), ParseError> {
         let mut reader = Reader::new(input);
-        let mut walker = Self::new();
+        let mut tape = Self::new();
         let mut item = Item::Blank;
         let mut run = Vec::new();
         let mut goes_on = true;
@@ -137,15 +137,15 @@ impl Walker {
             let (row, offset) = (reader.row() + 1, reader.offset());
             run.clear();
             // Inside data no line of a run can end it, and none has a time.
-            if walker.is_data && reader.read_run(&mut run) > 0 {
-                let phase = walker.phase();
-                walker.read_on(phase, &mut emit, |steps, emit| {
+            if tape.is_data && reader.read_run(&mut run) > 0 {
+                let phase = tape.phase();
+                tape.read_on(phase, &mut emit, |steps, emit| {
                     steps.run(Place { row, offset }, &run, emit);
                 });
             } else if reader.read_into(&mut item)? {
-                walker.feed(Place { row, offset }, &item, &mut emit);
+                tape.feed(Place { row, offset }, &item, &mut emit);
             } else {
-                walker.finish(&mut emit);
+                tape.finish(&mut emit);
                 break;
             }
         }
@@ -250,7 +250,7 @@ impl Walker {
                     Step::DataStarted(_) => *is_data = true,
                     Step::ReplyEnded(sent, status) => {
                         *is_data = false;
-                        let takes_message = |sent: &Sent| sent.shape() == Shape::Upload;
+                        let takes_message = |sent: &SentCommand| sent.shape() == Shape::Upload;
                         *is_upload = *status == Status::Positive && sent.is_some_and(takes_message);
                     }
                     Step::TlsAgreed => *is_handshake = true,
