@@ -273,7 +273,7 @@ impl Plan {
         let mut recorder = Recorder::new(Hider::sharing(keep_secrets, &self.secrets));
         recorder.set_bodies(self.args.data.bodies);
         // A script needs to see no mail; what it prints are the octets as they come.
-        recorder.show_messages(!is_script);
+        recorder.emit_messages(!is_script);
         match file::open(&place, &self.file_name, now) {
             Ok(None) => on_log(Ok(None)),
             Ok(Some(log)) => {

@@ -152,7 +152,7 @@ impl Recorder {
 
     /// Says whether the data of messages is reported as [`RecordedStep::Data`]; it is, unless this
     /// says otherwise.
-    pub fn show_messages(&mut self, tells_messages: bool) {
+    pub fn emit_messages(&mut self, tells_messages: bool) {
         self.tells_messages = tells_messages;
     }
 

@@ -89,7 +89,7 @@ fn recorder_writes_text_rows(bencher: Bencher<'_, '_>) {
     let session = session(16);
     bencher.counter(octets(&session)).bench(|| {
         let mut recorder = Recorder::new(Hider::new(false));
-        recorder.tell_messages(false);
+        recorder.emit_messages(false);
         recorder.set_file(Some(Box::new(std::io::sink())), &[]);
         for (side, octets) in &session {
             for chunk in octets.chunks(CHUNK) {
