@@ -15,7 +15,7 @@ use crate::pop3::command::{Command, Provenance, States};
 use crate::pop3::session::{Accepted, SessionState, Tls};
 use crate::pop3::tracker::{SentCommand, Side, State, Status, Step};
 use crate::reading::dialogue::{EventAt, EventKind, Place};
-use crate::transcript::event;
+use crate::transcript::event::{self, Event};
 use crate::transcript::{Item, Row};
 
 pub(crate) const MESSAGES_MAX: usize = 65_536;
@@ -75,7 +75,7 @@ impl<'a> LineSeen<'a> {
 impl Context {
     pub(super) fn start(&mut self, place: Place, item: &Item) {
         let now = &mut self.now;
-        (now.place, now.event, now.closer) = (place, None, None);
+        (now.place, now.event, now.closer, now.waited) = (place, None, None, None);
         match item {
             Item::Row(Row { side, after_ms, .. }) => {
                 if *side == Side::Client {
@@ -94,7 +94,11 @@ impl Context {
             Item::Event(text) => {
                 let event = EventAt::read(place, text);
                 now.event = Some(event.kind);
-                now.closer = event.said().closer();
+                let said = event.said();
+                now.closer = said.closer();
+                if let Event::TimedOut(limit) = said {
+                    now.waited = Some(limit);
+                }
             }
             _ => {}
         }
@@ -103,7 +107,7 @@ impl Context {
     /// Rows of the server begin, which have no times.
     pub(super) fn start_run(&mut self, place: Place) {
         let now = &mut self.now;
-        (now.place, now.event, now.closer, now.gap_ms) = (place, None, None, 0);
+        (now.place, now.event, now.closer, now.waited, now.gap_ms) = (place, None, None, None, 0);
     }
 
     /// Whether a USER waits for its PASS.

@@ -1,5 +1,7 @@
 //! The parts of what is known of a session.
 
+use std::time::Duration;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use super::waiting::Waiting;
@@ -22,6 +24,8 @@ pub(crate) struct Now {
     pub(crate) event: Option<EventKind>,
     /// The side that closed, where the event says so.
     pub(crate) closer: Option<Party>,
+    /// How long the client waited, where the event is a time-out.
+    pub(crate) waited: Option<Duration>,
     /// The transcript has ended.
     pub(crate) is_over: bool,
     /// The row of the client that came last.

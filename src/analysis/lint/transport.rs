@@ -1,5 +1,7 @@
 //! Timing, ends of connections, and other services on the port.
 
+use std::time::Duration;
+
 use super::predicates::{StartFault, fault};
 use super::predicates::{is_cut, is_end, is_redis, is_stall};
 use super::{Check, Context, ExchangeSeen, LineRole, Rule, Site};
@@ -27,6 +29,18 @@ fn has_surplus(ended: &ExchangeSeen<'_>) -> bool {
 /// A refusal that took longer, in milliseconds, was delayed deliberately. Many servers, including
 /// ours, wait for a second; a limit of one second would report that in one run and not in the next.
 const TARPIT_MS: u64 = 1500;
+
+/// How long a client should wait for the reply to a login before the server is to blame.
+const LOGIN_WAIT: Duration = Duration::from_secs(60);
+
+/// Whether the reply to a login did not come in a time for which a server may hold a refusal back.
+/// Seen: Dovecot takes 15 s and more for an address with many failed logins.
+fn is_held_back(ended: &ExchangeSeen<'_>, context: &Context) -> bool {
+    let waited = context.now.waited;
+    ended.is(Command::logs_in)
+        && ended.exchange.status.is_none()
+        && waited.is_some_and(|waited| waited < LOGIN_WAIT)
+}
 
 pub(super) const RULES: &[Rule] = &[
     // No RFC gives a limit, but clients give up eventually.
@@ -193,7 +207,10 @@ pub(super) const RULES: &[Rule] = &[
                 .as_ref()
                 .is_none_or(|last| last.is_greeting || last.status.is_some())
                 && row > before;
-            ended.command_when(is_open && is_known && is_first, "the server did not answer")
+            ended.command_when(
+                is_open && is_known && is_first && !is_held_back(ended, context),
+                "the server did not answer",
+            )
         })],
     },
     // A server may close the connection on a command that is too long.
@@ -467,13 +484,23 @@ pub(super) const RULES: &[Rule] = &[
         source: "seen: Dovecot, Courier",
         says: "a failed login may be answered slowly",
         hint: "wait before the next attempt: a delay only for existing users reveals their names (`check --samples` measures this)",
-        check: &[Check::Exchange(|ended, _| {
-            let is_login = ended.is(Command::logs_in) && ended.is_err();
-            let took = ended
-                .exchange
-                .reply_ms
-                .filter(|took| is_login && *took > TARPIT_MS)?;
-            Some(ended.spot(format!("the refusal took {took} ms")))
-        })],
+        check: &[
+            Check::Exchange(|ended, _| {
+                let is_login = ended.is(Command::logs_in) && ended.is_err();
+                let took = ended
+                    .exchange
+                    .reply_ms
+                    .filter(|took| is_login && *took > TARPIT_MS)?;
+                Some(ended.spot(format!("the refusal took {took} ms")))
+            }),
+            Check::Exchange(|ended, context| {
+                let waited = context
+                    .now
+                    .waited
+                    .filter(|_| is_held_back(ended, context))?;
+                let what = format!("no reply to the login within {} s", waited.as_secs_f64());
+                ended.command_when(true, &what)
+            }),
+        ],
     },
 ];

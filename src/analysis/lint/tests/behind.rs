@@ -67,6 +67,19 @@ fn a_reply_that_comes_after_the_patience_is_over_is_no_second_line_of_an_error()
     assert_eq!(found_after_login(late), ["reply-timed-out"]);
 }
 
+/// Seen: Dovecot, while many logins from one address fail.
+#[test]
+fn a_refusal_that_is_held_back_is_not_a_missing_reply() {
+    let found = |seconds: u32| {
+        let rows = "S: +OK ready\nC: USER nobody\nS: +OK\nC: PASS {{password}}\n";
+        found(&format!(
+            "{rows}* timeout after {seconds} s\n* closed by client\n"
+        ))
+    };
+    assert!(!found(15).contains(&"reply-timed-out") && found(15).contains(&"tarpit"));
+    assert!(found(60).contains(&"reply-timed-out") && !found(60).contains(&"tarpit"));
+}
+
 #[test]
 fn message_data_is_not_judged_as_status_lines() {
     // The message has a dot alone on a line.
