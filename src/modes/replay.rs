@@ -154,6 +154,7 @@ pub(crate) fn play(
         mechanism: None,
         exchange: None,
         silences: 0,
+        cancelled: 0,
         outgoing: Zeroizing::default(),
         in_hand: None,
         vain_waits: 0,
@@ -216,6 +217,8 @@ struct Replay<'a> {
     exchange: Option<SaslExchange>,
     /// Time-outs that the recording has as well.
     silences: u64,
+    /// How many SASL exchanges were cancelled, which the recording does not have.
+    cancelled: u64,
     /// Rows that wait for nothing and go out together: so what was pipelined is pipelined, however
     /// fast the server is.
     outgoing: Zeroizing<Vec<u8>>,

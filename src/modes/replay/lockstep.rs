@@ -118,11 +118,12 @@ impl Replay<'_> {
     /// not come.
     fn wait_for_answers(&mut self, cue: &Cue) -> Snapshot {
         let options = self.options;
+        let awaited = cue.answers + self.cancelled;
         self.wait(&|now| {
             // An answer that the recording has, and that will not come.
             let is_all = now.outstanding == 0 && now.state != State::Greeting && !is_leaving(now);
             is_other(now, options)
-                || now.answers + silences(now) >= cue.answers
+                || now.answers + silences(now) >= awaited
                 || is_all
                 || now.is_owed
         })
@@ -212,6 +213,9 @@ impl Replay<'_> {
         if self.options.answers_only && self.is_left_out(cue, pieces, is_response, now) {
             return Ok(());
         }
+        if self.options.answers_only && now.is_owed && !is_response {
+            self.cancel_exchange(now);
+        }
         self.pause(cue.after_ms);
         if is_injected && let Some(line) = plain_line(pieces, end) {
             *injection = Injection {
@@ -226,6 +230,16 @@ impl Replay<'_> {
         self.outgoing = self.fill(cue.row, pieces, end, is_response)?;
         self.note_sent();
         Ok(())
+    }
+
+    /// Ends a SASL exchange that a probe did not expect (RFC 5034 §4): its next command would be
+    /// taken for a response, and recorded as one.
+    fn cancel_exchange(&mut self, now: &Snapshot) {
+        self.cancelled += 1;
+        let before = (now.answers, silences(now));
+        self.connection
+            .order(Request::Send(b"*\r\n".to_vec().into()));
+        self.wait(&|now| (now.answers, silences(now)) != before || now.ending.is_some());
     }
 
     /// Whether a probe leaves a row out: an answer that the server has not asked for, or a command
