@@ -319,6 +319,7 @@ mod tests {
                 addresses: &AddressSettings {
                     connect_to: Some((connect_to.0.to_owned(), connect_to.1)),
                     version: Some(IpVersion::V4),
+                    ..AddressSettings::default()
                 },
             };
             reach(route, Duration::from_secs(5), &mut |_| ())

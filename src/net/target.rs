@@ -39,8 +39,24 @@ pub struct AddressSettings {
     /// The host or address to connect to in place of the target's, and its port if it differs
     /// (`--connect-to`).
     pub connect_to: Option<(String, Option<u16>)>,
+    /// Addresses for hosts that are not looked up (`--resolve`); the first one that fits counts.
+    pub resolve: Vec<Resolved>,
     /// Use only addresses of this version (`-4`, `-6`).
     pub version: Option<IpVersion>,
+}
+
+/// The address of a host and a port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resolved {
+    host: String,
+    port: u16,
+    address: IpAddr,
+}
+
+impl Resolved {
+    fn is_for(&self, target: &Target) -> bool {
+        self.port == target.port && self.host.eq_ignore_ascii_case(&target.host)
+    }
 }
 
 /// A version of IP.
@@ -64,13 +80,16 @@ impl IpVersion {
 impl AddressSettings {
     /// Returns where a connection to `target` goes. Its names, in TLS too, stay those of `target`.
     pub(crate) fn place(&self, target: &Target) -> Target {
-        match &self.connect_to {
-            Some((host, port)) => Target {
-                host: host.clone(),
-                port: port.unwrap_or(target.port),
-                is_tls: target.is_tls,
-            },
-            None => target.clone(),
+        let named = self.resolve.iter().find(|named| named.is_for(target));
+        let (host, port) = match (&self.connect_to, named) {
+            (Some((host, port)), _) => (host.clone(), port.unwrap_or(target.port)),
+            (None, Some(named)) => (named.address.to_string(), target.port),
+            (None, None) => return target.clone(),
+        };
+        Target {
+            host,
+            port,
+            is_tls: target.is_tls,
         }
     }
 
@@ -172,6 +191,27 @@ pub(crate) fn connect_to(text: &str) -> Result<(String, Option<u16>), String> {
         })
 }
 
+/// Reads `HOST:PORT:ADDRESS`; brackets around the address may be omitted.
+///
+/// Errors: what is wrong, as a sentence.
+pub(crate) fn resolve(text: &str) -> Result<Resolved, String> {
+    let read = || {
+        let (host, rest) = text.split_once(':')?;
+        let (port, address) = rest.split_once(':')?;
+        let bare = address
+            .strip_prefix('[')
+            .and_then(|address| address.strip_suffix(']'));
+        Some(Resolved {
+            host: Some(host.to_owned()).filter(|host| !host.is_empty())?,
+            port: port.parse().ok().filter(|port| *port != 0)?,
+            address: bare.unwrap_or(address).parse().ok()?,
+        })
+    };
+    read().ok_or_else(|| {
+        "expected HOST:PORT:ADDRESS, such as pop.example.org:995:192.0.2.7".to_owned()
+    })
+}
+
 /// Reads a target. `port` was given apart; `is_tls` asks for TLS from the first octet.
 pub(crate) fn parse(text: &str, port: Option<u16>, is_tls: bool) -> Result<Named, TargetError> {
     let is_scheme = |word: &str| word.bytes().all(|octet| octet.is_ascii_alphanumeric());
@@ -261,7 +301,7 @@ pub(crate) fn split_port(text: &str) -> Result<(&str, Option<u16>), String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{AddressSettings, Target, TargetError, connect_to, parse, tls_name};
+    use super::{AddressSettings, Target, TargetError, connect_to, parse, resolve, tls_name};
 
     fn read(text: &str) -> String {
         parse(text, None, false).map_or_else(
@@ -341,6 +381,58 @@ mod tests {
         ] {
             assert!(connect_to(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn an_address_is_given_for_a_host_and_a_port() {
+        let of = |text| resolve(text).map(|named| (named.host, named.port, named.address));
+        let v6 = "2001:db8::1".parse().unwrap();
+        for (text, address) in [
+            ("pop.example.org:995:192.0.2.7", [192, 0, 2, 7].into()),
+            ("pop.example.org:995:[2001:db8::1]", v6),
+            ("pop.example.org:995:2001:db8::1", v6),
+        ] {
+            assert_eq!(of(text), Ok(("pop.example.org".to_owned(), 995, address)));
+        }
+        for wrong in [
+            "",
+            "pop.example.org",
+            "pop.example.org:995",
+            "pop.example.org:995:",
+            "pop.example.org:0:192.0.2.7",
+            ":995:192.0.2.7",
+            "pop.example.org:pop3s:192.0.2.7",
+            "pop.example.org:995:pop.example.net",
+            "pop.example.org:995:[::1",
+        ] {
+            assert!(resolve(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_given_address_is_for_its_host_and_port_only() {
+        let target = |host: &str, port| Target {
+            host: host.to_owned(),
+            port,
+            is_tls: false,
+        };
+        let given = AddressSettings {
+            resolve: vec![
+                resolve("pop.example.org:110:192.0.2.7").unwrap(),
+                resolve("pop.example.org:110:192.0.2.8").unwrap(),
+            ],
+            ..AddressSettings::default()
+        };
+        let place = |host, port| given.place(&target(host, port)).to_string();
+        assert_eq!(place("POP.example.org", 110), "192.0.2.7:110");
+        assert_eq!(place("pop.example.org", 995), "pop.example.org:995");
+        assert_eq!(place("mail.example.org", 110), "mail.example.org:110");
+        let both = AddressSettings {
+            connect_to: Some(("192.0.2.1".to_owned(), None)),
+            ..given
+        };
+        let place = both.place(&target("pop.example.org", 110));
+        assert_eq!(place.to_string(), "192.0.2.1:110");
     }
 
     #[test]

@@ -94,6 +94,20 @@ fn every_other_client_connects_to_the_address_too() {
 }
 
 #[test]
+fn a_given_address_is_used_in_place_of_a_look_up() {
+    let practice = practice();
+    let address = practice.address();
+    let (host, port) = (HOST, address.port().to_string());
+    let home = Home::new();
+    let given = format!("{host}:{port}:{}", address.ip());
+    let output = home.script(&[host, &port, "--resolve", &given, "-cquit"], b"");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let (server, event) = place(&home.transcript());
+    assert_eq!(server, format!("{HOST}:{port}"));
+    assert_eq!(event, format!("connected {address}"));
+}
+
+#[test]
 fn a_proxy_gets_the_address_in_place_of_the_host() {
     let practice = practice();
     let server = practice.address();
