@@ -97,8 +97,9 @@ pub const CONSOLE_COMMANDS: &[ConsoleCommand] = &[
         .does("save message N to FILE, without dot-stuffing; or one part of it, decoded"),
     scripted("log", "[FILE|off]", Action::Log)
         .does("show the transcript's path, switch to FILE, or stop recording"),
-    interactive("open", "[HOST[:PORT]]", Action::Open)
-        .does("connect again, or to a different server with the same options"),
+    interactive("open", "[HOST[:PORT]] [--trust [SHA256:HEX]]", Action::Open).does(
+        "connect again, or to a different server; --trust accepts a certificate for this session",
+    ),
     scripted("close", "", Action::Close)
         .does("close the connection without QUIT: nothing is deleted"),
     scripted("send", "TEXT", Action::Send)

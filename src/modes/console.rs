@@ -22,6 +22,7 @@ mod quit;
 pub(crate) mod screen;
 pub mod spool;
 pub(crate) mod terminal;
+mod trust;
 pub(crate) mod view;
 
 use std::path::PathBuf;
@@ -184,12 +185,24 @@ impl Console {
         }
         if self.course.is_some() {
             self.begin_lesson()?;
-        } else if let Err(failure) = self.open() {
-            let error = Error::from(failure);
-            error.say();
-            return Err(error.exit);
+        } else {
+            self.open_first()?;
         }
         self.begin_as_planned();
+        Ok(())
+    }
+
+    /// Connects; a certificate that cannot be verified may be trusted, which then is tried.
+    fn open_first(&mut self) -> Result<(), Exit> {
+        while let Err(failure) = self.open() {
+            let is_untrusted = failure.is_untrusted();
+            let error = Error::from(failure);
+            error.say();
+            self.plan.forget_taken_log();
+            if !is_untrusted || !self.trust_if_agreed() {
+                return Err(error.exit);
+            }
+        }
         Ok(())
     }
 

@@ -19,7 +19,7 @@ use crate::modes::options::{
 use crate::net::dial::Route;
 use crate::net::engine::{Connection, Observer, OpenError, Request, Snapshot, Timeouts};
 use crate::net::password::{self, PasswordError};
-use crate::net::target::{self, AddressSettings, IpVersion, Target, tls_name};
+use crate::net::target::{self, AddressSettings, IpVersion, Resolved, Target, tls_name};
 use crate::net::tls::{TlsSettings, Version};
 use crate::net::upstream_proxy::Proxy;
 use crate::pop3::command::{Command, Effect, Shape};
@@ -95,8 +95,12 @@ pub(crate) struct TlsArgs {
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
 
+    /// Trust only the certificates in this PEM file, and none of the system's
+    #[arg(long, value_name = "FILE", conflicts_with = "ca")]
+    ca_only: Option<PathBuf>,
+
     /// Accept only the certificate with this SHA-256, by whomever it is signed
-    #[arg(long, value_name = "SHA256:HEX", value_parser = fingerprint, conflicts_with_all = ["insecure", "ca"])]
+    #[arg(long, value_name = "SHA256:HEX", value_parser = fingerprint, conflicts_with_all = ["insecure", "ca", "ca_only"])]
     pin: Option<[u8; 32]>,
 
     /// Name to send in the TLS handshake (SNI) and to verify in the certificate [default: HOST]
@@ -121,7 +125,7 @@ pub(crate) struct TlsArgs {
 }
 
 /// Reads `SHA256:` and 64 hexadecimal digits, with or without colons between them.
-fn fingerprint(text: &str) -> Result<[u8; 32], String> {
+pub(crate) fn fingerprint(text: &str) -> Result<[u8; 32], String> {
     let digits = match text.split_once(':') {
         Some((kind, digits)) if kind.eq_ignore_ascii_case("sha256") => digits,
         _ => text,
@@ -148,7 +152,8 @@ impl TlsArgs {
     pub(crate) fn settings(self) -> TlsSettings {
         TlsSettings {
             is_insecure: self.insecure,
-            ca: self.ca,
+            is_ca_only: self.ca_only.is_some(),
+            ca: self.ca_only.or(self.ca),
             pin: self.pin,
             name: self.tls_name,
             min: self.tls_min,
@@ -166,6 +171,10 @@ pub(crate) struct AddressArgs {
     #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = target::connect_to)]
     connect_to: Option<(String, Option<u16>)>,
 
+    /// Use ADDRESS for HOST:PORT instead of looking HOST up (repeatable)
+    #[arg(long, value_name = "HOST:PORT:ADDRESS", value_parser = target::resolve)]
+    resolve: Vec<Resolved>,
+
     /// Use only IPv4 addresses
     #[arg(short = '4', long, conflicts_with = "ipv6")]
     ipv4: bool,
@@ -179,6 +188,7 @@ impl AddressArgs {
     pub(crate) fn settings(self) -> AddressSettings {
         AddressSettings {
             connect_to: self.connect_to,
+            resolve: self.resolve,
             version: match (self.ipv4, self.ipv6) {
                 (true, _) => Some(IpVersion::V4),
                 (_, true) => Some(IpVersion::V6),
@@ -235,6 +245,12 @@ impl Plan {
     pub(crate) fn user(&self) -> Option<&str> {
         let given = self.args.credentials.user.as_deref();
         self.user.as_deref().or(given)
+    }
+
+    /// Each connection has its own transcript, so a file that was named is for the first one only.
+    pub(crate) fn forget_taken_log(&mut self) {
+        let log = &mut self.args.log;
+        *log = log.take().filter(|path| !path.is_file());
     }
 
     pub(crate) fn log_place(&self) -> Destination {
@@ -404,6 +420,13 @@ pub enum Failure {
     Log(PathBuf, io::Error),
     #[error(transparent)]
     Open(#[from] OpenError),
+}
+
+impl Failure {
+    /// The server's certificate could not be verified, and nothing else is wrong.
+    pub(crate) fn is_untrusted(&self) -> bool {
+        matches!(self, Self::Open(OpenError::Tls(error)) if error.is_untrusted)
+    }
 }
 
 impl Explain for Failure {

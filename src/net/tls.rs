@@ -35,8 +35,10 @@ pub(crate) type TlsStream = native_tls::TlsStream<Tap>;
 pub struct TlsSettings {
     /// Continue even if the certificate cannot be verified (`--insecure`).
     pub is_insecure: bool,
-    /// A PEM file of certificates to trust in addition to the system's (`--ca`).
+    /// A PEM file of certificates to trust (`--ca`, `--ca-only`).
     pub ca: Option<PathBuf>,
+    /// Trust only `ca`, and none of the system's authorities (`--ca-only`).
+    pub is_ca_only: bool,
     /// Certificates (PEM) to trust in addition to the system's: that of our own practice server.
     pub own_pem: Vec<u8>,
     /// The lowest version to agree to (`--tls-min`); None: what the library takes for safe.
@@ -107,6 +109,8 @@ impl From<Version> for native_tls::Protocol {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum TlsVerdict {
     Verified,
+    /// It is the one that was pinned; who signed it does not count.
+    Pinned,
     /// Nothing is wrong with the certificate itself; why its issuer could not be checked.
     Unknown(String),
     /// Why it is not to be trusted.
@@ -138,6 +142,7 @@ impl TlsFacts {
     pub(crate) fn event(&self) -> Event {
         let trust = match &self.verdict {
             TlsVerdict::Verified => Trust::Verified,
+            TlsVerdict::Pinned => Trust::Pinned,
             TlsVerdict::Unknown(_) => Trust::Unknown,
             TlsVerdict::Refuted(why) => Trust::Unverified(why.clone()),
         };
@@ -163,7 +168,7 @@ impl TlsFacts {
 
     /// Whether anyone on the network path may be at the other end.
     pub(crate) fn is_doubtful(&self) -> bool {
-        self.verdict != TlsVerdict::Verified
+        !matches!(self.verdict, TlsVerdict::Verified | TlsVerdict::Pinned)
     }
 
     pub(crate) fn details(&self) -> Vec<String> {
@@ -177,28 +182,36 @@ impl TlsFacts {
                 None => "no application protocol agreed (ALPN)".to_owned(),
             },
         ];
-        lines.extend(certificates(&self.chain));
+        lines.extend(self.judged_chain());
+        let hint = match &self.verdict {
+            TlsVerdict::Verified | TlsVerdict::Pinned => None,
+            TlsVerdict::Unknown(_) => Some("without --insecure the whole chain is verified"),
+            TlsVerdict::Refuted(_) => Some(
+                "--ca FILE trusts an authority; without --insecure the session would have ended here",
+            ),
+        };
+        lines.extend(hint.map(|hint| format!("hint: {hint}")));
+        lines
+    }
+
+    /// The certificates that were seen, and what is known of the server's own.
+    pub(crate) fn judged_chain(&self) -> Vec<String> {
+        let mut lines = certificates(&self.chain);
         if self.version == "TLSv1.3" {
             lines.push(
                 "TLS 1.3 encrypts the other certificates of the chain; --tls-max 1.2 shows them"
                     .to_owned(),
             );
         }
-        let (verdict, hint) = match &self.verdict {
-            TlsVerdict::Verified => ("verified: name, dates and issuer".to_owned(), None),
-            TlsVerdict::Unknown(why) => (
-                format!("NOT VERIFIED, perhaps valid: {why}"),
-                Some("without --insecure the whole chain is verified"),
-            ),
-            TlsVerdict::Refuted(why) => (
-                format!("NOT VERIFIED: {why}"),
-                Some(
-                    "--ca FILE trusts an authority; without --insecure the session would have ended here",
-                ),
-            ),
-        };
-        lines.push(verdict);
-        lines.extend(hint.map(|hint| format!("hint: {hint}")));
+        lines.push(match &self.verdict {
+            TlsVerdict::Verified => "verified: name, dates and issuer".to_owned(),
+            TlsVerdict::Pinned => {
+                "pinned: it has the fingerprint that you trust; nothing else was verified"
+                    .to_owned()
+            }
+            TlsVerdict::Unknown(why) => format!("NOT VERIFIED, perhaps valid: {why}"),
+            TlsVerdict::Refuted(why) => format!("NOT VERIFIED: {why}"),
+        });
         lines
     }
 
@@ -215,6 +228,7 @@ impl TlsFacts {
         );
         let verdict = match &self.verdict {
             TlsVerdict::Verified => "verified".to_owned(),
+            TlsVerdict::Pinned => "pinned".to_owned(),
             TlsVerdict::Unknown(why) => format!("NOT VERIFIED, perhaps valid: {why}"),
             TlsVerdict::Refuted(why) => {
                 format!("NOT VERIFIED: {why}; continuing because of --insecure")
@@ -230,6 +244,8 @@ impl TlsFacts {
 pub struct TlsError {
     pub(crate) what: String,
     pub(crate) hint: Option<String>,
+    /// The server's certificate could not be verified, and no pin refused it.
+    pub(crate) is_untrusted: bool,
     /// What the server sent of the handshake before it failed.
     pub(crate) seen: Option<Box<FailedHandshake>>,
 }
@@ -275,6 +291,7 @@ impl TlsError {
         Self {
             what: what.into(),
             hint: None,
+            is_untrusted: false,
             seen: None,
         }
     }
@@ -292,6 +309,13 @@ impl TlsError {
         self.hint = self.hint.as_deref().map(hide);
         for certificate in self.seen.iter_mut().flat_map(|seen| &mut seen.chain) {
             certificate.hide(hide);
+        }
+    }
+
+    /// Adds the certificates that were fetched afterwards, if the handshake showed none.
+    pub(crate) fn learn(&mut self, facts: &TlsFacts) {
+        if let Some(seen) = self.seen.as_mut().filter(|seen| seen.chain.is_empty()) {
+            seen.chain.clone_from(&facts.chain);
         }
     }
 
@@ -325,7 +349,7 @@ impl TlsError {
         lines.extend(certificates(&seen.chain));
         if seen.chain.is_empty() && version == "TLSv1.3" {
             lines.push(
-                "TLS 1.3 encrypts the certificate, and poptalk does not keep one that it refused; --tls-max 1.2 shows it here"
+                "TLS 1.3 encrypts the certificate, and poptalk does not keep one that it refused; `:open --trust` fetches it, --tls-max 1.2 shows it here"
                     .to_owned(),
             );
         }
@@ -378,9 +402,11 @@ pub(crate) fn handshake(
             Err(HandshakeError::Failure(error)) => {
                 // With what came of the handshake.
                 let octets = seen();
+                let text = error.to_string();
                 return Err(TlsError {
                     seen: FailedHandshake::of_octets(&octets, is_stls),
-                    ..reason::of_failure(&error.to_string(), &octets, host, is_stls)
+                    is_untrusted: reason::is_about_trust(&text),
+                    ..reason::of_failure(&text, &octets, host, is_stls)
                 });
             }
             Err(HandshakeError::WouldBlock(half)) => {
@@ -410,9 +436,10 @@ pub(crate) fn handshake(
             ..error
         });
     }
-    let verdict = match settings.is_insecure && settings.pin.is_none() {
-        true => reason::verdict(der.as_deref(), &seen.chain, host, settings),
-        false => TlsVerdict::Verified,
+    let verdict = match (settings.pin, settings.is_insecure) {
+        (Some(_), _) => TlsVerdict::Pinned,
+        (None, true) => reason::verdict(der.as_deref(), &seen.chain, host, settings),
+        (None, false) => TlsVerdict::Verified,
     };
     let chain = seen.chain.iter();
     let mut chain: Vec<Certificate> = chain.filter_map(|der| Certificate::of_der(der)).collect();
@@ -445,7 +472,10 @@ fn refusal(
             Some(reason::of_pin(certificate))
         }
         _ if settings.accepts(certificate) => None,
-        _ => Some(reason::of_names(host, settings.choices())),
+        _ => Some(TlsError {
+            is_untrusted: true,
+            ..reason::of_names(host, settings.choices())
+        }),
     }
 }
 
@@ -481,7 +511,7 @@ pub(crate) fn read_identity(
 /// Errors: the file can't be read, or holds no certificate.
 pub(crate) fn read_ca(path: &Path) -> Result<Vec<native_tls::Certificate>, TlsError> {
     let fail = |what: String| {
-        TlsError::new(format!("--ca {}: {what}", path.display()))
+        TlsError::new(format!("{}: {what}", path.display()))
             .with_hint("give a file with certificates in PEM form")
     };
     let pem = std::fs::read(path).map_err(|error| fail(crate::base::io_error::plain(&error)))?;

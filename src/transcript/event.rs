@@ -131,6 +131,8 @@ pub enum Event {
 pub enum Trust {
     /// It was verified.
     Verified,
+    /// It is the one that the user pinned.
+    Pinned,
     /// It was not, and was taken; why not.
     Unverified(String),
     /// A log does not say.
@@ -312,6 +314,7 @@ impl fmt::Display for Event {
                 let trust = match trust {
                     None => String::new(),
                     Some(Trust::Verified) => " verified".to_owned(),
+                    Some(Trust::Pinned) => " pinned".to_owned(),
                     Some(Trust::Unverified(why)) => format!(" unverified ({why})"),
                     Some(Trust::Unknown) => " unknown".to_owned(),
                 };

@@ -2,4 +2,5 @@
 
 pub(crate) mod learn; // lessons
 pub(crate) mod pty; // what is on the screen, and which octets the terminal got
+pub(crate) mod trust; // a certificate that cannot be verified
 pub(crate) mod typing; // keys and lines: where they go, and what they open

@@ -45,6 +45,8 @@ const SITUATIONS: &[&str] = &[
     "--ca junk.pem 127.0.0.1",
     "--tls-name .example.org --tls 127.0.0.1",
     "--connect-to alice@127.0.0.1 127.0.0.1",
+    "--resolve pop.example.org:192.0.2.7 pop.example.org",
+    "--tls --ca-only /no/such.pem pop.example.org",
     "--connect-to 127.0.0.1:1 -u alice@example.org",
     "--no-log -c capa --connect-to 127.0.0.1:1 pop.example.org",
     "-4 -6 127.0.0.1",

@@ -47,6 +47,7 @@ fn of_a_session() -> Vec<Event> {
         Event::Other(text("proxy PROXY: WHY")),
         Event::Other(text("HOST:PORT through PROXY: WHY")),
         tls(Some(Trust::Verified)),
+        tls(Some(Trust::Pinned)),
         tls(Some(Trust::Unverified(text("WHY")))),
         tls(Some(Trust::Unknown)),
         tls(None),

@@ -257,7 +257,7 @@ fn only_the_pinned_certificate_is_accepted() {
     let (output, recorded) = connect(&pin);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     assert_eq!(text(&output.stdout), "+OK ready\r\n+OK\r\n");
-    assert!(recorded.contains(" verified CN=localhost"), "{recorded}");
+    assert!(recorded.contains(" pinned CN=localhost"), "{recorded}");
 
     let (output, recorded) = connect(&format!("SHA256:{}", "00".repeat(32)));
     let said = text(&output.stderr);
@@ -269,6 +269,34 @@ fn only_the_pinned_certificate_is_accepted() {
         "{said}"
     );
     assert!(recorded.contains("* tls failed: the server's certificate is not the pinned one"));
+}
+
+/// With `--ca-only` an authority of the system is not trusted.
+#[test]
+fn only_the_authorities_of_the_file_are_trusted() {
+    let home = Home::new();
+    let file = |name: &str, ca: &Made| {
+        let path = home.path().join(name);
+        std::fs::write(&path, ca.certificate.to_pem().unwrap()).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let (system, given) = (make(AUTHORITY, None), make(AUTHORITY, None));
+    let of_system = make(GOOD, Some(&system));
+    let port = serve(of_system, None, 3).port().to_string();
+    let bundle = file("system.pem", &system);
+    let given_file = file("given.pem", &given);
+    for (options, wanted) in [
+        (&["--ca", &given_file][..], 0),
+        (&["--ca-only", &given_file], 4),
+        (&["--ca-only", &bundle], 0),
+    ] {
+        let args = ["localhost", &port, "--tls", "--no-log", "-c", "NOOP"];
+        let mut command = home.poptalk(&[&args[..], options].concat());
+        command.env("SSL_CERT_FILE", &bundle);
+        let output = command.output().unwrap();
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(wanted), "{options:?}: {said}");
+    }
 }
 
 #[test]

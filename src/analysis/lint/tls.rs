@@ -53,7 +53,7 @@ fn doubts(event: &EventAt) -> Option<String> {
     match event.said() {
         event::Event::TlsStarted { trust, .. } => match trust? {
             Trust::Unverified(why) => Some(why),
-            Trust::Verified | Trust::Unknown => None,
+            Trust::Verified | Trust::Pinned | Trust::Unknown => None,
         },
         _ => (event.kind == EventKind::TlsFailed).then(|| event.text.clone()),
     }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use zeroize::Zeroizing;
 
 use super::terminal;
+use super::trust::TrustOption;
 use super::{AfterLine, Console};
 use crate::analysis::console_input::{self, Action, ConsoleCommand};
 use crate::base::lock::lock;
@@ -174,6 +175,13 @@ impl Console {
                 .warn("already connected; `:close` or QUIT first");
             return;
         }
+        let (text, trust) = match TrustOption::split(text) {
+            Ok(read) => read,
+            Err(what) => {
+                self.screen.warn(&format!("--trust: {what}"));
+                return;
+            }
+        };
         if !text.is_empty() {
             match target::parse(text, None, self.plan.target.is_tls) {
                 Ok(named) => {
@@ -188,6 +196,12 @@ impl Console {
         }
         let had_tls_asked = self.snapshot().is_some_and(|now| now.is_tls_asked);
         self.wants_tls = text.is_empty() && (had_tls_asked || self.plan.is_stls);
+        match trust {
+            TrustOption::Authorities => {}
+            TrustOption::Ask if self.trust_if_agreed() => {}
+            TrustOption::Ask => return,
+            TrustOption::Pinned(pin) => self.plan.tls.pin = Some(pin),
+        }
         if !self.reopen() {
             return;
         }
@@ -202,17 +216,18 @@ impl Console {
     /// Connects again as planned; says why not where that fails.
     pub(super) fn reopen(&mut self) -> bool {
         self.close();
-        // The transcript that was named is taken; each connection has its own.
-        let log = &mut self.plan.args.log;
-        *log = log.take().filter(|path| !path.is_file());
-        let Err(failure) = self.open() else {
-            return true;
-        };
-        self.screen.error(Paint::Negative, &failure);
-        if let Failure::Open(OpenError::Tls(error)) = failure {
-            lock(&self.shown).tls_failure = Some(error);
+        self.plan.forget_taken_log();
+        while let Err(failure) = self.open() {
+            self.screen.error(Paint::Negative, &failure);
+            let is_untrusted = failure.is_untrusted();
+            if let Failure::Open(OpenError::Tls(error)) = failure {
+                lock(&self.shown).tls_failure = Some(error);
+            }
+            if !is_untrusted || !self.trust_if_agreed() {
+                return false;
+            }
         }
-        false
+        true
     }
 
     fn set_target(&mut self, target: Target) {
@@ -225,6 +240,7 @@ impl Console {
         self.plan.tls.names.clear();
         // These were given for the previous server; its certificate proves nothing about this one.
         self.plan.tls.name = None;
+        self.plan.tls.pin = None;
         self.plan.addresses.connect_to = None;
     }
 

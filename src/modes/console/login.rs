@@ -88,7 +88,7 @@ impl Console {
         self.is_yes("send it anyway? [y/N] ")
     }
 
-    fn is_yes(&mut self, prompt: &str) -> bool {
+    pub(super) fn is_yes(&mut self, prompt: &str) -> bool {
         let answer = self.read(prompt, "");
         matches!(answer, Input::Line(answer) if answer.trim_start().to_ascii_lowercase().starts_with('y'))
     }

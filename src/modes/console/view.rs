@@ -480,7 +480,11 @@ impl Observer for ReplyView {
             _ => {}
         }
         self.show_findings();
-        if matches!(news, Notice::TlsFailed(_)) {
+        if let Notice::TlsFailed(error) = news {
+            if error.is_untrusted {
+                self.screen
+                    .note("`:open --trust` shows the certificate and asks whether to trust it");
+            }
             self.mention_why();
         }
     }

@@ -40,16 +40,18 @@ pub(crate) fn prepare(settings: &TlsSettings) {
 }
 
 #[cfg(not(any(windows, target_vendor = "apple")))]
-static AUTHORITIES: MadeOnce<Option<GivenFile>, Arc<X509Store>> = MadeOnce::new();
+static AUTHORITIES: MadeOnce<(Option<GivenFile>, bool), Arc<X509Store>> = MadeOnce::new();
 
-/// The authorities of the system and of `--ca`, to say what is wrong with a certificate that was
+/// The authorities that are trusted, to say what is wrong with a certificate that was
 /// accepted anyway.
 #[cfg(not(any(windows, target_vendor = "apple")))]
 pub(super) fn authorities(settings: &TlsSettings) -> Result<Arc<X509Store>, ErrorStack> {
     let given = settings.ca.as_deref().map(GivenFile::at);
-    AUTHORITIES.get(&given, || {
+    AUTHORITIES.get(&(given, settings.is_ca_only), || {
         let mut store = X509StoreBuilder::new()?;
-        store.set_default_paths()?;
+        if !settings.is_ca_only {
+            store.set_default_paths()?;
+        }
         let pem = settings
             .ca
             .as_ref()
@@ -70,6 +72,7 @@ fn make(settings: &TlsSettings) -> Result<TlsConnector, TlsError> {
         .danger_accept_invalid_hostnames(
             settings.skips_verification() || !settings.choices().is_empty(),
         )
+        .disable_built_in_roots(settings.is_ca_only)
         .request_alpns(&["pop3"])
         .max_protocol_version(settings.max.map(Into::into));
     if let Some(min) = settings.min {
@@ -93,6 +96,7 @@ fn make(settings: &TlsSettings) -> Result<TlsConnector, TlsError> {
 struct Recipe {
     skips_verification: bool,
     checks_host: bool,
+    is_ca_only: bool,
     files: Vec<GivenFile>,
     own_pem: Vec<u8>,
     versions: (Option<Version>, Option<Version>),
@@ -108,6 +112,7 @@ impl Recipe {
         Self {
             skips_verification: settings.skips_verification(),
             checks_host: settings.choices().is_empty(),
+            is_ca_only: settings.is_ca_only,
             files: files.map(|path| GivenFile::at(path)).collect(),
             own_pem: settings.own_pem.clone(),
             versions: (settings.min, settings.max),

@@ -100,6 +100,11 @@ pub(in crate::net) fn hint(is_stls: bool) -> &'static str {
     }
 }
 
+/// Whether the library's `text` says that it refused the server's certificate.
+pub(super) fn is_about_trust(text: &str) -> bool {
+    text.contains("certificate verify failed")
+}
+
 /// The sentence for a handshake that failed with the library's `text` after `received` octets had
 /// come.
 pub(super) fn of_failure(text: &str, received: &[u8], host: &str, is_stls: bool) -> TlsError {

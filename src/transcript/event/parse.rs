@@ -144,7 +144,7 @@ fn tls_started(text: &str) -> Option<Event> {
             (after.is_empty() || after.starts_with(' ')).then_some((at, word, after))
         })
     };
-    let verdict = [" verified", " unverified", " unknown"]
+    let verdict = [" verified", " pinned", " unverified", " unknown"]
         .into_iter()
         .filter_map(word)
         .min_by_key(|(at, ..)| *at);
@@ -160,11 +160,10 @@ fn tls_started(text: &str) -> Option<Event> {
             (rest.get(..at)?, Some(trust), subject)
         }
         Some((at, word, after)) => {
-            let is_verified = word == " verified";
-            let trust = if is_verified {
-                Trust::Verified
-            } else {
-                Trust::Unknown
+            let trust = match word {
+                " verified" => Trust::Verified,
+                " pinned" => Trust::Pinned,
+                _ => Trust::Unknown,
             };
             let subject = after.strip_prefix(' ').unwrap_or_default();
             (rest.get(..at)?, Some(trust), subject)

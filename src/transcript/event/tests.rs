@@ -19,6 +19,7 @@ fn side() -> impl Strategy<Value = Side> {
 fn of_tls() -> impl Strategy<Value = Event> {
     let trust = prop_oneof![
         Just(Some(Trust::Verified)),
+        Just(Some(Trust::Pinned)),
         Just(Some(Trust::Unknown)),
         word().prop_map(|why| Some(Trust::Unverified(format!("a {why} (b) c")))),
         Just(None),

@@ -119,9 +119,12 @@ fn meet(who: Who, port: u16, ca: &str) -> (i32, String) {
         Who::Console => {
             let args = [&[host, "--no-log"][..], &options].concat();
             let mut terminal = Terminal::wide(&home, &args);
-            let is_prompt = |screen: &str| screen.trim_end().ends_with("auth tls>");
+            let is_asked = |screen: &str| screen.trim_end().ends_with("[y/N]");
+            let is_open = |screen: &str| screen.trim_end().ends_with("auth tls>");
+            let is_prompt = |screen: &str| is_asked(screen) || is_open(screen);
             loop {
                 match terminal.look(is_prompt, Duration::from_millis(50)) {
+                    Look::There(screen) if is_asked(&screen) => terminal.enter("n"),
                     Look::There(_) => terminal.enter(":quit"),
                     Look::Over => break,
                     Look::NotYet => {}
