@@ -83,12 +83,14 @@ fn programs_get_json_or_junit() {
     let (code, out, _) = diff(OLD, NEW, &["--format", "junit"]);
     assert_eq!(code, Some(1));
     assert!(
-        out.contains("<testsuites name=\"poptalk\" tests=\"2\" failures=\"2\">"),
+        out.contains(
+            "<testsuites name=\"poptalk\" tests=\"2\" skipped=\"0\" failures=\"2\" errors=\"0\">"
+        ),
         "{out}"
     );
     let (code, out, _) = diff(OLD, OLD, &["--format", "junit"]);
     assert_eq!(code, Some(0));
-    assert!(out.contains("tests=\"1\" failures=\"0\""), "{out}");
+    assert!(out.contains("tests=\"1\" skipped=\"0\" failures=\"0\""), "{out}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
+use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use serde::Serialize;
 
 use crate::analysis::finding::{Finding, Level, Occurrence};
@@ -203,7 +203,9 @@ pub(crate) fn grouped(judged: &[Judged]) -> Vec<Judged> {
                 continue;
             };
             one.repeats.push(finding.id);
-            one.repeated = one.repeated.max(Some(finding.level));
+            if !is_of_server(finding.id) {
+                one.repeated = one.repeated.max(Some(finding.level));
+            }
             let row = finding.row;
             let here = Occurrence {
                 probe: one.probe,
@@ -220,6 +222,14 @@ pub(crate) fn grouped(judged: &[Judged]) -> Vec<Judged> {
         grouped.push(one);
     }
     grouped
+}
+
+/// Whether a rule is about the server's certificate or its choice of TLS: these are the same on each
+/// connection, so they do not count against every probe.
+fn is_of_server(rule: &str) -> bool {
+    let parts = ["cert-", "old-version", "weak-cipher", "no-forward-secrecy"];
+    let rest = rule.strip_prefix("tls-");
+    rest.is_some_and(|rest| parts.iter().any(|part| rest.starts_with(part)))
 }
 
 /// Everything judged as one JSON object, `{"judged": [...]}`, and a line end. `no_login`: why a
@@ -265,81 +275,51 @@ pub(crate) fn json(
 /// case that passes where there is none, and one that is skipped, with the reason, for a probe that
 /// was not played.
 pub(crate) fn junit(out: &mut dyn Write, judged: &[Judged]) -> io::Result<()> {
-    let mut xml: Xml<'_> = quick_xml::Writer::new_with_indent(&mut *out, b' ', 2);
-    xml.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
-    let total: usize = judged.iter().map(|one| one.findings.len().max(1)).sum();
-    let failures: usize = judged.iter().map(failures).sum();
-    let suites = BytesStart::new("testsuites").with_attributes([
-        ("name", "poptalk"),
-        ("tests", total.to_string().as_str()),
-        ("failures", failures.to_string().as_str()),
-    ]);
-    xml.write_event(Event::Start(suites))?;
-    for one in judged {
-        suite(&mut xml, one)?;
-    }
-    xml.write_event(Event::End(BytesEnd::new("testsuites")))?;
-    writeln!(out)
+    let mut report = Report::new("poptalk");
+    report.add_test_suites(judged.iter().map(suite));
+    let xml = report.to_string().map_err(io::Error::other)?;
+    out.write_all(xml.as_bytes())
 }
 
-type Xml<'a> = quick_xml::Writer<&'a mut dyn Write>;
-
-fn failures(one: &Judged) -> usize {
-    let failures = one.findings.iter().filter(|one| one.level.is_failure());
-    failures.count()
-}
-
-fn suite(xml: &mut Xml<'_>, one: &Judged) -> io::Result<()> {
+fn suite(one: &Judged) -> TestSuite {
     let name = shown(&one.name());
-    let is_skipped = one.verdict() == Verdict::Skipped;
-    let count = one.findings.len().max(1);
-    let suite = BytesStart::new("testsuite").with_attributes([
-        ("name", name.as_str()),
-        ("tests", count.to_string().as_str()),
-        ("failures", failures(one).to_string().as_str()),
-        ("errors", "0"),
-        ("skipped", if is_skipped { "1" } else { "0" }),
-    ]);
-    xml.write_event(Event::Start(suite))?;
-    if is_skipped {
-        let why = shown(one.skipped.as_deref().unwrap_or_default());
-        let skipped = BytesStart::new("skipped").with_attributes([("message", why.as_str())]);
-        xml.write_event(Event::Start(case(&name, "not played")))?;
-        xml.write_event(Event::Empty(skipped))?;
-        xml.write_event(Event::End(BytesEnd::new("testcase")))?;
+    let case = |title: &str, status| {
+        let mut case = TestCase::new(title, status);
+        case.set_classname(name.as_str());
+        case
+    };
+    let mut suite = TestSuite::new(name.as_str());
+    if one.verdict() == Verdict::Skipped {
+        let mut status = TestCaseStatus::skipped();
+        status.set_message(shown(one.skipped.as_deref().unwrap_or_default()));
+        suite.add_test_case(case("not played", status));
     } else if one.findings.is_empty() {
         let title = match one.repeats.as_slice() {
             [] => "nothing found".to_owned(),
             ids => format!("nothing new: {}", ids.join(", ")),
         };
-        xml.write_event(Event::Empty(case(&name, &title)))?;
+        suite.add_test_case(case(&title, TestCaseStatus::success()));
     }
     for finding in &one.findings {
-        test(xml, &name, finding)?;
+        let title = format!("{} row {}", finding.id, rows(finding));
+        suite.add_test_case(case(&title, status(finding)));
     }
-    xml.write_event(Event::End(BytesEnd::new("testsuite")))
+    suite
 }
 
-/// A finding as a case of a suite; a finding of level info passes.
-fn test(xml: &mut Xml<'_>, suite: &str, finding: &Finding) -> io::Result<()> {
-    let title = format!("{} row {}", finding.id, rows(finding));
-    let test = case(suite, &title);
+/// A finding of level info passes.
+fn status(finding: &Finding) -> TestCaseStatus {
     if !finding.level.is_failure() {
-        return xml.write_event(Event::Empty(test));
+        return TestCaseStatus::success();
     }
-    xml.write_event(Event::Start(test))?;
-    let message = shown(&finding.message);
-    let failure = BytesStart::new("failure").with_attributes([
-        ("type", finding.level.name()),
-        ("message", message.as_str()),
-    ]);
-    xml.write_event(Event::Start(failure))?;
+    let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+    status.set_type(finding.level.name());
+    status.set_message(shown(&finding.message));
     let more = shown(&details(finding));
     if !more.is_empty() {
-        xml.write_event(Event::Text(BytesText::new(&more)))?;
+        status.set_description(more);
     }
-    xml.write_event(Event::End(BytesEnd::new("failure")))?;
-    xml.write_event(Event::End(BytesEnd::new("testcase")))
+    status
 }
 
 /// The hint of a finding, its source, and where else it was found.
@@ -374,10 +354,6 @@ pub(crate) fn html(out: &mut dyn Write, judged: &[Judged]) -> io::Result<()> {
         (title(one), findings)
     });
     crate::analysis::show::html::report(out, "What poptalk found", &mut parts)
-}
-
-fn case<'a>(class: &str, name: &str) -> BytesStart<'a> {
-    BytesStart::new("testcase").with_attributes([("classname", class), ("name", name)])
 }
 
 /// The rows of a finding, for people: `12`, or `12|14` of a difference.
@@ -510,10 +486,13 @@ a.pop3:14: info late: a dot ^[[2J & <b>
         };
         let grouped = grouped(&[of("greeting"), of("session"), of("late")]);
         let out = printed(|out| junit(out, &grouped));
-        assert!(out.contains("tests=\"4\" failures=\"1\""), "{out}");
+        assert!(
+            out.contains("tests=\"4\" skipped=\"0\" failures=\"1\""),
+            "{out}"
+        );
         assert_eq!(out.matches("<failure ").count(), 1, "{out}");
         assert!(out.contains("; also in: session, late<"), "{out}");
-        let rest = "classname=\"late\" name=\"nothing new: dot-stuffing, late\"";
+        let rest = "name=\"nothing new: dot-stuffing, late\" classname=\"late\"";
         assert!(out.contains(rest), "{out}");
         let out = printed(|out| html(out, &grouped));
         assert_eq!(out.matches("<code>dot-stuffing</code>").count(), 1, "{out}");
@@ -521,6 +500,27 @@ a.pop3:14: info late: a dot ^[[2J & <b>
         let title = "<h2>late: fail (again: dot-stuffing, late)</h2>";
         assert!(out.contains(title), "{out}");
         assert_eq!(out.matches("No findings.").count(), 0, "{out}");
+    }
+
+    #[test]
+    fn a_certificate_does_not_count_against_each_probe() {
+        let of = |probe, id| {
+            let mut one = judged();
+            one.probe = Some(probe);
+            one.findings.truncate(1);
+            one.findings[0].id = id;
+            one
+        };
+        let untrusted = "tls-cert-untrusted";
+        let verdicts = |id| {
+            let grouped = grouped(&[of("greeting", id), of("session", id)]);
+            grouped.iter().map(Judged::verdict).collect::<Vec<_>>()
+        };
+        assert_eq!(verdicts(untrusted), [Verdict::Fail, Verdict::Pass]);
+        assert_eq!(
+            verdicts("tls-handshake-failed"),
+            [Verdict::Fail, Verdict::Fail]
+        );
     }
 
     #[test]
@@ -533,7 +533,10 @@ a.pop3:14: info late: a dot ^[[2J & <b>
         assert_eq!(finding["source"], "RFC 1939 §3");
         assert!(!out.contains('\u{1b}'));
         let out = printed(|out| junit(out, &[judged()]));
-        assert!(out.contains("tests=\"2\" failures=\"1\""), "{out}");
+        assert!(
+            out.contains("tests=\"2\" skipped=\"0\" failures=\"1\""),
+            "{out}"
+        );
         assert!(out.contains("a dot ^[[2J &amp; &lt;b&gt;"), "{out}");
         assert!(
             out.contains("hint: double it; source: RFC 1939 §3"),
