@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::io::{self, Write};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ use crate::modes::options::{
 use crate::net::dial::Route;
 use crate::net::engine::{Connection, Observer, OpenError, Request, Snapshot, Timeouts};
 use crate::net::password::{self, PasswordError};
+use crate::net::proxy_protocol::{HeaderSettings, HeaderVersion};
 use crate::net::target::{self, AddressSettings, IpVersion, Target, tls_name};
 use crate::net::tls::{TlsSettings, Version};
 use crate::net::upstream_proxy::Proxy;
@@ -159,7 +161,7 @@ impl TlsArgs {
     }
 }
 
-/// Which address to connect to.
+/// Which address to connect to, and how the connection begins.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct AddressArgs {
     /// Connect to this address instead of looking up HOST, which still names the server
@@ -173,6 +175,14 @@ pub(crate) struct AddressArgs {
     /// Use only IPv6 addresses
     #[arg(short = '6', long)]
     ipv6: bool,
+
+    /// Begin each connection with a PROXY protocol header, as a load balancer does
+    #[arg(long, value_enum, value_name = "VERSION")]
+    proxy_protocol: Option<HeaderVersion>,
+
+    /// Source address in that header [default: that of the connection]
+    #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = target::proxy_source, requires = "proxy_protocol")]
+    proxy_source: Option<(IpAddr, Option<u16>)>,
 }
 
 impl AddressArgs {
@@ -184,6 +194,10 @@ impl AddressArgs {
                 (_, true) => Some(IpVersion::V6),
                 _ => None,
             },
+            header: self.proxy_protocol.map(|version| HeaderSettings {
+                version,
+                source: self.proxy_source,
+            }),
         }
     }
 }
