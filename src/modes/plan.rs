@@ -25,7 +25,7 @@ use crate::net::target::{self, AddressSettings, IpVersion, Target, tls_name};
 use crate::net::tls::{TlsSettings, Version};
 use crate::net::upstream_proxy::Proxy;
 use crate::pop3::command::{Command, Effect, Shape};
-use crate::pop3::tracker::Role;
+use crate::pop3::tracker::{Role, Status};
 use crate::transcript::event::Event;
 use crate::transcript::file::{self, Destination};
 use crate::transcript::recorder::Recorder;
@@ -257,6 +257,14 @@ impl Plan {
             (Some(path), _) => Destination::Path(path.clone()),
             (None, _) => Destination::StateFolder,
         }
+    }
+
+    /// What a refusal may be about if nothing was accepted yet: the server answers the header.
+    pub(crate) fn header_hint(&self, now: &Snapshot) -> Option<&'static str> {
+        let is_first = now.answers <= 2 && now.last_status == Some(Status::Negative);
+        (is_first && self.addresses.header.is_some()).then_some(
+            "this may answer the header of --proxy-protocol: a server that does not expect one takes it for a command",
+        )
     }
 
     /// How long to wait; `reply` is for scripts, a person waits as long as they like.

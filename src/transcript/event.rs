@@ -281,6 +281,14 @@ impl Event {
         matches!(self, Self::Closed { why: Some(why), .. } if why == OUT_OF_STEP)
     }
 
+    /// Whether a PROXY protocol header was sent, on either connection of a proxy.
+    pub(crate) fn is_header(&self) -> bool {
+        match self {
+            Self::Upstream(event) => event.is_header(),
+            event => matches!(event, Self::ProxyProtocol(_)),
+        }
+    }
+
     /// Whether it is the end of TLS without a close_notify, on either connection of a proxy.
     pub(crate) fn is_without_close_notify(&self) -> bool {
         match self {

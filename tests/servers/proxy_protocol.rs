@@ -130,6 +130,27 @@ fn the_server_takes_the_address_from_a_script() {
     }
 }
 
+/// Its replies to our commands come too late then: the first is to the header.
+#[test]
+fn a_server_that_answers_the_header_gets_a_hint() {
+    let (address, _talk) = serve(|peer| {
+        assert!(peer.hear().starts_with(b"PROXY TCP4 127.0.0.1 127.0.0.1 "));
+        peer.say("+OK ready\r\n");
+        assert_eq!(peer.hear(), b"CAPA\r\n");
+        peer.say("-ERR unknown command\r\n");
+        peer.rest();
+    });
+    let address = address.to_string();
+    let args = [&address, "--no-log", "-cCAPA", "--proxy-protocol", "v1"];
+    let output = Home::new().script(&args, b"");
+    assert_eq!(output.status.code(), Some(1));
+    let said = text(&output.stderr);
+    assert!(
+        said.contains("may answer the header of --proxy-protocol"),
+        "{said}"
+    );
+}
+
 #[test]
 fn check_and_replay_send_it_on_each_connection() {
     let served = Served::new();
