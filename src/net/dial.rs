@@ -220,7 +220,7 @@ fn connect(
         let header = settings.map(|settings| introduce(&socket, settings, None, address, wait));
         return Ok((socket, address.to_string(), header.transpose()?));
     };
-    // The socket knows the proxy's address, and no server was ever connected to by that one.
+    // The other end of the socket is the proxy; the server has a different address.
     let destination = settings.map(|settings| match place.host.parse::<IpAddr>() {
         Ok(ip) => Ok((settings, SocketAddr::new(ip, place.port))),
         Err(_) => Err(DialError::NoDestination {

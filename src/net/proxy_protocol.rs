@@ -334,12 +334,8 @@ impl HeaderReader {
         client: &mut impl Read,
     ) -> io::Result<Result<Option<Header>, HeaderError>> {
         let mut buffer = [0; 1024];
-        let room = buffer.get_mut(..self.wanted).unwrap_or_default();
-        let room = match room.is_empty() {
-            true => buffer.as_mut_slice(),
-            false => room,
-        };
-        let count = client.read(room)?;
+        let room = self.wanted.min(buffer.len());
+        let count = client.read(buffer.get_mut(..room).unwrap_or_default())?;
         if count == 0 {
             return Ok(Err(HeaderError::Closed(self.octets.len())));
         }

@@ -202,6 +202,27 @@ fn the_header_comes_before_tls() {
     assert!(event.tls.is_some());
 }
 
+#[test]
+#[ignore = "needs curl"]
+fn the_header_of_curl_is_read_before_tls_and_before_the_greeting() {
+    let served = Served::with(ServeOptions {
+        tls_listen: Some(SocketAddr::from(([127, 0, 0, 1], 0))),
+        ..requiring()
+    });
+    let (plain, tls) = (
+        served.server.address(),
+        served.server.tls_address().unwrap(),
+    );
+    for url in [format!("pop3://{plain}/1"), format!("pop3s://{tls}/1")] {
+        let curl = std::process::Command::new("curl")
+            .args(["-sk", "--haproxy-protocol", "-u", "alice:wonderland", &url])
+            .output()
+            .unwrap();
+        assert!(text(&curl.stdout).contains("\r\nHello Alice,\r\n"), "{url}");
+        assert_eq!(served.event().outcome, VisitOutcome::Ended, "{url}");
+    }
+}
+
 /// Each octet alone, with the commands at once after it.
 #[test]
 fn a_header_in_pieces_is_read_and_nothing_of_what_follows() {
