@@ -11,7 +11,8 @@
 //!   cli          a file for each subcommand: arguments in, exit code out; the values of options
 //!   modes        what a person runs: console, script, replay, check, learn, serve, proxy; the
 //!                session plan, the login and the report that they share
-//!   net          sockets: dial, dns, engine, listener, tls, upstream_proxy; targets, passwords
+//!   net          sockets: dial, dns, engine, listener, tls, upstream_proxy, proxy_protocol; targets,
+//!                passwords
 //!   servers      values that answer: model, fault, script and any_order (played back), mailbox;
 //!                player, which sends
 //!   analysis     a transcript in, an opinion or a picture out: finding, lint, diff, goal, explain,

@@ -22,6 +22,7 @@ use crate::base::stdio;
 use crate::modes::serve::ServeEvent;
 use crate::modes::server::Server;
 use crate::net::listener::MOST_CONNECTIONS;
+use crate::net::proxy_protocol::HEADER_WAIT;
 use crate::net::server_certificate::ServerCertificate;
 use crate::servers::fault::{self, Fault};
 
@@ -53,12 +54,21 @@ pub(super) struct ListenArgs {
     #[arg(long, value_name = "N", default_value_t = MOST_CONNECTIONS, value_parser = connections)]
     pub(super) connections: usize,
 
+    /// Require a PROXY protocol header from each client, as a load balancer sends it
+    #[arg(long)]
+    accept_proxy_protocol: bool,
+
     /// Write the certificate that clients see to FILE, for them to trust
     #[arg(long, value_name = "FILE")]
     cert_out: Option<PathBuf>,
 }
 
 impl ListenArgs {
+    /// How long a client may take for the header that it has to send; None: it sends none.
+    pub(super) fn header_wait(&self) -> Option<Duration> {
+        self.accept_proxy_protocol.then_some(HEADER_WAIT)
+    }
+
     /// Writes the certificate to the file of `--cert-out`.
     ///
     /// Errors: it can't be written.

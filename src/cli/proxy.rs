@@ -30,6 +30,7 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(
     mut_arg("tls", |arg| arg.help("Use TLS to the server from the first octet, as on port 995")),
+    mut_arg("proxy_source", |arg| arg.help("Source address in that header [default: the mail client's]")),
     mut_arg("stls", |arg| arg.help("Send STLS to the server before greeting the mail client")),
 )]
 pub(crate) struct ProxyArgs {
@@ -126,6 +127,7 @@ pub(crate) fn run(args: ProxyArgs) -> Result<Exit, Error> {
         idle: args.timeout.unwrap_or(IDLE),
         max_size: args.max_size.unwrap_or(MAX_SIZE),
         most_connections: args.ports.connections,
+        header_wait: args.ports.header_wait(),
         ..ProxyOptions::new(target)
     };
     let is_over = Arc::new(AtomicBool::new(false));

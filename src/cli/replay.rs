@@ -292,10 +292,7 @@ fn play(args: &ReplayArgs, job: &Job<'_>, progress: &mut dyn FnMut(u64)) -> Resu
     let mut settings = args.tls_args.clone().settings();
     let addresses = args.address.clone().settings();
     let target = if to == PRACTICE {
-        if addresses.connect_to.is_some() {
-            let what = "--connect-to can't be used with the practice server, which starts here";
-            return Err(Error::usage(what).with_hint("omit --connect-to, or give --to HOST"));
-        }
+        check_practice(&addresses)?;
         let (server, target) = practice(is_tls, &mut settings)?;
         serving = Some(server);
         target
@@ -362,6 +359,19 @@ fn may_change(
         job.file.display()
     );
     Err(Error::usage(what).with_hint("--allow-changes plays it anyway"))
+}
+
+/// Errors: an option is for a server elsewhere.
+fn check_practice(addresses: &AddressSettings) -> Result<(), Error> {
+    let options = [
+        ("--connect-to", addresses.connect_to.is_some()),
+        ("--proxy-protocol", addresses.header.is_some()),
+    ];
+    let Some((option, _)) = options.into_iter().find(|(_, is_given)| *is_given) else {
+        return Ok(());
+    };
+    let what = format!("{option} can't be used with the practice server, which starts here");
+    Err(Error::usage(what).with_hint(format!("omit {option}, or give --to HOST")))
 }
 
 fn practice(is_tls: bool, settings: &mut TlsSettings) -> Result<(Server, Target), Error> {

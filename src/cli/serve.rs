@@ -171,6 +171,7 @@ pub(crate) fn run(args: ServeArgs) -> Result<Exit, Error> {
         autologout: Duration::from_secs(args.autologout),
         certificate,
         most_connections: args.ports.connections,
+        header_wait: args.ports.header_wait(),
         brake: LoginThrottle {
             pause: Duration::from_secs(args.login_pause),
             tries: args.login_tries,

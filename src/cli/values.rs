@@ -7,6 +7,7 @@ use clap::builder::PossibleValue;
 use crate::analysis::{diff, finding};
 use crate::base::style::ColorChoice;
 use crate::modes::report::findings;
+use crate::net::proxy_protocol::HeaderVersion;
 use crate::net::tls::Version;
 use crate::reading::import;
 
@@ -89,6 +90,19 @@ impl ValueEnum for findings::Format {
                 "A page for a bug report: one file, without scripts or external content",
             ),
         }
+    }
+}
+
+impl ValueEnum for HeaderVersion {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::V1, Self::V2]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(match self {
+            Self::V1 => "v1",
+            Self::V2 => "v2",
+        }))
     }
 }
 

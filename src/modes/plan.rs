@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::io::{self, Write};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -19,11 +20,12 @@ use crate::modes::options::{
 use crate::net::dial::Route;
 use crate::net::engine::{Connection, Observer, OpenError, Request, Snapshot, Timeouts};
 use crate::net::password::{self, PasswordError};
+use crate::net::proxy_protocol::{HeaderSettings, HeaderVersion};
 use crate::net::target::{self, AddressSettings, IpVersion, Resolved, Target, tls_name};
 use crate::net::tls::{TlsSettings, Version};
 use crate::net::upstream_proxy::Proxy;
 use crate::pop3::command::{Command, Effect, Shape};
-use crate::pop3::tracker::Role;
+use crate::pop3::tracker::{Role, Status};
 use crate::transcript::event::Event;
 use crate::transcript::file::{self, Destination};
 use crate::transcript::recorder::Recorder;
@@ -164,7 +166,7 @@ impl TlsArgs {
     }
 }
 
-/// Which address to connect to.
+/// Which address to connect to, and how the connection begins.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct AddressArgs {
     /// Connect to this address instead of looking up HOST, which still names the server
@@ -182,6 +184,14 @@ pub(crate) struct AddressArgs {
     /// Use only IPv6 addresses
     #[arg(short = '6', long)]
     ipv6: bool,
+
+    /// Begin each connection with a PROXY protocol header, as a load balancer does
+    #[arg(long, value_enum, value_name = "VERSION")]
+    proxy_protocol: Option<HeaderVersion>,
+
+    /// Source address in that header [default: that of the connection]
+    #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = target::proxy_source, requires = "proxy_protocol")]
+    proxy_source: Option<(IpAddr, Option<u16>)>,
 }
 
 impl AddressArgs {
@@ -194,6 +204,10 @@ impl AddressArgs {
                 (_, true) => Some(IpVersion::V6),
                 _ => None,
             },
+            header: self.proxy_protocol.map(|version| HeaderSettings {
+                version,
+                source: self.proxy_source,
+            }),
         }
     }
 }
@@ -259,6 +273,14 @@ impl Plan {
             (Some(path), _) => Destination::Path(path.clone()),
             (None, _) => Destination::StateFolder,
         }
+    }
+
+    /// What a refusal may be about if nothing was accepted yet: the server answers the header.
+    pub(crate) fn header_hint(&self, now: &Snapshot) -> Option<&'static str> {
+        let is_first = now.answers <= 2 && now.last_status == Some(Status::Negative);
+        (is_first && self.addresses.header.is_some()).then_some(
+            "this may answer the header of --proxy-protocol: a server that does not expect one takes it for a command",
+        )
     }
 
     /// How long to wait; `reply` is for scripts, a person waits as long as they like.

@@ -1,5 +1,6 @@
 //! Relays between a mail client and a server, and leaves a transcript of each connection.
 
+mod arrival;
 mod connection;
 mod handshake;
 mod leg;
@@ -20,12 +21,13 @@ use mio::{Interest, Poll, Token, Waker};
 use crate::base::plural::counted;
 use crate::base::service::Service;
 use crate::modes::plan::MAX_SIZE;
-use crate::modes::server::{LogHealth, Server};
+use crate::modes::server::{Arrival, LogHealth, Server};
 use crate::net::acceptor::Acceptor;
 use crate::net::engine::CloseReason;
 use crate::net::listener::{
     self, Client, HeldSocket, ListenError, Listener, MOST_CONNECTIONS, Ports,
 };
+use crate::net::proxy_protocol::{Header, HeaderError};
 use crate::net::server_certificate::ServerCertificate;
 use crate::net::target::{AddressSettings, Target};
 use crate::net::tls::TlsSettings;
@@ -82,6 +84,9 @@ pub struct ProxyOptions {
     pub max_size: u64,
     /// How many connections are held at the same time; one more is refused.
     pub most_connections: usize,
+    /// Each connection has to begin with a header of the PROXY protocol, which is complete within
+    /// this time; None: no header is read.
+    pub header_wait: Option<Duration>,
 }
 
 impl ProxyOptions {
@@ -103,6 +108,7 @@ impl ProxyOptions {
             idle: IDLE,
             max_size: MAX_SIZE,
             most_connections: MOST_CONNECTIONS,
+            header_wait: None,
         }
     }
 }
@@ -149,6 +155,8 @@ pub enum RelayOutcome {
     TooMuch,
     /// There were too many connections.
     Refused,
+    /// The header of the PROXY protocol did not come from the client; why.
+    NoHeader(HeaderError),
     /// The handshake with the client failed; why.
     TlsFailed(String),
     /// There is no connection to the server, or no TLS on it; why.
@@ -167,12 +175,14 @@ impl RelayOutcome {
     /// The event of a transcript that is cut off at `cut`.
     fn event(&self, cut: CutAt) -> Event {
         match self {
+            Self::NoHeader(error) if error.is_by_client() => CloseReason::ByClient.event(),
             Self::ClosedByClient | Self::TlsFailed(_) => CloseReason::ByClient.event(),
             Self::ClosedByServer => CloseReason::ByServer(cut).event(),
             Self::Lost(why) => CloseReason::Lost(why.clone(), cut).event(),
             Self::TimedOut
             | Self::TooMuch
             | Self::Refused
+            | Self::NoHeader(_)
             | Self::NoServer(_)
             | Self::OtherService(_)
             | Self::Injected(_)
@@ -209,6 +219,7 @@ impl fmt::Display for ConnectionReport {
             RelayOutcome::TimedOut => write!(f, ", timed out"),
             RelayOutcome::TooMuch => write!(f, ", more than --max-size: closed"),
             RelayOutcome::Refused => write!(f, ", refused: too many connections"),
+            RelayOutcome::NoHeader(why) => write!(f, ", PROXY protocol failed: {why}"),
             RelayOutcome::TlsFailed(why) => write!(f, ", TLS failed: {why}"),
             RelayOutcome::NoServer(why) => write!(f, ", no server: {why}"),
             RelayOutcome::OtherService(service) => write!(f, ", this is {}", service.name),
@@ -325,18 +336,32 @@ fn ready(socket: &mut TcpStream) -> io::Result<(Poll, Waker)> {
 /// Holds a connection to its end, and reports what happened.
 fn run(
     shared: &ProxyShared,
-    socket: TcpStream,
+    mut socket: TcpStream,
     peer: SocketAddr,
     is_tls: bool,
-    poll: Poll,
+    mut poll: Poll,
     dialling: Arc<AtomicBool>,
 ) {
     // A line waits for nothing. It also works without.
     let _ = socket.set_nodelay(true);
+    let header = shared.options.header_wait;
+    let header = header.map(|wait| arrival::receive(shared, &mut poll, &mut socket, wait));
+    let header: Result<Option<Header>, RelayOutcome> = header.transpose();
+    let arrival = Arrival::new(peer, header.as_ref().ok().copied().flatten());
+    let peer = arrival.client;
     (shared.on_event)(ProxyEvent::Started(peer));
-    let tape = RelayLog::new(shared, &peer.to_string());
+    let tape = RelayLog::new(shared, &arrival);
     let mut talk = ProxiedConnection::new(shared, tape, poll, socket, dialling);
-    let outcome = talk.hold(is_tls);
+    let outcome = match header {
+        Ok(_) => talk.hold(peer, is_tls),
+        Err(outcome) => {
+            if let RelayOutcome::NoHeader(error) = &outcome {
+                let event = Event::ProxyProtocolFailed(error.to_string());
+                talk.tape.event(&event);
+            }
+            outcome
+        }
+    };
     talk.record_held();
     let cut = talk.tape.finish();
     talk.tape.event(&outcome.event(cut));

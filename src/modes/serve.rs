@@ -22,6 +22,7 @@ use crate::net::acceptor::Acceptor;
 use crate::net::listener::{
     self, Client, HeldSocket, ListenError, Listener, MOST_CONNECTIONS, Ports,
 };
+use crate::net::proxy_protocol::HeaderError;
 use crate::net::server_certificate::ServerCertificate;
 use crate::reading::dialogue::Place;
 use crate::servers::any_order::{ItemSource, Items, ReplyIndex};
@@ -66,6 +67,9 @@ pub struct ServeOptions {
     pub client_ca: Option<Vec<u8>>,
     /// How many connections are held at the same time; one more is refused.
     pub most_connections: usize,
+    /// Each connection has to begin with a header of the PROXY protocol, which is complete within
+    /// this time; None: no header is read.
+    pub header_wait: Option<Duration>,
     /// What slows down and ends the guessing of passwords.
     pub brake: LoginThrottle,
 }
@@ -120,6 +124,7 @@ impl Default for ServeOptions {
             certificate: ServerCertificate::default(),
             client_ca: None,
             most_connections: MOST_CONNECTIONS,
+            header_wait: None,
             brake: LoginThrottle::NONE,
         }
     }
@@ -155,7 +160,7 @@ impl ItemSource for TapeFile {
 /// What happened on a connection; reported once for each, when it is over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServeEvent {
-    /// The client.
+    /// The client; the one that its header names, if there is one.
     pub peer: SocketAddr,
     /// Version and cipher; None where there was no TLS.
     pub tls: Option<String>,
@@ -176,6 +181,8 @@ pub enum VisitOutcome {
     TimedOut,
     /// There were too many connections.
     Refused,
+    /// The header of the PROXY protocol did not come; why.
+    NoHeader(HeaderError),
     /// The handshake failed; the text is the library's.
     TlsFailed(String),
     /// The connection broke; the text is the system's.
@@ -226,6 +233,7 @@ impl fmt::Display for ServeEvent {
             (VisitOutcome::HungUp, _) => write!(f, ", disconnected"),
             (VisitOutcome::TimedOut, _) => write!(f, ", autologout"),
             (VisitOutcome::Refused, _) => write!(f, ", refused: too many connections"),
+            (VisitOutcome::NoHeader(why), _) => write!(f, ", PROXY protocol failed: {why}"),
             (VisitOutcome::TlsFailed(why), _) => write!(f, ", TLS failed: {why}"),
             (VisitOutcome::Lost(why), _) => write!(f, ", connection lost: {why}"),
             (VisitOutcome::Guessing, _) => {

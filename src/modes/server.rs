@@ -1,5 +1,5 @@
-//! A running server of ours, whatever it serves: where it listens, its certificate, and how it
-//! ends.
+//! A running server of ours, whatever it serves: where it listens, its certificate, its clients, and
+//! how it ends.
 
 use std::fmt::Display;
 use std::io;
@@ -10,8 +10,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::base::io_error::plain;
 use crate::base::say;
 use crate::net::listener::Listener;
+use crate::net::proxy_protocol::Header;
 use crate::net::target::Target;
 use crate::net::tls::TlsSettings;
+use crate::transcript::event::Event;
 
 /// A running server. Dropped, it closes its ports and connections and waits until all of its
 /// threads are done; what was marked in an open session is not deleted.
@@ -66,6 +68,31 @@ impl Server {
     pub fn stop(self) -> bool {
         drop(self.listener);
         !self.logs.has_lost.load(Ordering::SeqCst)
+    }
+}
+
+/// A client of a server of ours.
+#[derive(Debug, Clone)]
+pub(crate) struct Arrival {
+    /// The client: the one that the header names, or the one at the other end of the socket.
+    pub(crate) client: SocketAddr,
+    pub(crate) connected: Event,
+    /// The header, where one came.
+    pub(crate) header: Option<Event>,
+}
+
+impl Arrival {
+    /// `peer` is the other end of the socket.
+    pub(crate) fn new(peer: SocketAddr, header: Option<Header>) -> Self {
+        let named = header.as_ref().and_then(Header::source);
+        Self {
+            client: named.unwrap_or(peer),
+            connected: match named {
+                Some(client) => Event::connected(format_args!("{client} through {peer}")),
+                None => Event::connected(peer),
+            },
+            header: header.map(|header| Event::ProxyProtocol(header.to_string())),
+        }
     }
 }
 

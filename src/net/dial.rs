@@ -1,11 +1,14 @@
 //! Connects to a host: all its addresses in turn, with a short wait for each; or has a proxy do so.
+//! A connection may begin with a header of the PROXY protocol.
 
 use std::io;
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
-use std::time::Duration;
+use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
+use std::time::{Duration, Instant};
 
 use super::proxy_handshake::pass;
+use super::wire;
 use crate::base::io_error::plain;
+use crate::net::proxy_protocol::{Header, HeaderSettings};
 use crate::net::target::{AddressSettings, IpVersion, Target};
 use crate::net::upstream_proxy::{Proxy, ProxyError};
 use crate::transcript::event::Event;
@@ -47,6 +50,15 @@ pub enum DialError {
         proxy: String,
         error: ProxyError,
     },
+    /// The header of the PROXY protocol has no address to name.
+    #[error("{}", self.event())]
+    NoDestination {
+        /// The name as typed.
+        host: String,
+    },
+    /// The header of the PROXY protocol could not be sent.
+    #[error("{}", self.event())]
+    Header { place: String, error: io::Error },
     #[error("{}", each(.0))]
     All(Vec<DialError>),
 }
@@ -63,6 +75,13 @@ impl DialError {
                 Event::NoAddress(format!("`{host}`: {only}"))
             }
             Self::Connect { attempts } => Event::NotReached(list(attempts)),
+            Self::NoDestination { host } => Event::NoAddress(format!(
+                "`{host}`: only the proxy looks it up, but a PROXY protocol header names it"
+            )),
+            Self::Header { place, error } => Event::NotReached(format!(
+                "{place}: the PROXY protocol header was not sent: {}",
+                plain(error)
+            )),
             Self::NoProxy { .. } | Self::Proxy { .. } | Self::All(_) => {
                 Event::Other(self.to_string())
             }
@@ -90,6 +109,10 @@ impl DialError {
             Self::NoProxy { .. } => "check the host and the port of --proxy",
             Self::Proxy { error, .. } => &error.hint,
             Self::All(errors) => errors.last().map_or("", Self::hint),
+            Self::NoDestination { .. } => "give the server's address with --connect-to",
+            Self::Header { .. } => {
+                "check the host and the port; the server may have closed at once"
+            }
             Self::Resolve { .. } => "check the spelling of the host name",
             Self::Excluded { version, .. } => match version {
                 IpVersion::V4 => "omit -4, or name a host that has an IPv4 address",
@@ -139,6 +162,8 @@ pub(crate) struct Dialled {
     pub(crate) target: Target,
     /// The server's address; through a proxy, the target that the proxy received, and which proxy.
     pub(crate) place: String,
+    /// What was sent already.
+    pub(crate) header: Option<Header>,
 }
 
 /// Connects to the first server of the route that answers; `wait` is as in [`dial`], and once more
@@ -156,18 +181,14 @@ pub(crate) fn reach(
     let mut targets = std::iter::once(route.target).chain(route.spares).peekable();
     while let Some(target) = targets.next() {
         let place = route.addresses.place(target);
-        let result = match route.proxy {
-            None => dial(&place, route.addresses.version, wait)
-                .map(|(socket, address)| (socket, address.to_string())),
-            Some(proxy) => dial_through(proxy, &place, wait)
-                .map(|socket| (socket, format!("{place} through {proxy}"))),
-        };
+        let result = connect(route, &place, wait);
         let error = match result {
-            Ok((socket, place)) => {
+            Ok((socket, place, header)) => {
                 return Ok(Dialled {
                     socket,
                     target: target.clone(),
                     place,
+                    header,
                 });
             }
             Err(error) => error,
@@ -185,6 +206,60 @@ pub(crate) fn reach(
         1 => Err(errors.remove(0)),
         _ => Err(DialError::All(errors)),
     }
+}
+
+/// Connects to `place`, which is described as in [`Dialled`], and sends the header.
+fn connect(
+    route: Route<'_>,
+    place: &Target,
+    wait: Duration,
+) -> Result<(TcpStream, String, Option<Header>), DialError> {
+    let settings = route.addresses.header.as_ref();
+    let Some(proxy) = route.proxy else {
+        let (socket, address) = dial(place, route.addresses.version, wait)?;
+        let header = settings.map(|settings| introduce(&socket, settings, None, address, wait));
+        return Ok((socket, address.to_string(), header.transpose()?));
+    };
+    // The other end of the socket is the proxy; the server has a different address.
+    let destination = settings.map(|settings| match place.host.parse::<IpAddr>() {
+        Ok(ip) => Ok((settings, SocketAddr::new(ip, place.port))),
+        Err(_) => Err(DialError::NoDestination {
+            host: place.host.clone(),
+        }),
+    });
+    let destination = destination.transpose()?;
+    let socket = dial_through(proxy, place, wait)?;
+    let header =
+        destination.map(|(settings, address)| introduce(&socket, settings, None, address, wait));
+    Ok((
+        socket,
+        format!("{place} through {proxy}"),
+        header.transpose()?,
+    ))
+}
+
+/// Sends the header of the PROXY protocol, on a new connection to `destination`; `client` is the
+/// one that we connect for, None if it is ourselves.
+///
+/// Errors: the server takes no octets.
+pub(crate) fn introduce(
+    socket: &TcpStream,
+    settings: &HeaderSettings,
+    client: Option<SocketAddr>,
+    destination: SocketAddr,
+    wait: Duration,
+) -> Result<Header, DialError> {
+    let send = || {
+        let client = client.map_or_else(|| socket.local_addr(), Ok)?;
+        let header = settings.header(client, destination);
+        wire::write(socket, &header.octets()?, Instant::now() + wait)?;
+        socket.set_write_timeout(None)?;
+        Ok(header)
+    };
+    send().map_err(|error| DialError::Header {
+        place: destination.to_string(),
+        error,
+    })
 }
 
 /// Has a proxy connect to a target.

@@ -280,11 +280,15 @@ impl Connection {
             socket,
             target,
             place,
+            header,
         } = reached.inspect_err(|error| {
             // Servers that were tried before are in there already.
             recorder.event(&error.last().event(), millis());
         })?;
         recorder.event(&Event::connected(&place), millis());
+        if let Some(header) = header {
+            recorder.event(&Event::ProxyProtocol(header.to_string()), millis());
+        }
         socket.set_nonblocking(true)?;
         // Lock-step: no line is in the queue.
         socket.set_nodelay(true)?;

@@ -92,12 +92,13 @@ pub(crate) struct Client {
 
 pub(crate) struct HeldSocket {
     thread: JoinHandle<()>,
-    end: Box<dyn FnOnce() -> bool + Send>,
+    end: Box<dyn Fn() -> bool + Send>,
 }
 
 impl HeldSocket {
-    /// `end` ends every wait of the thread, and says whether the thread is to be waited for.
-    pub(crate) fn new(thread: JoinHandle<()>, end: impl FnOnce() -> bool + Send + 'static) -> Self {
+    /// `end` ends every wait of the thread, and says whether the thread is to be waited for. It is
+    /// dropped after the thread has ended: a waker that is gone wakes no thread that waits later.
+    pub(crate) fn new(thread: JoinHandle<()>, end: impl Fn() -> bool + Send + 'static) -> Self {
         let end = Box::new(end);
         Self { thread, end }
     }
@@ -230,13 +231,10 @@ impl<H: FnMut(Client, bool) -> Option<HeldSocket>> Accepting<H> {
             let is_all = self.accept_all(false) & self.accept_all(true);
             timeout = (!is_all).then_some(ACCEPT_RETRY);
         }
-        let ended = self
-            .held
-            .into_iter()
-            .map(|held| ((held.end)(), held.thread));
-        let ended: Vec<(bool, JoinHandle<()>)> = ended.collect();
-        for (_, thread) in ended.into_iter().filter(|(is_awaited, _)| *is_awaited) {
-            let _ = thread.join();
+        let ended = self.held.into_iter().map(|held| ((held.end)(), held));
+        let ended: Vec<(bool, HeldSocket)> = ended.collect();
+        for (_, held) in ended.into_iter().filter(|(is_awaited, _)| *is_awaited) {
+            let _ = held.thread.join();
         }
     }
 

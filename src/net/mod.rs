@@ -9,6 +9,7 @@ pub mod listener;
 pub(crate) mod netrc;
 pub(crate) mod password;
 mod proxy_handshake;
+pub mod proxy_protocol;
 pub mod server_certificate;
 pub(crate) mod shell;
 pub(crate) mod srv;

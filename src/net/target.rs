@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use crate::base::error::Explain;
 use crate::base::loopback::is_loopback;
 use crate::base::percent;
+use crate::net::proxy_protocol::HeaderSettings;
 
 /// Host and port, and whether TLS starts at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +34,7 @@ impl std::fmt::Display for Target {
     }
 }
 
-/// Where to connect, apart from what the server is called.
+/// Where to connect, apart from what the server is called, and how the connection begins.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AddressSettings {
     /// The host or address to connect to in place of the target's, and its port if it differs
@@ -43,6 +44,8 @@ pub struct AddressSettings {
     pub resolve: Vec<Resolved>,
     /// Use only addresses of this version (`-4`, `-6`).
     pub version: Option<IpVersion>,
+    /// The header of the PROXY protocol to begin each connection with (`--proxy-protocol`).
+    pub header: Option<HeaderSettings>,
 }
 
 /// The address of a host and a port.
@@ -212,6 +215,17 @@ pub(crate) fn resolve(text: &str) -> Result<Resolved, String> {
     })
 }
 
+/// Reads the source of a PROXY protocol header: `ADDRESS`, `ADDRESS:PORT` or `[ADDRESS]:PORT`.
+///
+/// Errors: what is wrong, as a sentence.
+pub(crate) fn proxy_source(text: &str) -> Result<(IpAddr, Option<u16>), String> {
+    let read = split_port(text).ok();
+    read.and_then(|(address, port)| Some((address.parse().ok()?, port)))
+        .ok_or_else(|| {
+            "expected an IP address, optionally with `:PORT` (IPv6: `[ADDRESS]:PORT`)".to_owned()
+        })
+}
+
 /// Reads a target. `port` was given apart; `is_tls` asks for TLS from the first octet.
 pub(crate) fn parse(text: &str, port: Option<u16>, is_tls: bool) -> Result<Named, TargetError> {
     let is_scheme = |word: &str| word.bytes().all(|octet| octet.is_ascii_alphanumeric());
@@ -301,7 +315,9 @@ pub(crate) fn split_port(text: &str) -> Result<(&str, Option<u16>), String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{AddressSettings, Target, TargetError, connect_to, parse, resolve, tls_name};
+    use super::{
+        AddressSettings, Target, TargetError, connect_to, parse, proxy_source, resolve, tls_name,
+    };
 
     fn read(text: &str) -> String {
         parse(text, None, false).map_or_else(
@@ -406,6 +422,28 @@ mod tests {
             "pop.example.org:995:[::1",
         ] {
             assert!(resolve(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_source_is_an_address_and_perhaps_a_port() {
+        for (text, address, port) in [
+            ("203.0.113.7", "203.0.113.7", None),
+            ("203.0.113.7:4711", "203.0.113.7", Some(4711)),
+            ("2001:db8::1", "2001:db8::1", None),
+            ("[2001:db8::1]:0", "2001:db8::1", Some(0)),
+        ] {
+            assert_eq!(proxy_source(text), Ok((address.parse().unwrap(), port)));
+        }
+        for wrong in [
+            "",
+            "host",
+            ":1",
+            "192.0.2.1:",
+            "192.0.2.1:65536",
+            "fe80::1%1",
+        ] {
+            assert!(proxy_source(wrong).is_err(), "{wrong}");
         }
     }
 

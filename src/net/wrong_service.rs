@@ -41,7 +41,7 @@ pub(crate) fn in_tls(first: &[u8], is_stls: bool) -> Option<WrongService> {
 }
 
 /// What to do about a connection that closes or stays silent without a greeting.
-pub(crate) const SILENT_HINT: &str = "TLS ports, web servers and databases wait for the client to speak first: check the port, or try --tls";
+pub(crate) const SILENT_HINT: &str = "TLS ports, web servers and databases wait for the client to speak first: check the port, or try --tls; a server that is reached through a load balancer may need --proxy-protocol";
 
 /// Returns the mistake of a connection that closes or stays silent without a greeting.
 pub(crate) fn silent() -> WrongService {

@@ -44,6 +44,11 @@ pub enum Event {
     },
     /// The proxy's TCP connection to the server is up.
     ConnectedUpstream(String),
+    /// A header of the PROXY protocol was the first on the connection: version, source and
+    /// destination.
+    ProxyProtocol(String),
+    /// The client had to send one, and did not; why.
+    ProxyProtocolFailed(String),
     /// The host has no address: host and reason.
     NoAddress(String),
     /// The connection could not be made: place and reason.
@@ -239,6 +244,8 @@ impl Event {
             Self::Lost { .. } => EventKind::Lost,
             Self::Other(text) => EventKind::of(text),
             Self::Found { .. }
+            | Self::ProxyProtocol(_)
+            | Self::ProxyProtocolFailed(_)
             | Self::Injected { .. }
             | Self::TakenAs { .. }
             | Self::TooMuchCame(_)
@@ -276,6 +283,14 @@ impl Event {
         matches!(self, Self::Closed { why: Some(why), .. } if why == OUT_OF_STEP)
     }
 
+    /// Whether a PROXY protocol header was sent, on either connection of a proxy.
+    pub(crate) fn is_header(&self) -> bool {
+        match self {
+            Self::Upstream(event) => event.is_header(),
+            event => matches!(event, Self::ProxyProtocol(_)),
+        }
+    }
+
     /// Whether it is the end of TLS without a close_notify, on either connection of a proxy.
     pub(crate) fn is_without_close_notify(&self) -> bool {
         match self {
@@ -303,6 +318,8 @@ impl fmt::Display for Event {
                 via: Some(via),
             } => write!(f, "connected {peer} through {via}"),
             Self::ConnectedUpstream(address) => write!(f, "connected upstream {address}"),
+            Self::ProxyProtocol(header) => write!(f, "proxy-protocol {header}"),
+            Self::ProxyProtocolFailed(why) => write!(f, "proxy-protocol failed: {why}"),
             Self::NoAddress(why) => write!(f, "no address for {why}"),
             Self::NotReached(why) => write!(f, "could not connect to {why}"),
             Self::TlsStarted {

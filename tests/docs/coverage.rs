@@ -25,6 +25,7 @@ pub(super) const ENTRIES: &[&str] = &[
     "greeting-err",
     "greeting-wrong-protocol",
     "redis-lookalike",
+    "proxy-header-unexpected",
     "tls-on-plain-port",
     "plain-on-tls-port",
     "greeting-extra-data",

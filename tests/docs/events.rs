@@ -42,6 +42,9 @@ fn of_a_session() -> Vec<Event> {
         },
         Event::connected("ADDRESS:PORT"),
         Event::connected("HOST:PORT through PROXY"),
+        Event::ProxyProtocol(text("VERSION SOURCE DESTINATION")),
+        Event::ProxyProtocol(text("VERSION without addresses")),
+        Event::ProxyProtocolFailed(text("WHY")),
         Event::NoAddress(text("HOST: WHY")),
         Event::NotReached(text("PLACE: WHY")),
         Event::Other(text("proxy PROXY: WHY")),
@@ -77,6 +80,7 @@ fn of_a_proxy() -> Vec<Event> {
     };
     vec![
         Event::ConnectedUpstream(text("ADDRESS:PORT")),
+        upstream(Event::ProxyProtocol(text("VERSION SOURCE DESTINATION"))),
         upstream(tls(Some(Trust::Verified))),
         upstream(Event::TlsFailed(text("WHY"))),
         upstream(Event::EndedWithoutCloseNotify),
@@ -118,7 +122,9 @@ fn variant(event: &Event) -> usize {
         Event::ProxyAnswersStls => 20,
         Event::NotPassedOn(_) => 21,
         Event::AnotherWay(_) => 22,
-        Event::Other(_) => 23,
+        Event::ProxyProtocol(_) => 23,
+        Event::ProxyProtocolFailed(_) => 24,
+        Event::Other(_) => 25,
     }
 }
 
@@ -141,7 +147,7 @@ fn the_tables_of_events_are_those_of_the_code() {
     events.extend(of_a_proxy());
     events.extend(Malformed::all().map(Event::Malformed));
     let variants: BTreeSet<usize> = events.iter().map(variant).collect();
-    assert_eq!(variants, (0..24).collect(), "each variant has an event");
+    assert_eq!(variants, (0..26).collect(), "each variant has an event");
     let plain = |event: &Event| match event {
         Event::Malformed(_) => event.to_string(),
         event => event.to_string().replace('7', "N"),

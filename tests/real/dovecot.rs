@@ -17,6 +17,8 @@ pub(crate) struct Dovecot {
     child: Child,
     pub(crate) port: u16,
     pub(crate) tls_port: u16,
+    /// There a PROXY protocol header comes first.
+    proxy_port: u16,
 }
 
 /// The messages in its maildrop: name and text, LF line ends.
@@ -53,12 +55,12 @@ impl Dovecot {
         for (number, message) in messages().iter().enumerate() {
             std::fs::write(mail.join(format!("{number}.eml")), message).unwrap();
         }
-        let (port, tls_port) = (free_port(), free_port());
+        let [port, tls_port, proxy_port] = [(); 3].map(|()| free_port());
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/servers/dovecot.sh");
         let mut child = Command::new("bash")
             .arg(script)
             .arg(folder.path())
-            .args([port.to_string(), tls_port.to_string()])
+            .args([port, tls_port, proxy_port].map(|port| port.to_string()))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
@@ -73,6 +75,7 @@ impl Dovecot {
             child,
             port,
             tls_port,
+            proxy_port,
         }
     }
 
@@ -166,6 +169,45 @@ fn every_message_comes_out_octet_for_octet() {
         );
     }
     assert!(read(&file).octets(Side::Server) == output.stdout);
+}
+
+#[test]
+#[ignore = "needs Dovecot"]
+fn the_source_of_a_header_is_the_client() {
+    let dovecot = Dovecot::start();
+    let log = || std::fs::read_to_string(dovecot.folder.path().join("log")).unwrap();
+    let address = format!("127.0.0.1:{}", dovecot.proxy_port);
+    let lines = [
+        "--allow-plaintext",
+        "-cuser alice",
+        "-cpass secret",
+        "-cquit",
+    ];
+    let run = |header: &[&str]| {
+        let ca = dovecot.ca();
+        let args = [&address, "--ca", ca.to_str().unwrap(), "--no-log"];
+        let output = Home::new().script(&[&args[..], header, &lines].concat(), b"");
+        (output.status.code(), text(&output.stderr))
+    };
+    for (version, source, tls) in [
+        ("v1", "203.0.113.7:4711", None),
+        ("v2", "203.0.113.8:4711", None),
+        ("v2", "203.0.113.9:4711", Some("--stls")),
+        ("v1", "[2001:db8::7]:4711", None),
+        ("v2", "[2001:db8::8]:4711", None),
+    ] {
+        let header = ["--proxy-protocol", version, "--proxy-source", source];
+        let header: Vec<&str> = header.into_iter().chain(tls).collect();
+        let (code, told) = run(&header);
+        assert_eq!(code, Some(0), "{header:?}: {told}");
+        let ip = source.parse::<std::net::SocketAddr>().unwrap().ip();
+        let log = log();
+        assert!(log.contains(&format!("rip={ip}, ")), "{header:?}: {log}");
+    }
+    // Without a header there is no greeting.
+    let (code, told) = run(&[]);
+    assert_ne!(code, Some(0), "{told}");
+    assert!(told.contains("the server sent no greeting"), "{told}");
 }
 
 #[test]

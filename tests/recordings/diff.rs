@@ -90,7 +90,10 @@ fn programs_get_json_or_junit() {
     );
     let (code, out, _) = diff(OLD, OLD, &["--format", "junit"]);
     assert_eq!(code, Some(0));
-    assert!(out.contains("tests=\"1\" skipped=\"0\" failures=\"0\""), "{out}");
+    assert!(
+        out.contains("tests=\"1\" skipped=\"0\" failures=\"0\""),
+        "{out}"
+    );
 }
 
 #[test]

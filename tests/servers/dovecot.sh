@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# A throw-away Dovecot on the loopback for the tests: dovecot.sh FOLDER PORT TLSPORT
+# A throw-away Dovecot on the loopback for the tests: dovecot.sh FOLDER PORT TLSPORT [PROXYPORT]
+# On PROXYPORT each connection has to begin with a PROXY protocol header.
 # Everything it reads and writes lies in FOLDER. It stays in front and prints "ready" when it serves; SIGTERM ends it.
 # Users: alice with the password "secret" and the messages FOLDER/messages/*.eml (LF line ends), in the order of their names.
 # FOLDER/ca.pem signed its certificate, which is for localhost and 127.0.0.1. Needs dovecot-pop3d and openssl.
 set -euo pipefail
 umask 022
-dir=$(cd "$1" && pwd -P) port=$2 tls_port=$3
+dir=$(cd "$1" && pwd -P) port=$2 tls_port=$3 proxy_port=${4:-0}
 
 # --- mail
 box=$dir/mail/alice
@@ -51,6 +52,8 @@ default_login_user = $user
 default_vsz_limit = 0
 first_valid_uid = 1
 first_valid_gid = 1
+haproxy_trusted_networks = 127.0.0.0/8
+haproxy_timeout = 3 secs
 ssl = yes
 ssl_cert = <$dir/cert.pem
 ssl_key = <$dir/key.pem
@@ -75,6 +78,10 @@ service pop3-login {
   inet_listener pop3s {
     port = $tls_port
     ssl = yes
+  }
+  inet_listener pop3-haproxy {
+    port = $proxy_port
+    haproxy = yes
   }
 }
 service anvil {

@@ -9,3 +9,4 @@ pub(crate) mod mailbox; // Maildir and mbox files
 pub(crate) mod matrix; // each trouble at each place for each client
 pub(crate) mod practice; // the practice server, from the network
 pub(crate) mod proxy; // between a client and a server
+pub(crate) mod proxy_protocol; // headers that name the client

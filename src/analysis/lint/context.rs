@@ -236,6 +236,7 @@ impl Context {
         let is_ok = last.status == Some(Status::Positive);
         let is_status = seen.after_status().is_some();
         Some(match last.verb {
+            _ if last.is_greeting && self.connection.has_header => Unsolicited::ToHeader,
             _ if last.is_greeting => Unsolicited::WithGreeting,
             _ if is_negative && self.now.gap_ms >= IDLE_MS => Unsolicited::Autologout,
             _ if matches!(last.status, None | Some(Status::Malformed)) => Unsolicited::OutOfStep,
@@ -421,6 +422,7 @@ impl Context {
             EventKind::TimedOut => self.commands.waiting.clear(),
             EventKind::Injected => self.connection.has_injection = true,
             EventKind::Malformed => self.secret_was_malformed(event),
+            EventKind::Other => self.connection.has_header |= event.said().is_header(),
             _ => {}
         }
     }

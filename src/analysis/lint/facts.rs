@@ -87,6 +87,8 @@ pub(crate) struct ConnectionFacts {
     /// The recording says that octets came together with the `+OK` to STLS, before the client began
     /// its handshake.
     pub(crate) has_injection: bool,
+    /// It began with a PROXY protocol header.
+    pub(crate) has_header: bool,
 }
 
 /// The greeting.
@@ -206,6 +208,9 @@ pub(crate) enum Utf8 {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unsolicited {
     WithGreeting,
+    /// The same, on a connection that began with a PROXY protocol header: a server that does not
+    /// expect one answers it.
+    ToHeader,
     /// It came inside TLS before the first command there.
     SecondGreeting,
     /// The same, where the client had sent an unencrypted command after STLS.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::context::Unsolicited;
 use super::predicates::{StartFault, fault};
 use super::predicates::{is_cut, is_end, is_redis, is_stall};
 use super::{Check, Context, ExchangeSeen, LineRole, Rule, Site};
@@ -64,6 +65,21 @@ pub(super) const RULES: &[Rule] = &[
         hint: "this is the wrong port, and the database should not be publicly reachable",
         check: &[Check::Line(|seen, _| {
             seen.when(is_redis(seen), "this is a Redis database")
+        })],
+    },
+    // The specification, §2: a receiver expects the header on each connection, or on none.
+    Rule {
+        id: "proxy-header-unexpected",
+        level: Should,
+        source: "PROXY protocol §2",
+        says: "a PROXY protocol header should go only to a server that expects one",
+        hint: "the server takes the header for a command: connect without --proxy-protocol, or to the port for load balancers",
+        check: &[Check::Line(|seen, context| {
+            let is_negative = seen.text.starts_with(b"-ERR");
+            seen.when(
+                is_negative && context.unsolicited(seen) == Some(Unsolicited::ToHeader),
+                "a refusal follows the greeting, and no command was sent, only the header",
+            )
         })],
     },
     // RFC 8314 §3.1: a TLS record instead of text.

@@ -33,6 +33,10 @@ impl Console {
         };
         let text = explain(&last.line, &context).text(terminal::size().0);
         self.show_text(text, "why");
+        let now = self.snapshot();
+        if let Some(hint) = now.and_then(|now| self.plan.header_hint(&now)) {
+            self.screen.note(&format!("hint: {hint}"));
+        }
     }
 
     pub(super) fn show_tls(&mut self) {

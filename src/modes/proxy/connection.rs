@@ -3,6 +3,7 @@
 
 use std::convert::Infallible;
 use std::io::ErrorKind;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -97,12 +98,13 @@ impl<'a> ProxiedConnection<'a> {
         }
     }
 
-    pub(super) fn hold(&mut self, is_tls: bool) -> RelayOutcome {
+    /// `client` is the address for the server's header.
+    pub(super) fn hold(&mut self, client: SocketAddr, is_tls: bool) -> RelayOutcome {
         let mut run = || -> Result<Infallible, RelayOutcome> {
             if is_tls {
                 self.secure_client()?;
             }
-            self.reach_server()?;
+            self.reach_server(client)?;
             self.last_moved = Instant::now();
             loop {
                 self.turn()?;

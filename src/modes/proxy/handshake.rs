@@ -1,6 +1,7 @@
 //! The start of a connection: connecting to the server, and TLS on either leg.
 
 use std::io;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use mio::Interest;
@@ -11,7 +12,7 @@ use super::{CLIENT, CONNECT, RelayOutcome, SERVER};
 use crate::base::io_error::plain;
 use crate::base::service::Service;
 use crate::net::acceptor::Handshake;
-use crate::net::dial::dial;
+use crate::net::dial::{dial, introduce};
 use crate::net::tls::{self, TlsError};
 use crate::pop3::tracker::{Side, Status};
 use crate::transcript::event::Event;
@@ -28,12 +29,13 @@ const TOLD_MAX: usize = 256;
 impl ProxiedConnection<'_> {
     /// Connects to the server, so far as the options say; on return its leg is ready. What the
     /// server said already is for the client then.
-    pub(super) fn reach_server(&mut self) -> Result<(), RelayOutcome> {
+    pub(super) fn reach_server(&mut self, client: SocketAddr) -> Result<(), RelayOutcome> {
         let shared = self.shared;
         self.is_dialling(true);
-        let place = shared.options.addresses.place(&shared.options.target);
-        let version = shared.options.addresses.version;
-        let dialled = dial(&place, version, CONNECT.min(shared.options.idle));
+        let addresses = &shared.options.addresses;
+        let place = addresses.place(&shared.options.target);
+        let wait = CONNECT.min(shared.options.idle);
+        let dialled = dial(&place, addresses.version, wait);
         self.is_dialling(false);
         let (socket, address) = match dialled {
             Ok(dialled) => dialled,
@@ -44,6 +46,15 @@ impl ProxiedConnection<'_> {
         };
         self.tape
             .event(&Event::ConnectedUpstream(address.to_string()));
+        if let Some(settings) = &addresses.header {
+            match introduce(&socket, settings, Some(client), address, wait) {
+                Ok(header) => self.tape.upstream(Event::ProxyProtocol(header.to_string())),
+                Err(error) => {
+                    self.tape.event(&error.event());
+                    return Err(self.refuse(error.to_string()));
+                }
+            }
+        }
         let ready = || -> io::Result<mio::net::TcpStream> {
             socket.set_nonblocking(true)?;
             socket.set_nodelay(true)?;

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::{ProxyEvent, ProxyShared};
 use crate::base::escape;
+use crate::modes::server::Arrival;
 use crate::pop3::tracker::{CutAt, LineEnd, Side, State, Tracker};
 use crate::transcript::event::Event;
 use crate::transcript::file;
@@ -29,10 +30,11 @@ pub(super) struct RelayLog<'a> {
 }
 
 impl<'a> RelayLog<'a> {
-    /// Opens the transcript of `peer`'s connection. If it can't be made, the connection goes
+    /// Opens the transcript of a client's connection. If it can't be made, the connection goes
     /// without one.
-    pub(super) fn new(shared: &'a ProxyShared, peer: &str) -> Self {
+    pub(super) fn new(shared: &'a ProxyShared, arrival: &Arrival) -> Self {
         let now = Timestamp::now();
+        let peer = arrival.client.to_string();
         let mut recorder =
             Recorder::new(Hider::sharing(shared.options.is_keeping, &shared.secrets));
         recorder.set_bodies(shared.options.bodies);
@@ -46,20 +48,24 @@ impl<'a> RelayLog<'a> {
                 );
                 recorder.set_file(Some(Box::new(log.file)), &head);
             }
-            Err(error) => shared.logs.lose_all(peer, &error),
+            Err(error) => shared.logs.lose_all(&peer, &error),
         }
-        recorder.event(&Event::connected(peer), 0);
-        Self {
+        recorder.event(&arrival.connected, 0);
+        let mut log = Self {
             shared,
-            peer: peer.to_owned(),
             recorder,
             start: Instant::now(),
-            view: shared.options.is_verbose.then(|| RelayView::new(peer)),
+            view: shared.options.is_verbose.then(|| RelayView::new(&peer)),
+            peer,
             commands: 0,
             has_logged_in: false,
             octets: 0,
             passed: 0,
+        };
+        if let Some(header) = &arrival.header {
+            log.event(header);
         }
+        log
     }
 
     pub(super) fn is_full(&self) -> bool {

@@ -70,7 +70,7 @@ impl ScriptRun<'_> {
         };
         Some(ScriptStop {
             what: format!("{place}: {says}"),
-            hint: None,
+            hint: self.plan.header_hint(now),
             may_continue: true,
         })
     }

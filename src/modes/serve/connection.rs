@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 
 use crate::base::io_error::plain;
 use crate::base::regular::{self, Links};
+use crate::modes::server::Arrival;
 use crate::net::acceptor::Inside;
+use crate::net::proxy_protocol::{self, HeaderError};
 use crate::net::wire;
 use crate::pop3::tracker::Side;
 use crate::servers::any_order::AnyOrder;
@@ -82,25 +84,42 @@ pub(super) fn run(shared: &ServerShared, socket: Arc<TcpStream>, peer: SocketAdd
     // A reply is sent in few pieces; waiting to fill a packet only makes it late. It also works
     // without.
     let _ = socket.set_nodelay(true);
+    let mut wire = Wire::new(Arc::clone(&socket), None);
+    let header = shared.options.header_wait.map(|wait| {
+        wire.allow(wait);
+        proxy_protocol::read(&mut wire, wait)
+    });
+    let (header, failure) = match header {
+        Some(Err(error)) => (None, Some(error)),
+        header => (header.and_then(Result::ok), None),
+    };
+    let arrival = Arrival::new(peer, header);
     let mut connection = ClientConnection {
         shared,
         stream: None,
         tls: None,
-        tape: VisitLog::new(shared, &peer.to_string()),
+        tape: VisitLog::new(shared, &arrival),
     };
-    let (summary, outcome) = connection.hold(Wire::new(Arc::clone(&socket), None), is_tls);
+    let (summary, outcome) = match failure {
+        None => connection.hold(wire, is_tls),
+        Some(error) => connection.refuse(wire, error),
+    };
     let is_stopping = shared.is_stopping.load(Ordering::SeqCst);
     let is_cut = matches!(
         outcome,
-        VisitOutcome::HungUp | VisitOutcome::Lost(_) | VisitOutcome::TlsFailed(_)
+        VisitOutcome::HungUp
+            | VisitOutcome::Lost(_)
+            | VisitOutcome::TlsFailed(_)
+            | VisitOutcome::NoHeader(_)
     );
     connection.tape.finish(&match &outcome {
         VisitOutcome::HungUp | VisitOutcome::TlsFailed(_) => Event::closed_by(Party::Client),
+        VisitOutcome::NoHeader(error) if error.is_by_client() => Event::closed_by(Party::Client),
         VisitOutcome::Lost(_) => Event::lost(None),
         _ => Event::closed_by(Party::Server),
     });
     (shared.on_event)(ServeEvent {
-        peer,
+        peer: arrival.client,
         tls: connection.tls,
         summary,
         outcome: if is_cut && is_stopping {
@@ -125,6 +144,14 @@ struct ClientConnection<'a> {
 }
 
 impl ClientConnection<'_> {
+    /// Without its header it is not known who the client is, so it gets no greeting.
+    fn refuse(&mut self, wire: Wire, error: HeaderError) -> (Summary, VisitOutcome) {
+        self.tape
+            .event(&Event::ProxyProtocolFailed(error.to_string()));
+        self.stream = Some(ClientStream::Plain(wire));
+        (Summary::default(), VisitOutcome::NoHeader(error))
+    }
+
     /// The whole session. When it returns the model is gone, and with it the lock on the maildrop.
     fn hold(&mut self, mut wire: Wire, is_tls: bool) -> (Summary, VisitOutcome) {
         wire.allow(self.shared.options.autologout);

@@ -9,6 +9,7 @@ use std::time::Instant;
 use jiff::Timestamp;
 
 use super::ServerShared;
+use crate::modes::server::Arrival;
 use crate::pop3::tracker::Side;
 use crate::transcript::event::Event;
 use crate::transcript::file::{self, Destination};
@@ -24,9 +25,10 @@ pub(super) struct VisitLog<'a> {
 }
 
 impl<'a> VisitLog<'a> {
-    /// Opens the transcript of a visit by `peer`. If it can't be made, the visit goes without one.
-    pub(super) fn new(shared: &'a ServerShared, peer: &str) -> Self {
+    /// Opens the transcript of a client's visit. If it can't be made, the visit goes without one.
+    pub(super) fn new(shared: &'a ServerShared, arrival: &Arrival) -> Self {
         let now = Timestamp::now();
+        let peer = arrival.client.to_string();
         let place = match shared.room.is_full() {
             true => &Destination::Nowhere,
             false => &shared.options.log,
@@ -34,7 +36,7 @@ impl<'a> VisitLog<'a> {
         let log = match file::open(place, &format!("visit-{peer}"), now) {
             Ok(log) => log,
             Err(error) => {
-                shared.logs.lose_all(peer, &error);
+                shared.logs.lose_all(&peer, &error);
                 None
             }
         };
@@ -47,12 +49,15 @@ impl<'a> VisitLog<'a> {
                 room: Arc::clone(&shared.room),
             };
             recorder.set_file(Some(Box::new(file)), &head);
-            recorder.event(&Event::connected(peer), 0);
+            recorder.event(&arrival.connected, 0);
+            if let Some(header) = &arrival.header {
+                recorder.event(header, 0);
+            }
             recorder
         });
         Self {
             shared,
-            peer: peer.to_owned(),
+            peer,
             recorder,
             start: Instant::now(),
         }
@@ -68,6 +73,10 @@ impl<'a> VisitLog<'a> {
             recorder.event(&Event::own_tls(facts), now_ms);
             recorder.tls_started();
         });
+    }
+
+    pub(super) fn event(&mut self, event: &Event) {
+        self.record(|recorder, now_ms| recorder.event(event, now_ms));
     }
 
     /// The connection has ended, as `event` says.

@@ -70,6 +70,12 @@ fn other(text: &str) -> Option<Event> {
         });
         return Some(said.unwrap_or_else(|| Event::Upstream(Box::new(Event::parse(inner)))));
     }
+    if let Some(header) = text.strip_prefix("proxy-protocol ") {
+        return Some(match header.strip_prefix("failed: ") {
+            Some(why) => Event::ProxyProtocolFailed(why.to_owned()),
+            None => Event::ProxyProtocol(header.to_owned()),
+        });
+    }
     if let Some(rest) = text.strip_prefix("another way") {
         return because(rest).map(Event::AnotherWay);
     }

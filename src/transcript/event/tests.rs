@@ -75,6 +75,8 @@ fn of_the_rest() -> impl Strategy<Value = Event> {
         (word(), proptest::option::of(word()))
             .prop_map(|(peer, via)| Event::Connected { peer, via }),
         word().prop_map(Event::ConnectedUpstream),
+        (word(), word()).prop_map(|(from, to)| Event::ProxyProtocol(format!("v2 {from} {to}"))),
+        "[ -~]{0,12}".prop_map(Event::ProxyProtocolFailed),
         word().prop_map(Event::NoAddress),
         word().prop_map(Event::NotReached),
         (side(), any::<u64>(), proptest::option::of(word()))
