@@ -1,17 +1,18 @@
 #!/usr/bin/env python3
 """poptalk beside other programs: whole processes against a server that answers from memory, on the loopback of this machine.
 
-    tests/bench/peers.py [retr] [many] [start] [--mib 1024] [--runs 5] [--only REGEX] [--before BINARY]
+    tests/bench/peers.py [retr] [many] [start] [far] [--mib 1024] [--runs 5] [--only REGEX] [--before BINARY]
 
 retr   RETR of one message of --mib MiB, in clear and over TLS
 many   10,000 messages of 2 KB on one connection
 start  connect, greeting, QUIT, exit
+far    from the shell to the greeting over TLS, on a path of 20 ms each way (Linux, as root: delay.py)
 
 All cases of a table run in turn (A B C ... A B C ...), so that a drift of the machine meets all alike; one round before is not
 counted. Printed are Markdown tables of medians, the ratio to the case marked as such. Builds what it needs into target/bench: the
 release binary, and the C programs beside this file. Programs that are not installed give no row: on Debian,
 apt-get install telnet ncat socat curl mpop fetchmail libssl-dev."""
-import argparse, os, re, shutil, statistics, subprocess
+import argparse, os, re, shutil, statistics, subprocess, time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -46,6 +47,10 @@ def build():
         run('openssl', 'req', *key, '-subj', '/CN=localhost', '-keyout', 'key.pem', '-out', 'request.pem', **quiet)
         run('openssl', 'x509', '-req', '-in', 'request.pem', '-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-days', '3650',
             '-extfile', 'names', '-out', 'cert.pem', **quiet)
+    system = '/etc/ssl/certs/ca-certificates.crt'
+    with open('system.pem', 'w') as both:
+        both.write(open(system).read() if os.path.exists(system) else '')
+        both.write(open('ca.pem').read())
 
 
 def start_server():
@@ -179,7 +184,60 @@ def start(runs, only):
              ['curl', '-sS', '-u', 'alice:secret', '--cacert', 'ca.pem', f'pop3s://localhost:{TLS_PORT}/'], is_reference=True),
         Case('**poptalk**, transcript', [OURS, '--tls', '--ca', 'ca.pem', '--log', 'log', 'localhost', TLS_PORT], 'QUIT\\n'),
     ]
-    table('Connect, greeting, QUIT, exit, TLS', pick(tls, only), max(runs, 30), 'ms', None)
+    table('Connect, greeting, QUIT, exit, TLS, one authority given', pick(tls, only), max(runs, 30), 'ms', None)
+    table("The same with the system's authorities", pick(with_system(TLS_PORT), only), max(runs, 30), 'ms', None)
+
+
+def with_system(port):
+    """The system's authorities and ours, for all alike: OpenSSL looks at this variable."""
+    os.environ['SSL_CERT_FILE'] = os.path.join(WORK, 'system.pem')
+    return [
+        Case('`openssl s_client -quiet`', ['openssl', 's_client', '-quiet', '-connect', f'localhost:{port}'], 'QUIT\\r\\n'),
+        Case('curl (CAPA USER PASS LIST QUIT)', ['curl', '-sS', '-u', 'alice:secret', f'pop3s://localhost:{port}/'], is_reference=True),
+        Case('**poptalk**, transcript', [OURS, '--tls', '--log', 'log', 'localhost', port], 'QUIT\\n'),
+        Case('**poptalk**, transcript, `--insecure`', [OURS, '--tls', '--insecure', '--log', 'log', 'localhost', port], 'QUIT\\n'),
+    ]
+
+
+def far(runs):
+    delay = subprocess.Popen(['python3', os.path.join(HERE, 'delay.py'), '20'], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    if delay.stdout.readline() != b'ready\n':
+        raise SystemExit('far: no delayed path; it needs Linux and root')
+    there = '10.77.0.2'
+    curl = ['curl', '-sS', '-v', '-u', 'alice:secret', '--connect-to', f'localhost:{TLS_PORT}:{there}:{TLS_PORT}', f'pop3s://localhost:{TLS_PORT}/']
+    cases = {
+        '`openssl s_client -quiet`': ['openssl', 's_client', '-quiet', '-connect', f'{there}:{TLS_PORT}', '-servername', 'localhost'],
+        'curl': curl,
+        '**poptalk**, transcript': [OURS, '--tls', '--log', 'log', '--connect-to', there, 'localhost', TLS_PORT],
+    }
+    for title, file in (("the system's authorities", 'system.pem'), ('one authority', 'ca.pem')):
+        os.environ['SSL_CERT_FILE'] = os.path.join(WORK, file)
+        times = {name: [] for name in cases}
+        for _ in range(runs):
+            for name, command in cases.items():
+                os.makedirs('log', exist_ok=True)
+                times[name].append(until_greeting(command))
+                shutil.rmtree('log', ignore_errors=True)
+        print(f'### From the shell to the greeting over TLS, 20 ms each way, {title}\n\n| | ms |\n|---|---|')
+        for name, seen in times.items():
+            print(f'| {name} | {statistics.median(seen) * 1000:.0f} |')
+        print(f'\n{runs} runs each, in turn; load average {os.getloadavg()[0]:.1f}\n', flush=True)
+    delay.stdin.close()
+    delay.wait()
+
+
+def until_greeting(command):
+    begun = time.perf_counter()
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as program:
+        seen = b''
+        while b'+OK' not in seen:
+            more = os.read(program.stdout.fileno(), 65536)
+            if not more:
+                raise SystemExit(f'{command[0]}: no greeting: {seen.decode(errors="replace")}')
+            seen += more
+        took = time.perf_counter() - begun
+        program.kill()
+    return took
 
 
 def pick(cases, only):
@@ -215,6 +273,8 @@ def main():
             many(args.runs, args.only)
         if 'start' in args.tables:
             start(args.runs, args.only)
+        if 'far' in args.tables:
+            far(max(args.runs, 15))
     finally:
         server.terminate()
         for name in ('nc.out', 'curl.out', 'mail.out'):

@@ -244,7 +244,7 @@ static void *loop(void *v) {
     lp *l = v;
     int s = socket(AF_INET, SOCK_STREAM, 0), one = 1;
     setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    struct sockaddr_in sa = {.sin_family = AF_INET, .sin_port = htons(l->port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in sa = {.sin_family = AF_INET, .sin_port = htons(l->port), .sin_addr.s_addr = htonl(INADDR_ANY)};
     if (bind(s, (void *)&sa, sizeof sa) || listen(s, 100)) {
         perror("bind");
         exit(1);
