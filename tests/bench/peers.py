@@ -189,14 +189,19 @@ def start(runs, only):
 
 
 def with_system(port):
-    """The system's authorities and ours, for all alike: OpenSSL looks at this variable."""
-    os.environ['SSL_CERT_FILE'] = os.path.join(WORK, 'system.pem')
+    """The system's authorities and ours, for all alike."""
+    trust('system.pem')
     return [
         Case('`openssl s_client -quiet`', ['openssl', 's_client', '-quiet', '-connect', f'localhost:{port}'], 'QUIT\\r\\n'),
         Case('curl (CAPA USER PASS LIST QUIT)', ['curl', '-sS', '-u', 'alice:secret', f'pop3s://localhost:{port}/'], is_reference=True),
         Case('**poptalk**, transcript', [OURS, '--tls', '--log', 'log', 'localhost', port], 'QUIT\\n'),
         Case('**poptalk**, transcript, `--insecure`', [OURS, '--tls', '--insecure', '--log', 'log', 'localhost', port], 'QUIT\\n'),
     ]
+
+
+def trust(name):
+    """OpenSSL looks at the first variable, curl at the second one."""
+    os.environ['SSL_CERT_FILE'] = os.environ['CURL_CA_BUNDLE'] = os.path.join(WORK, name)
 
 
 def far(runs):
@@ -211,7 +216,7 @@ def far(runs):
         '**poptalk**, transcript': [OURS, '--tls', '--log', 'log', '--connect-to', there, 'localhost', TLS_PORT],
     }
     for title, file in (("the system's authorities", 'system.pem'), ('one authority', 'ca.pem')):
-        os.environ['SSL_CERT_FILE'] = os.path.join(WORK, file)
+        trust(file)
         times = {name: [] for name in cases}
         for _ in range(runs):
             for name, command in cases.items():
