@@ -185,20 +185,24 @@ impl TlsFacts {
             );
         }
         let (verdict, hint) = match &self.verdict {
-            TlsVerdict::Verified => ("verified: name, dates and issuer".to_owned(), None),
+            TlsVerdict::Verified => (
+                "verified: name, dates and issuer; revocation was not checked".to_owned(),
+                None,
+            ),
             TlsVerdict::Unknown(why) => (
                 format!("NOT VERIFIED, perhaps valid: {why}"),
                 Some("without --insecure the whole chain is verified"),
             ),
-            TlsVerdict::Refuted(why) => (
-                format!("NOT VERIFIED: {why}"),
-                Some(
-                    "--ca FILE trusts an authority; without --insecure the session would have ended here",
-                ),
+            TlsVerdict::Refuted(_) => (
+                "NOT VERIFIED: without --insecure the session would have ended here".to_owned(),
+                None,
             ),
         };
         lines.push(verdict);
         lines.extend(hint.map(|hint| format!("hint: {hint}")));
+        if let TlsVerdict::Refuted(why) = &self.verdict {
+            lines.extend(reason::faults(why));
+        }
         lines
     }
 
@@ -380,7 +384,7 @@ pub(crate) fn handshake(
                 let octets = seen();
                 return Err(TlsError {
                     seen: FailedHandshake::of_octets(&octets, is_stls),
-                    ..reason::of_failure(&error.to_string(), &octets, host, is_stls)
+                    ..reason::of_failure(&error.to_string(), &octets, host, settings, is_stls)
                 });
             }
             Err(HandshakeError::WouldBlock(half)) => {

@@ -150,7 +150,10 @@ fn the_name_for_tls_is_sent_and_verified_instead_of_the_host() {
     let args = ["--tls-name", "other.example.org", "--insecure", "-cQUIT"];
     let (seen, words, _) = trusted.play(port, &args);
     assert_eq!(seen, 0, "{words}");
-    assert!(words.contains("not for `other.example.org`"), "{words}");
+    assert!(
+        words.contains("not for the name `other.example.org`"),
+        "{words}"
+    );
 }
 
 const UNANNOUNCED: &str = "* ended TLS without close_notify";
