@@ -19,7 +19,7 @@ use regex::Regex;
 use crate::support::terminal::Terminal;
 use crate::support::{Home, text};
 use made::serve;
-use situations::{Situation, situations};
+use situations::{Situation, late_judge, situations};
 
 /// The defaults of OpenSSL, whatever those of the machine are.
 const OPENSSL_CONF: &str = "openssl_conf = init\n[init]\nssl_conf = ssl\n[ssl]\n\
@@ -31,9 +31,8 @@ struct Session {
     rows: Vec<String>,
 }
 
-/// Types `stls` and `:tls`.
-fn session(situation: &Situation, port: u16, is_insecure: bool) -> Session {
-    let home = Home::new();
+/// Starts the console in a terminal, and types `stls`.
+fn console(home: &Home, situation: &Situation, port: u16, is_insecure: bool) -> Terminal {
     let path = |name: &str| home.path().join(name).display().to_string();
     std::fs::write(path("openssl.cnf"), OPENSSL_CONF).unwrap();
     std::fs::write(path("none.pem"), "").unwrap();
@@ -54,9 +53,16 @@ fn session(situation: &Situation, port: u16, is_insecure: bool) -> Session {
         ("SSL_CERT_DIR", path("none")),
     ];
     let settings: Vec<(&str, &str)> = settings.iter().map(|(name, at)| (*name, &**at)).collect();
-    let mut terminal = Terminal::open(&home, &args, &settings, (200, 250));
+    let mut terminal = Terminal::open(home, &args, &settings, (200, 250));
     terminal.prompt("auth>");
     terminal.enter("stls");
+    terminal
+}
+
+/// Types `stls` and `:tls`.
+fn session(situation: &Situation, port: u16, is_insecure: bool) -> Session {
+    let home = Home::new();
+    let mut terminal = console(&home, situation, port, is_insecure);
     let is_prompt = |screen: &str| screen.trim_end().ends_with('>');
     terminal.wait("prompt", is_prompt);
     if !situation.is_long {
@@ -66,7 +72,7 @@ fn session(situation: &Situation, port: u16, is_insecure: bool) -> Session {
     terminal.enter(":quit");
     let screen = terminal.end_screen();
     let (_, screen) = screen.split_once("auth> stls\n").unwrap();
-    let log = std::fs::read_to_string(&log).unwrap();
+    let log = std::fs::read_to_string(home.path().join("log.pop3")).unwrap();
     let rows = log.lines().filter(|row| row.starts_with("* tls"));
     let (screen, _) = screen.split_once("> :quit").unwrap();
     let (screen, _) = screen.rsplit_once('\n').unwrap();
@@ -187,4 +193,21 @@ fn each_wrong_certificate_and_old_version_is_explained() {
         assert!(golden.contains(block), "run with POPTALK_BLESS=1:\n{block}");
     }
     assert_eq!(golden, blocks.join("\n"), "run with POPTALK_BLESS=1");
+}
+
+/// In TLS 1.3 the server judges the client's certificate when the client believes that TLS is on.
+#[test]
+fn a_client_certificate_is_missed_after_the_handshake() {
+    let home = Home::new();
+    let situation = late_judge();
+    let port = serve(situation.after(), 1);
+    let mut terminal = console(&home, &situation, port, false);
+    let lost =
+        "connection lost: the server demands a client certificate that it accepts: alert 116";
+    terminal.see(lost);
+    terminal.enter(":quit");
+    terminal.end_screen();
+    let log = std::fs::read_to_string(home.path().join("log.pop3")).unwrap();
+    let row = log.lines().find(|row| row.starts_with("* connection lost"));
+    assert!(explanation(row.unwrap()).contains("--cert FILE"), "{log}");
 }

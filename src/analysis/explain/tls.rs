@@ -26,7 +26,7 @@ fn sentences_of(text: &str) -> Vec<String> {
         .fold(text, |text, start| text.strip_prefix(start).unwrap_or(text));
     let row = text.strip_prefix("* ").unwrap_or(text);
     let said = match Event::parse(split_time(row).0) {
-        Event::TlsFailed(why) => why,
+        Event::TlsFailed(why) | Event::Lost { why: Some(why), .. } => why,
         Event::TlsStarted {
             trust: Some(Trust::Unverified(why)),
             ..

@@ -58,6 +58,8 @@ pub(super) const ALL: &[&TlsFault] = &[
     &RESET,
     &NO_ANSWER,
     &FAILED,
+    &ENDED_BY_ALERT,
+    &BROKEN,
 ];
 
 pub(crate) const EXPIRED: TlsFault = TlsFault {
@@ -492,5 +494,21 @@ pub(crate) const FAILED: TlsFault = TlsFault {
     means: "The words are those of the TLS library.",
     next: "see the server's log",
     source: "OpenSSL: SSL_connect",
+    ..NONE
+};
+
+pub(crate) const ENDED_BY_ALERT: TlsFault = TlsFault {
+    says: "the server ended TLS: alert {}",
+    means: "After the handshake the server sent an alert, which is its reason.",
+    next: "see the server's log",
+    source: "RFC 8446 §6.2",
+    ..NONE
+};
+
+pub(crate) const BROKEN: TlsFault = TlsFault {
+    says: "TLS broke: `{}`",
+    means: "Octets were damaged or are not TLS. The words are those of the TLS library.",
+    next: "connect again; if it happens again, something between may change the octets",
+    source: "OpenSSL: SSL_read",
     ..NONE
 };

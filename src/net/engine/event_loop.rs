@@ -233,7 +233,7 @@ impl Engine {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => is_dry = true,
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) if tls::is_end(&error) => end = Some(None),
-                Err(error) => end = Some(Some(plain(&error))),
+                Err(error) => end = Some(Some(tls::reason::why_lost(&error))),
             }
             break;
         }

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use super::hello::{self, HelloSeen, is_text};
 use super::registry::alert_name;
 use super::{Certificate, TlsError, TlsSettings, TlsVerdict, Version};
+use crate::base::io_error::plain;
 use crate::base::tls_fault::{self, TlsFault, Whose};
 use crate::net::wrong_service;
 
@@ -59,6 +60,30 @@ pub(super) fn of_failure(
     }
 }
 
+/// Why a connection was lost after the handshake: in our own words if TLS is the reason.
+///
+/// In TLS 1.3 the client's handshake is complete before the server judges the client's certificate.
+pub(in crate::net) fn why_lost(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    if !text.contains("SSL routines") {
+        return plain(error);
+    }
+    let Some(code) = alert(&[], &text) else {
+        return tls_fault::BROKEN.with(words(&text));
+    };
+    let detail = alert_words(code);
+    match OF_CLIENT_CERTIFICATE.contains(&code) {
+        true => tls_fault::CLIENT_CERTIFICATE.with(&detail),
+        false => tls_fault::ENDED_BY_ALERT.with(&detail),
+    }
+}
+
+/// The number of an alert, with its name if it has one.
+fn alert_words(code: u8) -> String {
+    let name = alert_name(code).map_or_else(String::new, |name| format!(" ({name})"));
+    format!("{code}{name}")
+}
+
 /// Whether the words are those of a connection that ended, and not of a library that did not begin.
 fn is_silent(text: &str) -> bool {
     !text.contains("no protocols available")
@@ -94,8 +119,7 @@ fn of_refused(words: &str, seen: &HelloSeen, host: &str) -> TlsError {
 
 /// The sentence for an alert of the server, which came after it had `seen` sent.
 fn of_alert(code: u8, seen: &HelloSeen, settings: &TlsSettings) -> TlsError {
-    let name = alert_name(code).map_or_else(String::new, |name| format!(" ({name})"));
-    let detail = format!("{code}{name}");
+    let detail = alert_words(code);
     let is_first = *seen == HelloSeen::default();
     let fault = match code {
         PROTOCOL_VERSION => return of_no_version(settings),
@@ -397,6 +421,34 @@ mod tests {
             of(text, b"\x16\x03\x03").what,
             "the server demands a client certificate that it accepts: alert 48 (unknown_ca)"
         );
+    }
+
+    #[test]
+    fn a_connection_that_tls_ended_has_a_sentence() {
+        let lost = |words: &str| {
+            why_lost(&std::io::Error::other(format!(
+                "error:0A00045C:SSL routines:ssl3_read_bytes:{words}"
+            )))
+        };
+        for (words, says) in [
+            (
+                "tlsv13 alert certificate required:../a.c:1602:SSL alert number 116",
+                "the server demands a client certificate that it accepts: alert 116 (certificate_required)",
+            ),
+            (
+                "tlsv1 alert internal error:../a.c:1602:SSL alert number 80",
+                "the server ended TLS: alert 80 (internal_error)",
+            ),
+            (
+                "decryption failed or bad record mac:../a.c:1602:",
+                "TLS broke: `decryption failed or bad record mac`",
+            ),
+        ] {
+            assert_eq!(lost(words), says);
+            assert!(tls_fault::of_sentence(says).is_some(), "{says}");
+        }
+        let reset = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
+        assert_eq!(why_lost(&reset), "connection reset");
     }
 
     #[test]

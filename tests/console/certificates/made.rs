@@ -194,9 +194,11 @@ fn talk(mut socket: TcpStream, after: &After) -> std::io::Result<()> {
             std::io::copy(&mut socket, &mut std::io::sink())?;
         }
         After::Tls(context) => {
+            let mut rest = socket.try_clone()?;
             let mut stream = SslStream::new(Ssl::new(context)?, socket)?;
-            stream.accept().map_err(std::io::Error::other)?;
-            std::io::copy(&mut stream, &mut std::io::sink())?;
+            let _ = stream.accept();
+            // To the client's end, as it may not have read an alert yet.
+            std::io::copy(&mut rest, &mut std::io::sink())?;
         }
     }
     Ok(())

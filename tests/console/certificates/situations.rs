@@ -327,6 +327,20 @@ fn certificates() -> Vec<(&'static str, Chain)> {
     wrong.chain(untrusted()).chain(long_chains()).collect()
 }
 
+/// A server that judges the client's certificate after the client's handshake.
+pub(super) fn late_judge() -> Situation {
+    let (chain, authority) = issued(LEAF);
+    Situation {
+        name: "no certificate of the client, TLS 1.3".to_owned(),
+        host: "localhost",
+        args: &[],
+        authority,
+        is_long: false,
+        chain,
+        server: Server::AsksForCertificate(SslVersion::TLS1_3),
+    }
+}
+
 pub(super) fn situations() -> Vec<Situation> {
     let mut all = Vec::new();
     for (name, (chain, authority)) in certificates() {
