@@ -173,6 +173,7 @@ impl Certificate {
 
     /// All that is wrong with an authority's certificate itself. The signature of one that signed
     /// itself proves nothing and is not judged.
+    #[cfg(not(any(windows, target_vendor = "apple")))]
     pub(super) fn faults_as_authority(&self, now: SystemTime) -> Vec<String> {
         let is_root = self.subject == self.issuer;
         let of_read = |(fault, detail): (&TlsFault, String)| {

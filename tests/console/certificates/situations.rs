@@ -361,7 +361,7 @@ pub(super) fn situations() -> Vec<Situation> {
     }
     let (chain, authority) = issued(LEAF);
     let old = b"\x16\x03\x01\x00\x2a\x02\x00\x00\x26\x03\x01rrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrr\x00\x00\x2f\x00";
-    let servers: [(&str, &str, &'static [&'static str], Server); 12] = [
+    let servers: [(&str, &str, &'static [&'static str], Server); 13] = [
         (
             "certificate for a name, asked by address",
             "127.0.0.1",
@@ -385,6 +385,12 @@ pub(super) fn situations() -> Vec<Situation> {
             "localhost",
             &["--tls-min", "1.0", "--tls-max", "1.1"],
             Server::Version(SslVersion::TLS1),
+        ),
+        (
+            "limits that exclude each other",
+            "localhost",
+            &["--tls-min", "1.3", "--tls-max", "1.2"],
+            Server::Version(SslVersion::TLS1_2),
         ),
         (
             "only TLS 1.1",
