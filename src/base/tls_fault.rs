@@ -11,7 +11,8 @@ pub(crate) use rows::*;
 /// A reason why there is no TLS, or why a certificate cannot be trusted.
 #[derive(Debug, PartialEq, Eq)]
 pub struct TlsFault {
-    /// The words of OpenSSL for it, any of them; a row without words is our own judgement.
+    /// The words of a TLS library for it, any of them: OpenSSL's, the number of Windows, or macOS's.
+    /// A row without words is our own judgement.
     pub(crate) library: &'static [&'static str],
     /// The sentence. `{who}` is the place of a [`Whose`], and `{}` that of a detail.
     pub(crate) says: &'static str,

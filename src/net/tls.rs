@@ -194,7 +194,7 @@ impl TlsFacts {
                 Some("without --insecure the whole chain is verified"),
             ),
             TlsVerdict::Refuted(_) => (
-                "NOT VERIFIED: without --insecure the session would have ended here".to_owned(),
+                "NOT VERIFIED, and --insecure continues anyway".to_owned(),
                 None,
             ),
         };
@@ -209,7 +209,7 @@ impl TlsFacts {
     /// One line for people; [`TlsFacts::details`] has the rest.
     pub(crate) fn line(&self) -> String {
         let certificate = self.certificate.as_ref().map_or_else(
-            || "no certificate".to_owned(),
+            || "a certificate that could not be read".to_owned(),
             |certificate| {
                 format!(
                     "{}, valid to {}",

@@ -12,9 +12,18 @@ const NONE: TlsFault = TlsFault {
     source: "",
 };
 
+// What Windows calls them (winerror.h); the words are those of its language.
+const CERT_E_EXPIRED: &str = "os error -2146762495";
+const CERT_E_UNTRUSTEDROOT: &str = "os error -2146762487";
+const CERT_E_CHAINING: &str = "os error -2146762486";
+const CERT_E_REVOKED: &str = "os error -2146762484";
+const CERT_E_CN_NO_MATCH: &str = "os error -2146762481";
+const CERT_E_WRONG_USAGE: &str = "os error -2146762480";
+
 pub(super) const ALL: &[&TlsFault] = &[
     &EXPIRED,
     &NOT_YET_VALID,
+    &NOT_VALID_TODAY,
     &WEAK_KEY,
     &WEAK_SIGNATURE,
     &WRONG_USE,
@@ -27,6 +36,7 @@ pub(super) const ALL: &[&TlsFault] = &[
     &SELF_SIGNED_IN_CHAIN,
     &SELF_SIGNED,
     &UNKNOWN_ISSUER,
+    &NOT_TRUSTED,
     &HIDDEN_ISSUER,
     &UNCHECKED_ISSUER,
     &FALSE_SIGNATURE,
@@ -82,6 +92,16 @@ pub(crate) const NOT_YET_VALID: TlsFault = TlsFault {
     source: "RFC 5280 §4.1.2.5",
 };
 
+pub(crate) const NOT_VALID_TODAY: TlsFault = TlsFault {
+    library: &[CERT_E_EXPIRED],
+    says: "{who} has expired or is not valid yet",
+    means: "The system does not say which.",
+    next: "check the clock of this machine; if it is right, the administrator must install a certificate that is valid now",
+    is_excused: true,
+    source: "RFC 5280 §4.1.2.5",
+    ..NONE
+};
+
 pub(crate) const WEAK_KEY: TlsFault = TlsFault {
     library: &["certificate key too weak"],
     says: "{who} has a key that is no longer safe",
@@ -106,6 +126,7 @@ pub(crate) const WRONG_USE: TlsFault = TlsFault {
     library: &[
         "unsuitable certificate purpose",
         "unsupported certificate purpose",
+        CERT_E_WRONG_USAGE,
     ],
     says: "{who} is not meant for servers",
     says_of_read: "{who} is not meant for servers ({})",
@@ -122,7 +143,7 @@ const OTHER_NAMES: &str =
     "Either it is for other names of this server, or this is a different server.";
 
 pub(crate) const WRONG_NAME: TlsFault = TlsFault {
-    library: &["ostname mismatch"],
+    library: &["ostname mismatch", CERT_E_CN_NO_MATCH],
     says: "the server's certificate is not for the name `{}`",
     means: OTHER_NAMES,
     next: USE_ITS_NAME,
@@ -178,6 +199,7 @@ pub(crate) const SELF_SIGNED_IN_CHAIN: TlsFault = TlsFault {
     library: &[
         "self-signed certificate in certificate chain",
         "self signed certificate in certificate chain",
+        CERT_E_UNTRUSTEDROOT,
     ],
     says: "the certificate was signed by an authority that this machine does not trust",
     means: "The server sends the authority's own certificate, which proves nothing by itself.",
@@ -202,12 +224,24 @@ pub(crate) const UNKNOWN_ISSUER: TlsFault = TlsFault {
         "unable to get local issuer certificate",
         "unable to get issuer certificate",
         "unable to verify the first certificate",
+        CERT_E_CHAINING,
     ],
     says: "this machine does not know the authority that signed the certificate, or the server omits an intermediate certificate",
     means: "No chain leads from the server's certificate to an authority that this machine trusts.",
     next: "the administrator must install the certificate with its intermediate ones; give the certificate of an authority of your own with --ca FILE",
     is_excused: true,
     source: "RFC 5280 §6.1, RFC 8446 §4.4.2",
+    ..NONE
+};
+
+pub(crate) const NOT_TRUSTED: TlsFault = TlsFault {
+    // macOS says no more (errSecNotTrusted).
+    library: &["certificate was not trusted"],
+    says: "this machine does not trust the server's certificate",
+    means: "The system does not say whether its issuer, its dates, its names or its key are the reason.",
+    next: "look at it in `:tls`, with --tls-max 1.2; if you know its authority, give that certificate with --ca FILE",
+    is_excused: true,
+    source: "RFC 5280 §6.1",
     ..NONE
 };
 
@@ -238,7 +272,7 @@ pub(crate) const FALSE_SIGNATURE: TlsFault = TlsFault {
 };
 
 pub(crate) const REVOKED: TlsFault = TlsFault {
-    library: &["certificate revoked"],
+    library: &["certificate revoked", CERT_E_REVOKED],
     says: "{who} was revoked",
     means: "Its authority has declared it invalid, often because its key was stolen.",
     next: "the administrator must have a new certificate issued for a new key",

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use std::time::SystemTime;
 
 use sha2::{Digest, Sha256};
-use x509_cert::TbsCertificate;
 use x509_cert::attr::AttributeTypeAndValue;
+use x509_cert::certificate::{CertificateInner, Profile, TbsCertificateInner};
 use x509_cert::der::Decode;
 use x509_cert::der::asn1::{Ia5String, PrintableString, Uint};
 use x509_cert::der::oid::{AssociatedOid, ObjectIdentifier};
@@ -13,6 +13,7 @@ use x509_cert::ext::pkix::name::{DistributionPointName, GeneralName};
 use x509_cert::ext::pkix::{
     AuthorityInfoAccessSyntax, CrlDistributionPoints, ExtendedKeyUsage, KeyUsage, SubjectAltName,
 };
+use x509_cert::serial_number::SerialNumber;
 use x509_cert::spki::SubjectPublicKeyInfoOwned;
 
 use crate::base::tls_fault::{self, TlsFault, Whose};
@@ -56,7 +57,7 @@ pub(crate) struct Certificate {
 impl Certificate {
     /// Reads a certificate (DER); None when it is not X.509.
     pub(crate) fn of_der(der: &[u8]) -> Option<Self> {
-        let parsed = x509_cert::Certificate::from_der(der).ok()?;
+        let parsed = CertificateInner::<Lenient>::from_der(der).ok()?;
         let inner = parsed.tbs_certificate();
         let names = extension::<SubjectAltName>(inner).map(|names| names.0);
         let validity = inner.validity();
@@ -231,7 +232,20 @@ fn not_for(host: &str) -> &'static TlsFault {
     }
 }
 
-fn extension<'a, T>(certificate: &'a TbsCertificate) -> Option<T>
+/// The rules that a certificate must keep to be read: as few as those of TLS libraries. They read
+/// serial numbers of any length, which RFC 5280 §4.1.2.2 limits.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Lenient;
+
+impl Profile for Lenient {
+    fn check_serial_number(_: &SerialNumber<Self>) -> x509_cert::der::Result<()> {
+        Ok(())
+    }
+}
+
+type Tbs = TbsCertificateInner<Lenient>;
+
+fn extension<'a, T>(certificate: &'a Tbs) -> Option<T>
 where
     T: Decode<'a> + AssociatedOid,
 {
@@ -308,7 +322,7 @@ fn fingerprint(der: &[u8]) -> String {
 }
 
 /// The common names of the subject.
-fn common_names(certificate: &TbsCertificate) -> Vec<String> {
+fn common_names(certificate: &Tbs) -> Vec<String> {
     let parts = certificate.subject().iter();
     let names = parts.filter(|part| part.oid.to_string() == COMMON_NAME);
     let text = |part: &AttributeTypeAndValue| {
@@ -348,7 +362,7 @@ fn use_name(purpose: &ObjectIdentifier) -> String {
 
 /// Where its authority says whether it was revoked: lists (RFC 5280 §4.2.1.13) and services (RFC
 /// 6960 §3.1).
-fn revocation(certificate: &TbsCertificate) -> Vec<String> {
+fn revocation(certificate: &Tbs) -> Vec<String> {
     let lists = extension::<CrlDistributionPoints>(certificate);
     let services = extension::<AuthorityInfoAccessSyntax>(certificate);
     let lists =

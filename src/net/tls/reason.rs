@@ -414,6 +414,37 @@ mod tests {
     }
 
     #[test]
+    fn the_words_of_other_systems_are_known() {
+        for (text, says) in [
+            (
+                "A certificate chain processed, but terminated in a root certificate which is not trusted by the trust provider. (os error -2146762487)",
+                "the certificate was signed by an authority that this machine does not trust",
+            ),
+            (
+                "Der CN-Name des Zertifikats stimmt nicht mit dem übergebenen Wert überein. (os error -2146762481)",
+                "the server's certificate is not for the name `pop.example.org`",
+            ),
+            (
+                "The certificate was not trusted.",
+                "this machine does not trust the server's certificate",
+            ),
+        ] {
+            assert_eq!(of(text, b"\x16\x03\x03").what, says);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_not_verified() {
+        let of = |der| verdict(der, &[], "pop.example.org", &TlsSettings::default());
+        let refuted = |fault: &TlsFault| TlsVerdict::Refuted(fault.says.to_owned());
+        assert_eq!(of(None), refuted(&tls_fault::NO_CERTIFICATE));
+        assert_eq!(
+            of(Some(b"\x30\x03\x02\x01\x01")),
+            refuted(&tls_fault::UNREADABLE)
+        );
+    }
+
+    #[test]
     fn an_alert_in_the_middle_of_a_handshake_is_found_in_the_words() {
         let text = "error:0A000418:SSL routines:ssl3_read_bytes:tlsv1 alert unknown ca:\
                     ../ssl/record/rec_layer_s3.c:1586:SSL alert number 48";

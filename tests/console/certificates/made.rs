@@ -41,6 +41,8 @@ pub(super) struct Wanted {
     pub(super) extensions: &'static [(&'static str, bool, &'static [u8])],
     pub(super) is_for_clients: bool,
     pub(super) is_for_signing: bool,
+    /// The octets of its serial number: more than 20 are one error that OpenSSL forgives.
+    pub(super) serial: usize,
 }
 
 pub(super) const LEAF: Wanted = Wanted {
@@ -53,6 +55,7 @@ pub(super) const LEAF: Wanted = Wanted {
     extensions: &[],
     is_for_clients: false,
     is_for_signing: false,
+    serial: 1,
 };
 
 pub(super) const ROOT: Wanted = Wanted {
@@ -107,7 +110,8 @@ pub(super) fn make(wanted: Wanted, issuer: Option<&Made>) -> Made {
     let name = name.build();
     let mut builder = X509::builder().unwrap();
     builder.set_version(2).unwrap();
-    let serial = BigNum::from_u32(7).unwrap().to_asn1_integer().unwrap();
+    let serial = BigNum::from_slice(&vec![7; wanted.serial]).unwrap();
+    let serial = serial.to_asn1_integer().unwrap();
     builder.set_serial_number(&serial).unwrap();
     builder.set_subject_name(&name).unwrap();
     let issuer_name = issuer.map_or(&*name, |issuer| issuer.certificate.subject_name());

@@ -180,6 +180,11 @@ const WRONG: &[(&str, Option<Wanted>, Wanted)] = &[
         },
     ),
     (
+        "serial number too long",
+        None,
+        Wanted { serial: 40, ..LEAF },
+    ),
+    (
         "intermediate expired",
         Some(Wanted {
             days: EXPIRED,
