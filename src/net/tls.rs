@@ -372,7 +372,7 @@ pub(crate) fn handshake(
     wait: &mut dyn FnMut() -> Result<(), TlsError>,
 ) -> Result<(TlsStream, TlsFacts), TlsError> {
     let host = settings.name.as_deref().unwrap_or(host);
-    let connector = made::connector(settings)?;
+    let connector = made::connector(settings).map_err(reason::of_options)?;
     let (tap, tapped) = Tap::new(socket, is_stls);
     let seen = || lock(&tapped).clone();
     let mut attempt = connector.connect(host, tap);

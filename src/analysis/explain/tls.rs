@@ -3,6 +3,7 @@
 
 use super::{Explained, ExplainedPart, said};
 use crate::base::escape;
+use crate::base::service::Service;
 use crate::base::tls_fault;
 use crate::transcript::event::{Event, Trust, split_time};
 
@@ -27,7 +28,11 @@ fn sentences_of(text: &str) -> Vec<String> {
         .map_or(text, |(_, rest)| rest);
     let text = text.strip_suffix(END).unwrap_or(text);
     let row = text.strip_prefix("* ").unwrap_or(text);
-    let said = match Event::parse(split_time(row).0) {
+    let event = match Event::parse(split_time(row).0) {
+        Event::Upstream(event) => *event,
+        event => event,
+    };
+    let said = match event {
         Event::TlsFailed(why) | Event::Lost { why: Some(why), .. } => why,
         Event::TlsStarted {
             trust: Some(Trust::Unverified(why)),
@@ -53,8 +58,13 @@ const STARTS: &[&str] = &[
 const END: &str = "; continuing because of --insecure";
 
 fn fault(sentence: &str) -> Option<ExplainedPart> {
-    let fault = tls_fault::of_sentence(sentence)?;
     let shown = escape::escaped(sentence.as_bytes());
+    if let Some(name) = sentence.strip_prefix("this is ") {
+        let service = Service::named(name)?;
+        let means = "The first octets of the server are those of this service.";
+        return Some(said(shown, means, service.hint, ""));
+    }
+    let fault = tls_fault::of_sentence(sentence)?;
     Some(said(shown, fault.means, fault.next, fault.source))
 }
 
@@ -97,9 +107,12 @@ mod tests {
             format!("error: {own}"),
             format!("TLS FAILED: {own}"),
             format!("* connection lost: {own}"),
+            format!("* upstream tls failed: {own}"),
         ] {
             assert_eq!(titles(&text), [own], "{text}");
         }
+        let web = "this is a web server, not POP3";
+        assert_eq!(titles(&format!("* tls failed: {web}")), [web]);
         let hidden = titles("* tls TLSv1.3 X unknown CN=localhost");
         assert_eq!(hidden, [tls_fault::HIDDEN_ISSUER.says]);
     }

@@ -70,6 +70,9 @@ pub(super) const ALL: &[&TlsFault] = &[
     &FAILED,
     &ENDED_BY_ALERT,
     &BROKEN,
+    &OWN_KEY_MISMATCH,
+    &OWN_CERTIFICATE_WEAK,
+    &SETTINGS_REFUSED,
 ];
 
 pub(crate) const EXPIRED: TlsFault = TlsFault {
@@ -544,5 +547,31 @@ pub(crate) const BROKEN: TlsFault = TlsFault {
     means: "Octets were damaged or are not TLS. The words are those of the TLS library.",
     next: "connect again; if it happens again, something between may change the octets",
     source: "OpenSSL: SSL_read",
+    ..NONE
+};
+
+pub(crate) const OWN_KEY_MISMATCH: TlsFault = TlsFault {
+    library: &["key values mismatch", "key type mismatch"],
+    says: "the key of --key does not belong to the certificate of --cert",
+    means: "A certificate is used with the key that it was issued for.",
+    next: "give the two files that were made together",
+    source: "RFC 8446 §4.4.3",
+    ..NONE
+};
+
+pub(crate) const OWN_CERTIFICATE_WEAK: TlsFault = TlsFault {
+    library: &["ee key too small"],
+    says: "the certificate of --cert has a key that is no longer safe",
+    means: "The TLS library of this machine refuses to show it.",
+    next: "have a certificate issued for a new key, RSA of 2048 bits or more, or EC P-256",
+    source: "RFC 9325 §4.5",
+    ..NONE
+};
+
+pub(crate) const SETTINGS_REFUSED: TlsFault = TlsFault {
+    says: "the TLS library refuses the options: `{}`",
+    means: "The words are the library's own.",
+    next: "check --cert, --key, --ca, --tls-min and --tls-max",
+    source: "OpenSSL: SSL_CTX_new",
     ..NONE
 };

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::time::SystemTime;
 
+use memchr::memmem;
 use sha2::{Digest, Sha256};
 use x509_cert::attr::AttributeTypeAndValue;
 use x509_cert::certificate::{CertificateInner, Profile, TbsCertificateInner};
@@ -14,7 +15,7 @@ use x509_cert::ext::pkix::{
     AuthorityInfoAccessSyntax, CrlDistributionPoints, ExtendedKeyUsage, KeyUsage, SubjectAltName,
 };
 use x509_cert::serial_number::SerialNumber;
-use x509_cert::spki::SubjectPublicKeyInfoOwned;
+use x509_cert::spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
 
 use crate::base::tls_fault::{self, TlsFault, Whose};
 
@@ -88,7 +89,7 @@ impl Certificate {
             not_before: day(&validity.not_before),
             not_after: day(&validity.not_after),
             key: key(inner.subject_public_key_info()),
-            signature: signature(&parsed.signature_algorithm().oid.to_string()).to_owned(),
+            signature: signature(parsed.signature_algorithm()),
             fingerprint: fingerprint(der),
             valid: (
                 validity.not_before.to_system_time(),
@@ -296,12 +297,16 @@ fn modulus_bits(key: &[u8]) -> Option<usize> {
 /// What is said of a key or signature that an attacker might forge.
 const UNSAFE: &str = ": no longer safe";
 
-fn signature(oid: &str) -> &str {
-    match oid {
+fn signature(algorithm: &AlgorithmIdentifierOwned) -> String {
+    let oid = algorithm.oid.to_string();
+    let known = match oid.as_str() {
         "1.2.840.113549.1.1.2" => "MD2 with RSA: no longer safe",
         "1.2.840.113549.1.1.4" => "MD5 with RSA: no longer safe",
         "1.2.840.113549.1.1.5" => "SHA-1 with RSA: no longer safe",
-        "1.2.840.113549.1.1.10" => "RSASSA-PSS",
+        "1.2.840.113549.1.1.10" => {
+            let parameters = algorithm.parameters.as_ref();
+            pss(parameters.map_or(&[], |parameters| parameters.value()))
+        }
         "1.2.840.113549.1.1.11" => "SHA-256 with RSA",
         "1.2.840.113549.1.1.12" => "SHA-384 with RSA",
         "1.2.840.113549.1.1.13" => "SHA-512 with RSA",
@@ -312,6 +317,17 @@ fn signature(oid: &str) -> &str {
         "1.3.101.112" => "Ed25519",
         "1.3.101.113" => "Ed448",
         other => other,
+    };
+    known.to_owned()
+}
+
+/// The digest of such a signature is one of its parameters; SHA-1 where they name none (RFC 4055
+/// §3.1).
+fn pss(parameters: &[u8]) -> &'static str {
+    // SHA-2 and SHA-3: the start of 2.16.840.1.101.3.4.2.
+    match memmem::find(parameters, b"\x60\x86\x48\x01\x65\x03\x04\x02") {
+        Some(_) => "RSASSA-PSS",
+        None => "RSASSA-PSS with SHA-1: no longer safe",
     }
 }
 
@@ -516,6 +532,13 @@ mod tests {
         assert!(!details.contains("geheim99"), "{details}");
         assert_eq!(certificate.subject, "CN={{password}}.example");
         assert!(certificate.is_for("geheim99.example"));
+    }
+
+    #[test]
+    fn a_digest_that_is_not_named_is_sha_1() {
+        let sha_256 = b"\xa0\x0f\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00";
+        assert!(!pss(sha_256).ends_with(UNSAFE));
+        assert!(pss(b"").ends_with(UNSAFE));
     }
 
     #[test]

@@ -60,6 +60,25 @@ pub(super) fn of_failure(
     }
 }
 
+/// The sentence for options that the library refuses before it begins. What we found wrong with
+/// them ourselves passes through.
+pub(super) fn of_options(error: TlsError) -> TlsError {
+    if !error.what.starts_with("error:") {
+        return error;
+    }
+    let own = [
+        &tls_fault::OWN_KEY_MISMATCH,
+        &tls_fault::OWN_CERTIFICATE_WEAK,
+    ];
+    match tls_fault::of_library(&error.what).filter(|fault| own.contains(fault)) {
+        Some(fault) => told(fault, fault.says),
+        None => {
+            let fault = &tls_fault::SETTINGS_REFUSED;
+            told(fault, &fault.with(words(&error.what)))
+        }
+    }
+}
+
 /// Why a connection was lost after the handshake: in our own words if TLS is the reason.
 ///
 /// In TLS 1.3 the client's handshake is complete before the server judges the client's certificate.

@@ -262,6 +262,23 @@ fn servers_of_tls_1_0_and_1_1_are_refused() {
     }
 }
 
+/// OpenSSL's own words have a code, a file and a line.
+#[test]
+fn a_key_that_is_not_the_certificate_s_is_an_error_in_our_words() {
+    let trusted = Trusted::new();
+    let port = trusted.serve(trusted.context(), answer);
+    let path = |name: &str| trusted.home.path().join(name).display().to_string();
+    let other = trusted.authority.key.private_key_to_pem_pkcs8().unwrap();
+    std::fs::write(path("own.pem"), trusted.own.certificate.to_pem().unwrap()).unwrap();
+    std::fs::write(path("other.key"), other).unwrap();
+    let args = ["--cert", &path("own.pem"), "--key", &path("other.key")];
+    let (code, told, log) = trusted.play(port, &[&args[..], &["-cNOOP"]].concat());
+    let why = "the key of --key does not belong to the certificate of --cert";
+    assert_eq!(code, 4, "{told}");
+    assert!(told.contains(why) && told.contains("hint: "), "{told}");
+    assert!(log.contains(&format!("* tls failed: {why}")), "{log}");
+}
+
 #[test]
 fn a_long_chain_is_read_and_one_without_end_is_refused() {
     let trusted = Trusted::new();
