@@ -1,6 +1,6 @@
 //! Certificates with one thing wrong, and the servers that show them.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 
 use openssl::asn1::{Asn1Object, Asn1OctetString, Asn1Time};
@@ -194,6 +194,8 @@ fn talk(mut socket: TcpStream, after: &After) -> std::io::Result<()> {
     socket.write_all(b"+OK begin TLS\r\n")?;
     match after {
         After::Octets(octets) => {
+            // Octets before the client's hello would count as injected.
+            socket.read_exact(&mut [0; 5])?;
             socket.write_all(octets)?;
             std::io::copy(&mut socket, &mut std::io::sink())?;
         }
