@@ -455,7 +455,7 @@ pub(crate) const WEAK_PROOF: TlsFault = TlsFault {
     says: "the server signs the handshake with an algorithm that is no longer safe ({})",
     means: "TLS 1.0 and 1.1 sign with MD5 and SHA-1, which current libraries refuse.",
     next: "the administrator must enable TLS 1.2 or 1.3 with SHA-256",
-    source: "RFC 9155 §3",
+    source: "RFC 8996, RFC 9155 §4",
     ..NONE
 };
 

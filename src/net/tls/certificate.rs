@@ -42,7 +42,7 @@ pub(crate) struct Certificate {
     hosts: Vec<String>,
     /// Those of `names` that are addresses.
     addresses: Vec<IpAddr>,
-    /// The subject's common names, where no host name is in `names` (RFC 9525 §2).
+    /// The subject's common names, where no host name is in `names` (RFC 6125 §6.4.4).
     common_names: Vec<String>,
     /// What it may be used for, where it says so (extended key usage).
     uses: Vec<String>,
