@@ -15,6 +15,7 @@ mod reply;
 pub(crate) mod servers;
 mod term;
 pub(crate) mod texts;
+mod tls;
 
 use crate::analysis::help;
 use crate::base::escape;
@@ -101,12 +102,14 @@ impl Explained {
     }
 }
 
-/// Explains a text: a whole reply line, or a word of the protocol. Surrounding spaces and a line
+/// Explains a text: a whole reply line, a word of the protocol, or why TLS failed. Surrounding spaces and a line
 /// end are ignored.
 #[must_use]
 pub fn explain(text: &str, context: &ExplainContext) -> Explained {
     let text = text.trim();
-    reply::explain(text, context).unwrap_or_else(|| term::explain(text, context))
+    tls::explain(text)
+        .or_else(|| reply::explain(text, context))
+        .unwrap_or_else(|| term::explain(text, context))
 }
 
 /// Explains why there is no TLS: `what` happened in the handshake, and `next` is what to do.
@@ -114,15 +117,19 @@ pub(crate) fn why_no_tls(what: &str, next: Option<&str>) -> Explained {
     let closed = "TLS is on only after a complete handshake, so poptalk sent nothing more and \
                   closed the connection. A `+OK` to STLS says only that the server is ready for \
                   the handshake.";
-    let (cause, source) = if what.contains("certificate") {
-        let proof = "Encryption alone does not prove which server is at the other end: an attacker \
-                     on the network path can encrypt too. The proof is a certificate that names \
-                     the server, is valid today, and is signed by an authority that this machine \
-                     trusts.";
-        (format!("{proof} {closed}"), "RFC 7817 §3, RFC 8314 §5")
-    } else {
-        (closed.to_owned(), "RFC 2595 §4")
+    let (means, source) = tls::meaning(what).unwrap_or(("", "RFC 2595 §4"));
+    let proof = match what.contains("certificate") {
+        true => {
+            "Encryption alone does not prove which server is at the other end: an attacker on the \
+             network path can encrypt too. The proof is a certificate that names the server, is \
+             valid today, and is signed by an authority that this machine trusts."
+        }
+        false => "",
     };
+    let cause = [means, proof, closed]
+        .into_iter()
+        .filter(|text| !text.is_empty());
+    let cause = cause.collect::<Vec<_>>().join(" ");
     let mut safe = String::new();
     escape::escape(what.as_bytes(), &mut safe);
     let mut to_do = next.unwrap_or_default().to_owned();

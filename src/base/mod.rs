@@ -19,4 +19,5 @@ pub(crate) mod service;
 pub(crate) mod stdio;
 pub(crate) mod style;
 pub(crate) mod temporary;
+pub mod tls_fault;
 pub(crate) mod wrap;

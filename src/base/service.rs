@@ -91,12 +91,18 @@ const SERVICES: &[Service] = &[
 ];
 
 /// Other greetings of three digits.
-const REPLY_CODES: Service = service("an SMTP, FTP, NNTP or similar server, not POP3", &[]);
+static REPLY_CODES: Service = service("an SMTP, FTP, NNTP or similar server, not POP3", &[]);
 
 impl Service {
     /// Returns the service that greets like this; None when it may be POP3, or is not known.
     pub(crate) fn of_start(first: &[u8]) -> Option<&'static Self> {
         Self::of_line(first).or_else(|| has_reply_code(first).then_some(&REPLY_CODES))
+    }
+
+    /// Returns the service with this name.
+    pub(crate) fn named(name: &str) -> Option<&'static Self> {
+        let mut all = SERVICES.iter().chain([&REPLY_CODES]);
+        all.find(|service| service.name == name)
     }
 
     /// Returns the service that is known by such a line, wherever it occurs: a number alone proves

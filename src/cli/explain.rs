@@ -1,4 +1,5 @@
-//! `poptalk explain TEXT`: what a reply, a response code, a capability or a command means.
+//! `poptalk explain TEXT`: what a reply, a response code, a capability, a command or an error of
+//! TLS means.
 
 use crate::analysis::explain::{self, ExplainContext};
 use crate::base::error::Error;
@@ -10,7 +11,8 @@ pub(crate) const EXAMPLES: &str = "\
 Examples:
   poptalk explain RETR
   poptalk explain '-ERR [IN-USE] maildrop is locked'
-  poptalk explain SCRAM-SHA-256";
+  poptalk explain SCRAM-SHA-256
+  poptalk explain \"the server's certificate has expired\"";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct ExplainArgs {
@@ -18,8 +20,8 @@ pub(crate) struct ExplainArgs {
     #[arg(long, value_name = "VERB")]
     to: Option<String>,
 
-    /// Reply line, or a word: a command, a capability, a response code, a mechanism, a server's
-    /// name
+    /// Reply line, or why TLS failed, or a word: a command, a capability, a response code, a
+    /// mechanism, a server's name
     #[arg(
         value_name = "TEXT",
         required = true,

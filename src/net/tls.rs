@@ -183,14 +183,9 @@ impl TlsFacts {
             },
         ];
         lines.extend(self.judged_chain());
-        let hint = match &self.verdict {
-            TlsVerdict::Verified | TlsVerdict::Pinned => None,
-            TlsVerdict::Unknown(_) => Some("without --insecure the whole chain is verified"),
-            TlsVerdict::Refuted(_) => Some(
-                "--ca FILE trusts an authority; without --insecure the session would have ended here",
-            ),
-        };
-        lines.extend(hint.map(|hint| format!("hint: {hint}")));
+        if let TlsVerdict::Unknown(_) = self.verdict {
+            lines.push("hint: without --insecure the whole chain is verified".to_owned());
+        }
         lines
     }
 
@@ -203,22 +198,31 @@ impl TlsFacts {
                     .to_owned(),
             );
         }
-        lines.push(match &self.verdict {
-            TlsVerdict::Verified => "verified: name, dates and issuer".to_owned(),
-            TlsVerdict::Pinned => {
-                "pinned: it has the fingerprint that you trust; nothing else was verified"
-                    .to_owned()
+        match &self.verdict {
+            TlsVerdict::Verified => {
+                let what = "verified: name, dates and issuer; revocation was not checked";
+                lines.push(what.to_owned());
             }
-            TlsVerdict::Unknown(why) => format!("NOT VERIFIED, perhaps valid: {why}"),
-            TlsVerdict::Refuted(why) => format!("NOT VERIFIED: {why}"),
-        });
+            TlsVerdict::Pinned => {
+                let what =
+                    "pinned: it has the fingerprint that you trust; nothing else was verified";
+                lines.push(what.to_owned());
+            }
+            TlsVerdict::Unknown(why) => {
+                lines.push(format!("NOT VERIFIED, perhaps valid: {why}"));
+            }
+            TlsVerdict::Refuted(why) => {
+                lines.push("NOT VERIFIED".to_owned());
+                lines.extend(reason::faults(why));
+            }
+        }
         lines
     }
 
     /// One line for people; [`TlsFacts::details`] has the rest.
     pub(crate) fn line(&self) -> String {
         let certificate = self.certificate.as_ref().map_or_else(
-            || "no certificate".to_owned(),
+            || "a certificate that could not be read".to_owned(),
             |certificate| {
                 format!(
                     "{}, valid to {}",
@@ -392,7 +396,7 @@ pub(crate) fn handshake(
     wait: &mut dyn FnMut() -> Result<(), TlsError>,
 ) -> Result<(TlsStream, TlsFacts), TlsError> {
     let host = settings.name.as_deref().unwrap_or(host);
-    let connector = made::connector(settings)?;
+    let connector = made::connector(settings).map_err(reason::of_options)?;
     let (tap, tapped) = Tap::new(socket, is_stls);
     let seen = || lock(&tapped).clone();
     let mut attempt = connector.connect(host, tap);
@@ -406,7 +410,7 @@ pub(crate) fn handshake(
                 return Err(TlsError {
                     seen: FailedHandshake::of_octets(&octets, is_stls),
                     is_untrusted: reason::is_about_trust(&text),
-                    ..reason::of_failure(&text, &octets, host, is_stls)
+                    ..reason::of_failure(&text, &octets, host, settings, is_stls)
                 });
             }
             Err(HandshakeError::WouldBlock(half)) => {

@@ -1,6 +1,7 @@
 //! Recognizes a wrong port from the first octets that the server sends, and says so in a sentence.
 
 use crate::base::service::Service;
+use crate::base::tls_fault;
 
 /// A common mistake, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,14 +26,14 @@ pub(crate) fn in_tls(first: &[u8], is_stls: bool) -> Option<WrongService> {
     let is_pop3 = first.starts_with(b"+") || first.starts_with(b"-ERR");
     if is_pop3 && is_stls {
         return Some(WrongService {
-            what: "the server agreed to STLS and continued in cleartext".to_owned(),
-            hint: "report this to the server's administrator; port 995 with --tls may work",
+            what: tls_fault::CLEARTEXT_AFTER_STLS.says.to_owned(),
+            hint: tls_fault::CLEARTEXT_AFTER_STLS.next,
         });
     }
     if first.starts_with(b"+OK") || first.starts_with(b"-ERR") {
         return Some(WrongService {
-            what: "this port speaks POP3 in cleartext, not TLS".to_owned(),
-            hint: "connect without --tls and type STLS, or use port 995",
+            what: tls_fault::CLEARTEXT.says.to_owned(),
+            hint: tls_fault::CLEARTEXT.next,
         });
     }
     Service::of_start(first)

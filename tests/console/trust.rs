@@ -92,7 +92,7 @@ fn a_certificate_that_you_trust_is_trusted_until_poptalk_ends() {
         1
     );
     assert_eq!(
-        with(" unverified (self-signed certificate) CN=localhost"),
+        with(" unverified (the server's certificate is self-signed) CN=localhost"),
         1
     );
     assert_eq!(with(" pinned CN=localhost"), 2);

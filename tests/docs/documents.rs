@@ -177,7 +177,7 @@ fn cell(text: &str) -> String {
 }
 
 #[test]
-fn the_documents_list_console_commands_exit_codes_and_formats() {
+fn the_documents_list_commands_exit_codes_tls_failures_and_formats() {
     let mut own = String::from("| command | does |\n|---|---|\n");
     for row in CONSOLE_COMMANDS {
         let call = format!(":{} {}", row.word, row.args);
@@ -189,6 +189,12 @@ fn the_documents_list_console_commands_exit_codes_and_formats() {
         codes += &format!("| {} | {} |\n", exit as u8, exit.says());
     }
     generated("GUIDE.md", "exit codes", &codes);
+    let mut faults = String::from("| message | means | next step |\n|---|---|---|\n");
+    for fault in poptalk::base::tls_fault::all() {
+        let (says, means, next) = (fault.example(), fault.means(), fault.next());
+        faults += &format!("| {} | {} | {} |\n", cell(&says), cell(means), cell(next));
+    }
+    generated("GUIDE.md", "TLS failures", &faults);
     let mut formats =
         String::from("| format | what it reads | what is not in it |\n|---|---|---|\n");
     for format in poptalk::reading::import::Format::ALL {

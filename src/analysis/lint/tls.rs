@@ -14,6 +14,8 @@ pub(super) enum Reason {
     Untrusted,
     Weak,
     Version,
+    /// A limit of the client's own: the server is not to blame.
+    Limit,
 }
 
 /// The words of each reason, in our own texts and in those of the TLS library.
@@ -43,6 +45,16 @@ const WORDS: &[(Reason, &[&str])] = &[
             "unknown CA",
             "issuer is unknown",
             "not trust",
+            "the chain ",
+            "too many certificates",
+            "may not issue",
+            "not meant for servers",
+            "critical extension",
+            "was revoked",
+            "refuses the server's certificate",
+            "certificate could not be read",
+            "sent no certificate",
+            "not the pinned one",
         ],
     ),
 ];
@@ -60,11 +72,19 @@ fn doubts(event: &EventAt) -> Option<String> {
 }
 
 pub(super) fn reason(text: &str) -> Option<Reason> {
+    if text.contains("--tls-m") {
+        return Some(Reason::Limit);
+    }
+    // It is about the handshake, not about the certificate.
+    if text.contains("Diffie-Hellman") {
+        return None;
+    }
     let is_old = [
         "TLS version",
         "alert 70",
         "protocol version",
         "unsupported protocol",
+        "signs the handshake",
     ];
     if is_old.iter().any(|word| text.contains(word)) {
         return Some(Reason::Version);
@@ -78,7 +98,9 @@ fn doubt(event: &EventAt) -> Option<Reason> {
 }
 
 fn doubted(event: &EventAt, reason: Reason) -> Option<Site> {
-    let all = doubts(event).filter(|text| self::reason(text) != Some(Reason::Version))?;
+    let is_of_version =
+        |text: &String| matches!(self::reason(text), Some(Reason::Version | Reason::Limit));
+    let all = doubts(event).filter(|text| !is_of_version(text))?;
     // A certificate may have several faults.
     let fits = |text: &str| {
         let mut rows = WORDS.iter().filter(|(of, _)| *of == reason);
@@ -139,7 +161,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "tls-cert-weak",
         level: Should,
         source: "RFC 7817, RFC 9325 §4",
-        says: "the certificate's signature should use an algorithm that is considered safe",
+        says: "the certificate's key and signature should be considered safe",
         hint: "have a new certificate issued",
         check: &[Check::Event(|event, _| doubted(event, Reason::Weak))],
     },
@@ -296,4 +318,39 @@ fn was_offered(context: &Context) -> bool {
         .into_iter()
         .filter_map(|phase| context.session.announced(phase))
         .any(|lines| super::words::has_tag(lines, "STLS"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::tls_fault;
+
+    /// What poptalk says of a certificate is a finding about the certificate, and not that the
+    /// server does not support TLS.
+    #[test]
+    fn each_sentence_about_a_certificate_has_its_reason() {
+        let whose = tls_fault::Whose::Unknown;
+        for fault in tls_fault::all().filter(|fault| fault.is_excused) {
+            let sentences = [fault.of(whose), fault.of_read(whose, "x")];
+            for sentence in sentences {
+                let found = reason(&sentence);
+                let is_about =
+                    found.is_some_and(|found| !matches!(found, Reason::Version | Reason::Limit));
+                assert!(is_about, "{sentence}: {found:?}");
+            }
+        }
+        let limited = tls_fault::LIMITED_VERSION.with("TLS 1.2");
+        assert_eq!(reason(&limited), Some(Reason::Limit));
+        let weak = tls_fault::WEAK_KEY.of(whose);
+        assert_eq!(reason(&weak), Some(Reason::Weak));
+        let unfit = tls_fault::WRONG_USE.of(whose);
+        assert_eq!(reason(&unfit), Some(Reason::Untrusted));
+        for fault in [
+            &tls_fault::OLD_VERSION,
+            &tls_fault::WEAK_PROOF,
+            &tls_fault::NO_NEW_VERSION,
+        ] {
+            assert_eq!(reason(&fault.with("TLSv1.0")), Some(Reason::Version));
+        }
+    }
 }

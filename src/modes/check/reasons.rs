@@ -4,6 +4,7 @@ use super::session::Session;
 use crate::base::exit::Exit;
 use crate::base::figures;
 use crate::base::say::shown;
+use crate::base::tls_fault;
 use crate::modes::replay::{Limit, Played};
 use crate::pop3::tracker::Status;
 
@@ -67,6 +68,18 @@ pub(super) fn untested_without_tls(session: &Session, early: Option<&str>) -> St
     format!("not tested: {why}")
 }
 
+/// Why TLS failed, with what to do if that is known.
+fn why_no_tls(session: &Session) -> String {
+    let Some(failure) = &session.tls_failure else {
+        return "TLS failed".to_owned();
+    };
+    let why = failure.strip_prefix("tls failed: ").unwrap_or(failure);
+    match tls_fault::of_sentence(why) {
+        Some(fault) => format!("TLS failed: {why}; {}", fault.hint()),
+        None => format!("TLS failed: {why}"),
+    }
+}
+
 /// The server's cleartext in place of the handshake, which is why TLS failed.
 fn said_before_tls(session: &Session) -> Option<String> {
     let said = session.cleartext.as_ref()?;
@@ -90,8 +103,7 @@ pub(super) fn no_login(session: &Session, early: Option<&str>, is_tls: bool) -> 
         (Some((Status::Malformed, _)), _) => "the reply to PASS is neither +OK nor -ERR".to_owned(),
         _ if is_tls => match said_before_tls(session) {
             Some(said) => format!("TLS failed; {said}"),
-            None => "TLS failed; --ca FILE trusts an authority, --insecure trusts any certificate"
-                .to_owned(),
+            None => why_no_tls(session),
         },
         _ if session.is_login_contradicted => "PASS got two different replies".to_owned(),
         (_, Some(why)) => why.to_owned(),

@@ -11,6 +11,7 @@ use super::leg::{LegStream, ReadOutcome};
 use super::{CLIENT, CONNECT, RelayOutcome, SERVER};
 use crate::base::io_error::plain;
 use crate::base::service::Service;
+use crate::base::tls_fault;
 use crate::net::acceptor::Handshake;
 use crate::net::dial::{dial, introduce};
 use crate::net::tls::{self, TlsError};
@@ -198,8 +199,7 @@ impl ProxiedConnection<'_> {
             let what = if shared.is_stopping() {
                 "stopped".to_owned()
             } else if left.is_zero() {
-                let seconds = wait_max.as_secs_f64();
-                format!("no answer to the TLS handshake within {seconds} s")
+                tls_fault::NO_ANSWER.with(&wait_max.as_secs_f64().to_string())
             } else {
                 return Ok(());
             };

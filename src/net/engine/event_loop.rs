@@ -19,6 +19,7 @@ use super::{
 use crate::base::io_error::plain;
 use crate::base::lock::lock;
 use crate::base::service::Service;
+use crate::base::tls_fault;
 use crate::net::Stream;
 use crate::net::tls::{self, TlsError, TlsSettings};
 use crate::net::wrong_service;
@@ -232,7 +233,7 @@ impl Engine {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => is_dry = true,
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) if tls::is_end(&error) => end = Some(None),
-                Err(error) => end = Some(Some(plain(&error))),
+                Err(error) => end = Some(Some(tls::reason::why_lost(&error))),
             }
             break;
         }
@@ -325,7 +326,7 @@ impl Engine {
                 .poll
                 .poll(&mut self.events, Some(left.min(FLUSH_AFTER)));
             if left.is_zero() {
-                let what = format!("no answer to the TLS handshake within {seconds} s");
+                let what = tls_fault::NO_ANSWER.with(&seconds.to_string());
                 return Err(TlsError::new(what).with_hint(tls::reason::hint(is_stls)));
             }
             match self.inbox.try_recv() {

@@ -3,13 +3,21 @@
 use std::net::IpAddr;
 use std::time::SystemTime;
 
+use memchr::memmem;
 use sha2::{Digest, Sha256};
+use x509_cert::attr::AttributeTypeAndValue;
+use x509_cert::certificate::{CertificateInner, Profile, TbsCertificateInner};
 use x509_cert::der::Decode;
-use x509_cert::der::asn1::Ia5String;
-use x509_cert::der::oid::ObjectIdentifier;
-use x509_cert::ext::pkix::SubjectAltName;
-use x509_cert::ext::pkix::name::GeneralName;
-use x509_cert::spki::SubjectPublicKeyInfoOwned;
+use x509_cert::der::asn1::{Ia5String, PrintableString, Uint};
+use x509_cert::der::oid::{AssociatedOid, ObjectIdentifier};
+use x509_cert::ext::pkix::name::{DistributionPointName, GeneralName};
+use x509_cert::ext::pkix::{
+    AuthorityInfoAccessSyntax, CrlDistributionPoints, ExtendedKeyUsage, KeyUsage, SubjectAltName,
+};
+use x509_cert::serial_number::SerialNumber;
+use x509_cert::spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
+
+use crate::base::tls_fault::{self, TlsFault, Whose};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Certificate {
@@ -34,35 +42,54 @@ pub(crate) struct Certificate {
     hosts: Vec<String>,
     /// Those of `names` that are addresses.
     addresses: Vec<IpAddr>,
+    /// The subject's common names, where no host name is in `names` (RFC 6125 §6.4.4).
+    common_names: Vec<String>,
+    /// What it may be used for, where it says so (extended key usage).
+    uses: Vec<String>,
+    /// Whether `uses` permits TLS servers.
+    is_for_servers: bool,
+    /// Whether its key usage permits what a TLS server does with its key.
+    is_key_for_servers: bool,
+    /// Where to ask whether it was revoked. poptalk does not.
+    revocation: Vec<String>,
     valid: (SystemTime, SystemTime),
 }
 
 impl Certificate {
     /// Reads a certificate (DER); None when it is not X.509.
     pub(crate) fn of_der(der: &[u8]) -> Option<Self> {
-        let parsed = x509_cert::Certificate::from_der(der).ok()?;
+        let parsed = CertificateInner::<Lenient>::from_der(der).ok()?;
         let inner = parsed.tbs_certificate();
-        let names = inner
-            .get_extension::<SubjectAltName>()
-            .ok()
-            .flatten()
-            .map(|(_, names)| names.0);
+        let names = extension::<SubjectAltName>(inner).map(|names| names.0);
         let validity = inner.validity();
         let day = |time: &x509_cert::time::Time| {
             let date = time.to_date_time();
             format!("{:04}-{:02}-{:02}", date.year(), date.month(), date.day())
         };
+        let hosts: Vec<String> = names.iter().flatten().filter_map(host_name).collect();
+        let uses = extension::<ExtendedKeyUsage>(inner).map(|uses| uses.0);
+        let key_usage = extension::<KeyUsage>(inner);
         Some(Self {
             subject: inner.subject().to_string(),
             issuer: inner.issuer().to_string(),
+            common_names: match hosts.is_empty() {
+                true => common_names(inner),
+                false => Vec::new(),
+            },
+            uses: uses.iter().flatten().map(use_name).collect(),
+            is_for_servers: uses.is_none_or(|uses| uses.iter().any(is_server_use)),
+            is_key_for_servers: key_usage.is_none_or(|usage| {
+                usage.digital_signature() || usage.key_encipherment() || usage.key_agreement()
+            }),
+            revocation: revocation(inner),
             names: names.iter().flatten().filter_map(name).collect(),
-            hosts: names.iter().flatten().filter_map(host_name).collect(),
+            hosts,
             addresses: names.iter().flatten().filter_map(address).collect(),
             services: names.iter().flatten().filter_map(service).collect(),
             not_before: day(&validity.not_before),
             not_after: day(&validity.not_after),
             key: key(inner.subject_public_key_info()),
-            signature: signature(&parsed.signature_algorithm().oid.to_string()).to_owned(),
+            signature: signature(parsed.signature_algorithm()),
             fingerprint: fingerprint(der),
             valid: (
                 validity.not_before.to_system_time(),
@@ -75,7 +102,7 @@ impl Certificate {
     /// certificate.
     pub(crate) fn hide(&mut self, hide: &dyn Fn(&str) -> String) {
         let texts = [&mut self.subject, &mut self.issuer].into_iter();
-        for text in texts.chain(&mut self.names) {
+        for text in texts.chain(&mut self.names).chain(&mut self.revocation) {
             *text = hide(text);
         }
     }
@@ -90,7 +117,7 @@ impl Certificate {
             issuer if *issuer == self.subject => "itself",
             issuer => issuer,
         };
-        vec![
+        let mut lines = vec![
             format!("subject      {}", self.subject),
             format!("names        {names}"),
             format!("issuer       {issuer}"),
@@ -98,7 +125,15 @@ impl Certificate {
             format!("key          {}", self.key),
             format!("signature    {}", self.signature),
             format!("fingerprint  SHA-256 {}", self.fingerprint),
-        ]
+        ];
+        if !self.uses.is_empty() {
+            lines.push(format!("use          {}", self.uses.join(", ")));
+        }
+        if !self.revocation.is_empty() {
+            let places = self.revocation.join(", ");
+            lines.push(format!("revocation   not checked; {places}"));
+        }
+        lines
     }
 
     /// Whether it is for this host. An address is only compared with the addresses in it: a host
@@ -123,34 +158,120 @@ impl Certificate {
         })
     }
 
-    /// All that is wrong with the certificate itself, regardless of its issuer: its dates, its names
-    /// for this host, its signature.
+    /// All that is wrong with the server's certificate itself, regardless of its issuer: its dates,
+    /// its names for this host, its key, its signature, its use.
     pub(crate) fn own_faults(&self, host: &str, now: SystemTime) -> Vec<String> {
-        let is_early = now < self.valid.0;
-        let early = || format!("the certificate is not valid before {}", self.not_before);
-        let late = || format!("the certificate expired on {}", self.not_after);
-        let is_unsafe = self.signature.ends_with(UNSAFE);
-        let faults = [
-            is_early.then(early),
-            (now > self.valid.1).then(late),
-            (!self.is_for(host)).then(|| format!("the certificate is not for `{host}`")),
-            is_unsafe.then(|| format!("the certificate was signed with {}", self.signature)),
+        let mut faults = self.flaws(now);
+        if !self.is_key_for_servers && self.is_for_servers {
+            faults.push((&tls_fault::WRONG_USE, "its key usage forbids it".to_owned()));
+        }
+        let of_read = |(fault, detail): (&TlsFault, String)| fault.of_read(Whose::Server, &detail);
+        let mut faults: Vec<String> = faults.into_iter().map(of_read).collect();
+        if !self.is_for_host(host) {
+            faults.push(not_for(host).with(host));
+        }
+        faults
+    }
+
+    /// All that is wrong with an authority's certificate itself. The signature of one that signed
+    /// itself proves nothing and is not judged.
+    #[cfg(not(any(windows, target_vendor = "apple")))]
+    pub(super) fn faults_as_authority(&self, now: SystemTime) -> Vec<String> {
+        let is_root = self.subject == self.issuer;
+        let of_read = |(fault, detail): (&TlsFault, String)| {
+            fault.of_read(Whose::Subject(&self.subject), &detail)
+        };
+        // A root is trusted for what the machine says, not for what it says of itself.
+        let flaws = self.flaws(now).into_iter();
+        let flaws = flaws.filter(|(fault, _)| !(is_root && **fault == tls_fault::WRONG_USE));
+        flaws.map(of_read).collect()
+    }
+
+    /// Whether it has this fault itself.
+    pub(super) fn has(&self, fault: &TlsFault, now: SystemTime) -> bool {
+        let is_unfit = *fault == tls_fault::WRONG_USE && !self.is_key_for_servers;
+        is_unfit || self.flaws(now).iter().any(|(known, _)| *known == fault)
+    }
+
+    /// What is wrong with it, whether a server's or an authority's, each with its detail.
+    fn flaws(&self, now: SystemTime) -> Vec<(&'static TlsFault, String)> {
+        let is_self_issued = self.subject == self.issuer;
+        let key = self.key.strip_suffix(UNSAFE);
+        let signature = self.signature.strip_suffix(UNSAFE);
+        let signature = signature.filter(|_| !is_self_issued);
+        let is_unfit = !self.is_for_servers;
+        let text = |text: &str| text.to_owned();
+        let flaws = [
+            (now < self.valid.0).then(|| (&tls_fault::NOT_YET_VALID, self.not_before.clone())),
+            (now > self.valid.1).then(|| (&tls_fault::EXPIRED, self.not_after.clone())),
+            key.map(|key| (&tls_fault::WEAK_KEY, text(key))),
+            signature.map(|signature| (&tls_fault::WEAK_SIGNATURE, text(signature))),
+            is_unfit.then(|| {
+                (
+                    &tls_fault::WRONG_USE,
+                    format!("only for {}", self.uses.join(", ")),
+                )
+            }),
         ];
-        faults.into_iter().flatten().collect()
+        flaws.into_iter().flatten().collect()
+    }
+
+    /// Whether it is for this host, as the library judges: without a host name among its names, the
+    /// common name counts.
+    fn is_for_host(&self, host: &str) -> bool {
+        let is_address = host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok();
+        let is_common = || self.common_names.iter().any(|name| fits(name, host));
+        self.is_for(host) || (!is_address && is_common())
     }
 }
 
+/// The fault of a certificate that is not for this host.
+fn not_for(host: &str) -> &'static TlsFault {
+    match host.trim_matches(['[', ']']).parse::<IpAddr>() {
+        Ok(_) => &tls_fault::WRONG_ADDRESS,
+        Err(_) => &tls_fault::WRONG_NAME,
+    }
+}
+
+/// The rules that a certificate must keep to be read: as few as those of TLS libraries. They read
+/// serial numbers of any length, which RFC 5280 §4.1.2.2 limits.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Lenient;
+
+impl Profile for Lenient {
+    fn check_serial_number(_: &SerialNumber<Self>) -> x509_cert::der::Result<()> {
+        Ok(())
+    }
+}
+
+type Tbs = TbsCertificateInner<Lenient>;
+
+fn extension<'a, T>(certificate: &'a Tbs) -> Option<T>
+where
+    T: Decode<'a> + AssociatedOid,
+{
+    certificate
+        .get_extension::<T>()
+        .ok()
+        .flatten()
+        .map(|(_, value)| value)
+}
+
 fn key(key: &SubjectPublicKeyInfoOwned) -> String {
-    let bits = key.subject_public_key.bit_len();
     let curve = key
         .algorithm
         .parameters
         .as_ref()
         .and_then(|any| any.decode_as::<ObjectIdentifier>().ok());
     match key.algorithm.oid.to_string().as_str() {
-        // The modulus is nearly all of the key: what is around it is less than 64 octets.
-        "1.2.840.113549.1.1.1" => format!("RSA, {} bits", bits / 1024 * 1024),
+        "1.2.840.113549.1.1.1" => match modulus_bits(key.subject_public_key.raw_bytes()) {
+            Some(bits) if bits < RSA_SAFE => format!("RSA, {bits} bits{UNSAFE}"),
+            Some(bits) => format!("RSA, {bits} bits"),
+            None => "RSA".to_owned(),
+        },
         "1.2.840.10045.2.1" => match curve.map(|curve| curve.to_string()).as_deref() {
+            Some("1.2.840.10045.3.1.1") => format!("EC, P-192{UNSAFE}"),
+            Some("1.3.132.0.33") => "EC, P-224".to_owned(),
             Some("1.2.840.10045.3.1.7") => "EC, P-256".to_owned(),
             Some("1.3.132.0.34") => "EC, P-384".to_owned(),
             Some("1.3.132.0.35") => "EC, P-521".to_owned(),
@@ -162,14 +283,30 @@ fn key(key: &SubjectPublicKeyInfoOwned) -> String {
     }
 }
 
-/// What is said of a signature that an attacker might forge (RFC 9155 and its like).
+/// The fewest bits of a safe RSA key (RFC 9325 §4.5).
+const RSA_SAFE: usize = 2048;
+
+/// The size of an RSA key: its modulus comes first (RFC 8017 §A.1.1).
+fn modulus_bits(key: &[u8]) -> Option<usize> {
+    let numbers = Vec::<Uint>::from_der(key).ok()?;
+    let octets = numbers.first()?.as_bytes();
+    let first = octets.first()?;
+    Some((octets.len() * 8).saturating_sub(first.leading_zeros() as usize))
+}
+
+/// What is said of a key or signature that an attacker might forge.
 const UNSAFE: &str = ": no longer safe";
 
-fn signature(oid: &str) -> &str {
-    match oid {
+fn signature(algorithm: &AlgorithmIdentifierOwned) -> String {
+    let oid = algorithm.oid.to_string();
+    let known = match oid.as_str() {
+        "1.2.840.113549.1.1.2" => "MD2 with RSA: no longer safe",
         "1.2.840.113549.1.1.4" => "MD5 with RSA: no longer safe",
         "1.2.840.113549.1.1.5" => "SHA-1 with RSA: no longer safe",
-        "1.2.840.113549.1.1.10" => "RSASSA-PSS",
+        "1.2.840.113549.1.1.10" => {
+            let parameters = algorithm.parameters.as_ref();
+            pss(parameters.map_or(&[], |parameters| parameters.value()))
+        }
         "1.2.840.113549.1.1.11" => "SHA-256 with RSA",
         "1.2.840.113549.1.1.12" => "SHA-384 with RSA",
         "1.2.840.113549.1.1.13" => "SHA-512 with RSA",
@@ -180,6 +317,17 @@ fn signature(oid: &str) -> &str {
         "1.3.101.112" => "Ed25519",
         "1.3.101.113" => "Ed448",
         other => other,
+    };
+    known.to_owned()
+}
+
+/// The digest of such a signature is one of its parameters; SHA-1 where they name none (RFC 4055
+/// §3.1).
+fn pss(parameters: &[u8]) -> &'static str {
+    // SHA-2 and SHA-3: the start of 2.16.840.1.101.3.4.2.
+    match memmem::find(parameters, b"\x60\x86\x48\x01\x65\x03\x04\x02") {
+        Some(_) => "RSASSA-PSS",
+        None => "RSASSA-PSS with SHA-1: no longer safe",
     }
 }
 
@@ -189,8 +337,96 @@ fn fingerprint(der: &[u8]) -> String {
     octets.join(":")
 }
 
+/// The common names of the subject.
+fn common_names(certificate: &Tbs) -> Vec<String> {
+    let parts = certificate.subject().iter();
+    let names = parts.filter(|part| part.oid.to_string() == COMMON_NAME);
+    let text = |part: &AttributeTypeAndValue| {
+        let value = &part.value;
+        let utf8 = value.decode_as::<String>().ok();
+        let printable = || Some(value.decode_as::<PrintableString>().ok()?.to_string());
+        utf8.or_else(printable)
+            .or_else(|| Some(value.decode_as::<Ia5String>().ok()?.to_string()))
+    };
+    names.filter_map(text).collect()
+}
+
+/// id-at-commonName (RFC 5280 §A.1).
+const COMMON_NAME: &str = "2.5.4.3";
+
+/// Whether a purpose is that of a TLS server (RFC 5280 §4.2.1.12), or of one of long ago (Netscape,
+/// Microsoft), as the library judges. anyExtendedKeyUsage is not enough for it.
+fn is_server_use(purpose: &ObjectIdentifier) -> bool {
+    matches!(
+        purpose.to_string().as_str(),
+        "1.3.6.1.5.5.7.3.1" | "2.16.840.1.113730.4.1" | "1.3.6.1.4.1.311.10.3.3"
+    )
+}
+
+fn use_name(purpose: &ObjectIdentifier) -> String {
+    match purpose.to_string().as_str() {
+        "1.3.6.1.5.5.7.3.1" => "TLS servers".to_owned(),
+        "1.3.6.1.5.5.7.3.2" => "TLS clients".to_owned(),
+        "1.3.6.1.5.5.7.3.3" => "code signing".to_owned(),
+        "1.3.6.1.5.5.7.3.4" => "email protection".to_owned(),
+        "1.3.6.1.5.5.7.3.8" => "time stamping".to_owned(),
+        "1.3.6.1.5.5.7.3.9" => "OCSP signing".to_owned(),
+        "2.5.29.37.0" => "any purpose".to_owned(),
+        other => other.to_owned(),
+    }
+}
+
+/// Where its authority says whether it was revoked: lists (RFC 5280 §4.2.1.13) and services (RFC
+/// 6960 §3.1).
+fn revocation(certificate: &Tbs) -> Vec<String> {
+    let lists = extension::<CrlDistributionPoints>(certificate);
+    let services = extension::<AuthorityInfoAccessSyntax>(certificate);
+    let lists =
+        lists
+            .iter()
+            .flat_map(|lists| &lists.0)
+            .flat_map(|point| match &point.distribution_point {
+                Some(DistributionPointName::FullName(names)) => names.as_slice(),
+                _ => &[],
+            });
+    let services = services.iter().flat_map(|services| &services.0);
+    let services = services.filter(|service| service.access_method.to_string() == OCSP);
+    let services = services.map(|service| &service.access_location);
+    let named = |kind: &'static str| move |place| Some(format!("{kind} {}", uri(place)?));
+    lists
+        .filter_map(named("CRL"))
+        .chain(services.filter_map(named("OCSP")))
+        .collect()
+}
+
+/// id-ad-ocsp (RFC 6960 §A).
+const OCSP: &str = "1.3.6.1.5.5.7.48.1";
+
+fn uri(name: &GeneralName) -> Option<String> {
+    match name {
+        GeneralName::UniformResourceIdentifier(uri) => Some(printable(uri.as_str())),
+        _ => None,
+    }
+}
+
+/// A name as it may be shown: control characters as RFC 4514 §2.4 writes them.
+fn printable(name: &str) -> String {
+    let mut shown = String::new();
+    for letter in name.chars() {
+        match letter {
+            '\\' => shown.push_str("\\\\"),
+            letter if letter.is_control() => {
+                shown.push_str(&format!("\\{:02x}", u32::from(letter)));
+            }
+            letter => shown.push(letter),
+        }
+    }
+    shown
+}
+
 fn name(name: &GeneralName) -> Option<String> {
-    host_name(name).or_else(|| address(name).map(|address| address.to_string()))
+    let host = host_name(name).map(|host| printable(&host));
+    host.or_else(|| address(name).map(|address| address.to_string()))
 }
 
 fn host_name(name: &GeneralName) -> Option<String> {
@@ -251,35 +487,12 @@ mod tests {
         assert!(!fits("*.org", "example.org"));
     }
 
-    #[test]
-    fn an_address_is_compared_with_addresses_only() {
-        let hosts = vec!["*.0.0.1".to_owned(), "127.0.0.1".to_owned()];
-        let mut certificate = Certificate {
+    /// A certificate for these hosts, of which nothing else is known.
+    fn certificate(hosts: &[&str]) -> Certificate {
+        let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
+        Certificate {
             subject: String::new(),
             issuer: String::new(),
-            names: Vec::new(),
-            not_before: String::new(),
-            not_after: String::new(),
-            key: String::new(),
-            signature: String::new(),
-            fingerprint: String::new(),
-            services: Vec::new(),
-            hosts,
-            addresses: vec!["::1".parse().unwrap()],
-            valid: (SystemTime::UNIX_EPOCH, SystemTime::UNIX_EPOCH),
-        };
-        assert!(!certificate.is_for("127.0.0.1"));
-        assert!(certificate.is_for("0:0::1") && certificate.is_for("[::1]"));
-        certificate.addresses.push("127.0.0.1".parse().unwrap());
-        assert!(certificate.is_for("127.0.0.1"));
-    }
-
-    #[test]
-    fn a_secret_in_a_name_is_hidden_and_the_name_still_fits() {
-        let hosts = vec!["geheim99.example".to_owned()];
-        let mut certificate = Certificate {
-            subject: "CN=geheim99.example".to_owned(),
-            issuer: "O=geheim99".to_owned(),
             names: hosts.clone(),
             not_before: String::new(),
             not_after: String::new(),
@@ -289,13 +502,49 @@ mod tests {
             services: Vec::new(),
             hosts,
             addresses: Vec::new(),
+            common_names: Vec::new(),
+            uses: Vec::new(),
+            is_for_servers: true,
+            is_key_for_servers: true,
+            revocation: Vec::new(),
             valid: (SystemTime::UNIX_EPOCH, SystemTime::UNIX_EPOCH),
-        };
+        }
+    }
+
+    #[test]
+    fn an_address_is_compared_with_addresses_only() {
+        let mut certificate = certificate(&["*.0.0.1", "127.0.0.1"]);
+        certificate.addresses.push("::1".parse().unwrap());
+        certificate.common_names.push("127.0.0.1".to_owned());
+        assert!(!certificate.is_for_host("127.0.0.1"));
+        assert!(certificate.is_for("0:0::1") && certificate.is_for("[::1]"));
+        certificate.addresses.push("127.0.0.1".parse().unwrap());
+        assert!(certificate.is_for("127.0.0.1"));
+    }
+
+    #[test]
+    fn a_secret_in_a_name_is_hidden_and_the_name_still_fits() {
+        let mut certificate = certificate(&["geheim99.example"]);
+        certificate.subject = "CN=geheim99.example".to_owned();
+        certificate.issuer = "O=geheim99".to_owned();
         certificate.hide(&|text| text.replace("geheim99", "{{password}}"));
         let details = certificate.details().join("\n");
         assert!(!details.contains("geheim99"), "{details}");
         assert_eq!(certificate.subject, "CN={{password}}.example");
         assert!(certificate.is_for("geheim99.example"));
+    }
+
+    #[test]
+    fn a_digest_that_is_not_named_is_sha_1() {
+        let sha_256 = b"\xa0\x0f\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00";
+        assert!(!pss(sha_256).ends_with(UNSAFE));
+        assert!(pss(b"").ends_with(UNSAFE));
+    }
+
+    #[test]
+    fn a_name_with_control_characters_is_shown_escaped() {
+        assert_eq!(printable("a\0b\x1b[2J\\00"), "a\\00b\\1b[2J\\\\00");
+        assert!(!fits("localhost\0.example.org", "localhost"));
     }
 
     #[test]

@@ -175,6 +175,8 @@ pub(super) struct HelloSeen {
     pub(super) key_exchange: String,
     /// The certificates (DER), the server's own first; empty in TLS 1.3, which encrypts them.
     pub(super) chain: Vec<Vec<u8>>,
+    /// Whether it asks the client for a certificate; unknown in TLS 1.3.
+    pub(super) asks_for_certificate: bool,
 }
 
 impl Default for HelloSeen {
@@ -184,6 +186,7 @@ impl Default for HelloSeen {
             cipher: "(cipher not seen)".to_owned(),
             key_exchange: "(not seen)".to_owned(),
             chain: Vec::new(),
+            asks_for_certificate: false,
         }
     }
 }
@@ -193,6 +196,7 @@ const HANDSHAKE_RECORD: u8 = 22;
 const SERVER_HELLO: u8 = 2;
 const CERTIFICATE: u8 = 11;
 const SERVER_KEY_EXCHANGE: u8 = 12;
+const CERTIFICATE_REQUEST: u8 = 13;
 const SERVER_HELLO_DONE: u8 = 14;
 
 const SUPPORTED_VERSIONS: u16 = 43;
@@ -224,6 +228,7 @@ pub(super) fn listen(octets: &[u8]) -> HelloSeen {
                     seen.chain = iterator(list, vector24).map(<[u8]>::to_vec).collect();
                 }
             }
+            CERTIFICATE_REQUEST => seen.asks_for_certificate = true,
             SERVER_KEY_EXCHANGE => seen.add_curve(body),
             // The handshake's later messages are encrypted.
             SERVER_HELLO_DONE => break,

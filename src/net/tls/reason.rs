@@ -2,101 +2,27 @@
 
 use std::time::SystemTime;
 
-use super::hello::is_text;
+use super::hello::{self, HelloSeen, is_text};
 use super::registry::alert_name;
-use super::{Certificate, TlsError, TlsSettings, TlsVerdict};
+use super::{Certificate, TlsError, TlsSettings, TlsVerdict, Version};
+use crate::base::io_error::plain;
+use crate::base::tls_fault::{self, TlsFault, Whose};
 use crate::net::wrong_service;
-
-const USE_ITS_NAME: &str = "give the name that the certificate is for as HOST, or with --tls-name if it is the right one; --insecure continues anyway";
-
-/// What the library says, what we say, and what to do.
-const REASONS: &[(&str, &str, &str)] = &[
-    (
-        "self-signed certificate in certificate chain",
-        "the certificate was signed by an authority that this machine does not trust",
-        "give the authority's certificate with --ca FILE, or continue with --insecure",
-    ),
-    (
-        "self-signed certificate",
-        "the server's certificate is self-signed",
-        "give that certificate with --ca FILE if you know that it is the server's, or continue with --insecure",
-    ),
-    (
-        "unable to get local issuer certificate",
-        "this machine does not know the authority that signed the certificate, or the server omits an intermediate certificate",
-        "give the missing certificate with --ca FILE, or continue with --insecure",
-    ),
-    (
-        "unable to get issuer certificate",
-        "this machine does not know the authority that signed the certificate",
-        "give the authority's certificate with --ca FILE, or continue with --insecure",
-    ),
-    (
-        "unable to verify the first certificate",
-        "the server omits the certificate of the authority that signed its certificate",
-        "give the missing certificate with --ca FILE, or continue with --insecure",
-    ),
-    (
-        "certificate has expired",
-        "the server's certificate has expired",
-        "the administrator must renew the certificate and restart the server; --insecure continues anyway",
-    ),
-    (
-        "certificate is not yet valid",
-        "the server's certificate is not valid yet",
-        "check the clock of this machine; --insecure continues anyway",
-    ),
-    (
-        "ostname mismatch",
-        "the server's certificate is not for the name `{host}`",
-        USE_ITS_NAME,
-    ),
-    (
-        "IP address mismatch",
-        "the server's certificate is not for the address `{host}`",
-        USE_ITS_NAME,
-    ),
-    (
-        "too weak",
-        "the server's certificate is signed with an algorithm that is no longer safe",
-        "the administrator must have a new certificate issued; --insecure continues anyway",
-    ),
-    (
-        "certificate signature failure",
-        "the certificate was not signed by the authority that it names",
-        "the trusted authority of that name has a different key; give the right certificate with --ca FILE, or continue with --insecure",
-    ),
-    (
-        "excessive message size",
-        "the server sends too many certificates",
-        "the administrator must shorten the chain to the server's certificate and its issuers",
-    ),
-    (
-        "unsupported protocol",
-        "the server offers only a TLS version that is no longer safe",
-        "the server must support TLS 1.2 or later (RFC 8314 §4)",
-    ),
-];
-
-/// What the library says of a connection that ends in the handshake, and what we say.
-const ENDS: &[(&str, &str)] = &[
-    (
-        "unexpected EOF",
-        "the server closed the connection during the TLS handshake",
-    ),
-    (
-        "reset by peer",
-        "the connection was reset during the TLS handshake",
-    ),
-];
 
 /// The alert of a server that supports no version offered (RFC 8446 §6.2).
 const PROTOCOL_VERSION: u8 = 70;
 
+/// The alert of a server that cannot agree with the client (RFC 8446 §6.2).
+const HANDSHAKE_FAILURE: u8 = 40;
+
+/// The alerts that say what is wrong with the client's certificate (RFC 8446 §6.2), RFC 5246's
+/// no_certificate included.
+const OF_CLIENT_CERTIFICATE: &[u8] = &[41, 42, 43, 44, 45, 46, 48, 49, 116];
+
 pub(in crate::net) fn hint(is_stls: bool) -> &'static str {
     match is_stls {
-        true => "see the server's log; port 995 with --tls may work",
-        false => "the port may not speak TLS; try without --tls, or type STLS",
+        true => tls_fault::AFTER_STLS,
+        false => tls_fault::AT_ONCE,
     }
 }
 
@@ -107,35 +33,166 @@ pub(super) fn is_about_trust(text: &str) -> bool {
 
 /// The sentence for a handshake that failed with the library's `text` after `received` octets had
 /// come.
-pub(super) fn of_failure(text: &str, received: &[u8], host: &str, is_stls: bool) -> TlsError {
+pub(super) fn of_failure(
+    text: &str,
+    received: &[u8],
+    host: &str,
+    settings: &TlsSettings,
+    is_stls: bool,
+) -> TlsError {
     if let Some(mistake) = wrong_service::in_tls(received, is_stls) {
         return mistake.into();
     }
-    for (sign, what, hint) in REASONS {
-        if text.contains(sign) {
-            return TlsError::new(what.replace("{host}", host)).with_hint(*hint);
+    let seen = hello::listen(received);
+    if let Some(words) = refused(text) {
+        return of_refused(words, &seen, host);
+    }
+    if let Some(code) = alert(received, text) {
+        return of_alert(code, &seen, settings);
+    }
+    let way = |fault: &TlsFault| TlsError::new(fault.says).with_hint(hint(is_stls));
+    match tls_fault::of_library(text) {
+        Some(fault) if *fault == tls_fault::OLD_VERSION => of_version(&seen.version, settings),
+        Some(fault) if *fault == tls_fault::WEAK_PROOF => told(fault, &fault.with(&seen.version)),
+        _ if received.is_empty() && !text.contains("reset by peer") && is_silent(text) => {
+            way(&tls_fault::CLOSED)
+        }
+        _ if is_text(received) => way(&tls_fault::NOT_TLS),
+        Some(fault) if [tls_fault::CLOSED, tls_fault::RESET].contains(fault) => way(fault),
+        // Libraries of other systems have no frame around the words.
+        Some(_) => of_refused(text, &seen, host),
+        None => told(&tls_fault::FAILED, &tls_fault::FAILED.with(words(text))),
+    }
+}
+
+/// The sentence for options that the library refuses before it begins. What we found wrong with
+/// them ourselves passes through.
+pub(super) fn of_options(error: TlsError) -> TlsError {
+    if !error.what.starts_with("error:") {
+        return error;
+    }
+    let own = [
+        &tls_fault::OWN_KEY_MISMATCH,
+        &tls_fault::OWN_CERTIFICATE_WEAK,
+    ];
+    match tls_fault::of_library(&error.what).filter(|fault| own.contains(fault)) {
+        Some(fault) => told(fault, fault.says),
+        None => {
+            let fault = &tls_fault::SETTINGS_REFUSED;
+            told(fault, &fault.with(words(&error.what)))
         }
     }
-    if let Some(code) = alert(received) {
-        let hint = if code == PROTOCOL_VERSION {
-            "the server supports none of the TLS versions offered; it must support TLS 1.2 or later (RFC 8314 §4)"
-        } else {
-            "see the server's log"
-        };
-        let name = alert_name(code).map_or_else(String::new, |name| format!(" ({name})"));
-        let what = format!("the server aborted the TLS handshake: alert {code}{name}");
-        return TlsError::new(what).with_hint(hint);
+}
+
+/// Why a connection was lost after the handshake: in our own words if TLS is the reason.
+///
+/// In TLS 1.3 the client's handshake is complete before the server judges the client's certificate.
+pub(in crate::net) fn why_lost(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    if !text.contains("SSL routines") {
+        return plain(error);
     }
-    let what = if received.is_empty() && !text.contains("reset by peer") {
-        "the server closed the connection during the TLS handshake".to_owned()
-    } else if is_text(received) {
-        "the server's answer to the TLS handshake is not TLS".to_owned()
-    } else if let Some((_, what)) = ENDS.iter().find(|(sign, _)| text.contains(sign)) {
-        (*what).to_owned()
-    } else {
-        format!("the TLS handshake failed: {}", words(text))
+    let Some(code) = alert(&[], &text) else {
+        return tls_fault::BROKEN.with(words(&text));
     };
-    TlsError::new(what).with_hint(hint(is_stls))
+    let detail = alert_words(code);
+    match OF_CLIENT_CERTIFICATE.contains(&code) {
+        true => tls_fault::CLIENT_CERTIFICATE.with(&detail),
+        false => tls_fault::ENDED_BY_ALERT.with(&detail),
+    }
+}
+
+/// The number of an alert, with its name if it has one.
+fn alert_words(code: u8) -> String {
+    let name = alert_name(code).map_or_else(String::new, |name| format!(" ({name})"));
+    format!("{code}{name}")
+}
+
+/// Whether the words are those of a connection that ended, and not of a library that did not begin.
+fn is_silent(text: &str) -> bool {
+    !text.contains("no protocols available")
+}
+
+fn told(fault: &TlsFault, what: &str) -> TlsError {
+    TlsError::new(what).with_hint(fault.hint())
+}
+
+/// The library's words for what is wrong with a certificate:
+/// `error:...:certificate verify failed:...: (WORDS)`.
+fn refused(text: &str) -> Option<&str> {
+    let (_, rest) = text.split_once("certificate verify failed")?;
+    let (_, words) = rest.split_once(" (")?;
+    words.strip_suffix(')')
+}
+
+/// The sentence for a certificate that the library refused with these words.
+fn of_refused(words: &str, seen: &HelloSeen, host: &str) -> TlsError {
+    let Some(fault) = tls_fault::of_library(words) else {
+        return told(&tls_fault::REFUSED, &tls_fault::REFUSED.with(words));
+    };
+    let leaf = seen.chain.first().and_then(|der| Certificate::of_der(der));
+    let whose = match leaf {
+        _ if words.starts_with("CA certificate") => Whose::Authority,
+        _ if words.starts_with("EE certificate") => Whose::Server,
+        Some(leaf) if leaf.has(fault, SystemTime::now()) => Whose::Server,
+        Some(_) if fault.is_readable() => Whose::Authority,
+        _ => Whose::Unknown,
+    };
+    told(fault, &fault.of(whose).replace("{}", host))
+}
+
+/// The sentence for an alert of the server, which came after it had `seen` sent.
+fn of_alert(code: u8, seen: &HelloSeen, settings: &TlsSettings) -> TlsError {
+    let detail = alert_words(code);
+    let is_first = *seen == HelloSeen::default();
+    let fault = match code {
+        PROTOCOL_VERSION => return of_no_version(settings),
+        // Of the server's parameters, it is the only one that depends on the client.
+        HANDSHAKE_FAILURE if seen.asks_for_certificate => &tls_fault::CLIENT_CERTIFICATE,
+        HANDSHAKE_FAILURE if is_first => &tls_fault::NO_CIPHER,
+        code if OF_CLIENT_CERTIFICATE.contains(&code) => &tls_fault::CLIENT_CERTIFICATE,
+        _ => tls_fault::of_sentence(&tls_fault::ALERT.with(&detail)).unwrap_or(&tls_fault::ALERT),
+    };
+    told(fault, &fault.with(&detail))
+}
+
+/// The sentence for a server that answered with a version that was not offered.
+fn of_version(version: &str, settings: &TlsSettings) -> TlsError {
+    let is_old = !matches!(version, "TLSv1.2" | "TLSv1.3");
+    let takes_new = settings.min.is_none_or(|min| min <= Version::Tls12);
+    match is_old && takes_new && settings.max.is_none_or(|max| max >= Version::Tls12) {
+        true => told(
+            &tls_fault::OLD_VERSION,
+            &tls_fault::OLD_VERSION.with(version),
+        ),
+        false => of_no_version(settings),
+    }
+}
+
+/// The sentence for a server that supports no version offered.
+fn of_no_version(settings: &TlsSettings) -> TlsError {
+    let min = settings.min.unwrap_or(Version::Tls12);
+    let max = settings.max.unwrap_or(Version::Tls13);
+    let fault = match (min, max) {
+        (Version::Tls12, Version::Tls13) => &tls_fault::NO_NEW_VERSION,
+        _ => &tls_fault::LIMITED_VERSION,
+    };
+    let offered = match min == max {
+        true => min.words().to_owned(),
+        false => format!("{} to {}", min.words(), max.words()),
+    };
+    told(fault, &fault.with(&offered))
+}
+
+impl Version {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Tls10 => "TLS 1.0",
+            Self::Tls11 => "TLS 1.1",
+            Self::Tls12 => "TLS 1.2",
+            Self::Tls13 => "TLS 1.3",
+        }
+    }
 }
 
 /// The words for people in an error of OpenSSL's,
@@ -150,18 +207,15 @@ fn words(text: &str) -> &str {
 /// `host`.
 pub(super) fn of_names(host: &str, names: &[String]) -> TlsError {
     let shown: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    let fault = &tls_fault::NONE_OF_NAMES;
     let hint = if names.iter().any(|name| name == host) {
-        USE_ITS_NAME.to_owned()
+        fault.hint()
     } else {
         format!(
             "`{host}` comes from DNS without DNSSEC, so an attacker may have forged it; if it is right, give it as HOST"
         )
     };
-    let what = format!(
-        "the server's certificate is for none of {}",
-        shown.join(", ")
-    );
-    TlsError::new(what).with_hint(hint)
+    TlsError::new(fault.with(&shown.join(", "))).with_hint(hint)
 }
 
 /// The sentence for a certificate that is not the one that `--pin` names.
@@ -170,16 +224,19 @@ pub(super) fn of_pin(certificate: Option<&Certificate>) -> TlsError {
         Some(certificate) => format!("its SHA-256 is {}", certificate.fingerprint),
         None => "the server sent none that could be read".to_owned(),
     };
-    TlsError::new(format!("the server's certificate is not the pinned one: {found}")).with_hint(
-        "someone may be intercepting the connection; pin the new certificate only if its owner confirms it",
-    )
+    let fault = &tls_fault::NOT_PINNED;
+    told(fault, &fault.with(&found))
 }
 
-fn alert(received: &[u8]) -> Option<u8> {
-    match received {
-        [0x15, 3, _, 0, 2, 2, code, ..] => Some(*code),
-        _ => None,
+/// The number of the alert that the server sent: unencrypted, or as OpenSSL says
+/// (`... SSL alert number 48`).
+fn alert(received: &[u8], text: &str) -> Option<u8> {
+    if let [0x15, 3, _, 0, 2, 2, code, ..] = received {
+        return Some(*code);
     }
+    let (_, rest) = text.split_once("SSL alert number ")?;
+    let end = rest.find(|letter: char| !letter.is_ascii_digit());
+    rest.get(..end.unwrap_or(rest.len()))?.parse().ok()
 }
 
 /// What is to be said of a certificate that was accepted without verification. `chain` is what the
@@ -191,49 +248,121 @@ pub(super) fn verdict(
     settings: &TlsSettings,
 ) -> TlsVerdict {
     let Some(der) = der else {
-        return TlsVerdict::Refuted("the server sent no certificate".to_owned());
+        return TlsVerdict::Refuted(tls_fault::NO_CERTIFICATE.says.to_owned());
     };
-    let mut faults = Vec::new();
-    if let Some(read) = Certificate::of_der(der) {
-        let fitting = settings.choices().iter().find(|name| read.is_for(name));
-        faults = read.own_faults(fitting.map_or(host, String::as_str), SystemTime::now());
+    // What could not be read was not compared with the host.
+    let Some(read) = Certificate::of_der(der) else {
+        return TlsVerdict::Refuted(tls_fault::UNREADABLE.says.to_owned());
+    };
+    let now = SystemTime::now();
+    let fitting = settings.choices().iter().find(|name| read.is_for(name));
+    let mut faults = read.own_faults(fitting.map_or(host, String::as_str), now);
+    match issuer(der, chain, settings, now) {
+        Issuer::Faulty(more) => faults.extend(more),
+        Issuer::Verified if faults.is_empty() => return TlsVerdict::Verified,
+        Issuer::Unknown(why) if faults.is_empty() => return TlsVerdict::Unknown(why.to_owned()),
+        Issuer::Verified | Issuer::Unknown(_) => {}
     }
-    match issuer(der, chain, settings) {
-        TlsVerdict::Refuted(issuer) => faults.push(issuer),
-        issuer if faults.is_empty() => return issuer,
-        _ => {}
+    TlsVerdict::Refuted(faults.join(tls_fault::BETWEEN))
+}
+
+/// What is said of a certificate that was accepted without verification, each fault with its hint.
+pub(super) fn faults(said: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    for sentence in tls_fault::sentences(said) {
+        lines.push(format!("  {sentence}"));
+        let fault = tls_fault::of_sentence(sentence);
+        lines.extend(fault.map(|fault| format!("    hint: {}", fault.next)));
     }
-    TlsVerdict::Refuted(faults.join("; "))
+    lines
 }
 
 /// What is known of the issuer.
+enum Issuer {
+    #[cfg_attr(
+        any(windows, target_vendor = "apple"),
+        allow(dead_code, reason = "the system's library does not report its verdict")
+    )]
+    Verified,
+    Unknown(&'static str),
+    #[cfg_attr(
+        any(windows, target_vendor = "apple"),
+        allow(dead_code, reason = "the system's library does not report its verdict")
+    )]
+    Faulty(Vec<String>),
+}
+
+/// Follows the chain to an authority. The library stops at the first fault, so each certificate
+/// that it found is judged as well.
 #[cfg(not(any(windows, target_vendor = "apple")))]
-fn issuer(der: &[u8], chain: &[Vec<u8>], settings: &TlsSettings) -> TlsVerdict {
+fn issuer(der: &[u8], sent: &[Vec<u8>], settings: &TlsSettings, now: SystemTime) -> Issuer {
     use openssl::stack::Stack;
     use openssl::x509::{X509, X509StoreContext, X509VerifyResult};
 
-    let check = || -> Result<X509VerifyResult, openssl::error::ErrorStack> {
+    let check = || -> Result<(X509VerifyResult, Vec<X509>), openssl::error::ErrorStack> {
         let leaf = X509::from_der(der)?;
         let store = super::made::authorities(settings)?;
         let mut others = Stack::new()?;
-        for other in chain.iter().skip(1) {
+        for other in sent.iter().skip(1) {
             others.push(X509::from_der(other)?)?;
         }
         X509StoreContext::new()?.init(&store, &leaf, &others, |context| {
             context.verify_cert()?;
-            Ok(context.error())
+            let chain = context.chain().into_iter().flatten();
+            Ok((context.error(), chain.map(ToOwned::to_owned).collect()))
         })
     };
-    match check() {
-        Ok(X509VerifyResult::OK) => TlsVerdict::Verified,
-        // The dates were reported already.
-        Ok(result) if result.error_string().contains("expired") => TlsVerdict::Verified,
-        Ok(result) if MISSING_ISSUER.contains(&result.as_raw()) && chain.is_empty() => {
-            TlsVerdict::Unknown(HIDDEN_CHAIN.to_owned())
-        }
-        Ok(result) => TlsVerdict::Refuted(result.error_string().to_owned()),
-        Err(error) => TlsVerdict::Refuted(error.to_string()),
+    let checked = check();
+    let issuer = match checked {
+        Ok((result, chain)) => of_chain(&result, &chain, sent.is_empty(), now),
+        Err(error) => Issuer::Faulty(vec![tls_fault::REFUSED.with(words(&error.to_string()))]),
+    };
+    // What OpenSSL still has to say of it would count as an error of the next read.
+    drop(openssl::error::ErrorStack::get());
+    issuer
+}
+
+/// What the `result` and the `chain` that OpenSSL followed say of the issuer.
+#[cfg(not(any(windows, target_vendor = "apple")))]
+fn of_chain(
+    result: &openssl::x509::X509VerifyResult,
+    chain: &[openssl::x509::X509],
+    is_hidden: bool,
+    now: SystemTime,
+) -> Issuer {
+    if MISSING_ISSUER.contains(&result.as_raw()) && is_hidden {
+        return Issuer::Unknown(tls_fault::HIDDEN_ISSUER.says);
     }
+    let mut faults = Vec::new();
+    for authority in chain.iter().skip(1) {
+        let read = authority.to_der().ok();
+        let read = read.and_then(|der| Certificate::of_der(&der));
+        faults.extend(read.iter().flat_map(|read| read.faults_as_authority(now)));
+    }
+    let text = result.error_string();
+    match tls_fault::of_library(text) {
+        _ if *result == openssl::x509::X509VerifyResult::OK => {}
+        // The dates were judged above and with the server's certificate; they hide a false
+        // signature.
+        Some(fault) if [tls_fault::EXPIRED, tls_fault::NOT_YET_VALID].contains(fault) => {
+            if chain.windows(2).any(|pair| !is_signed_by_next(pair)) {
+                faults.push(tls_fault::FALSE_SIGNATURE.says.to_owned());
+            }
+        }
+        Some(fault) => faults.push(fault.of(Whose::Unknown)),
+        None => faults.push(tls_fault::REFUSED.with(text)),
+    }
+    match faults.is_empty() {
+        true => Issuer::Verified,
+        false => Issuer::Faulty(faults),
+    }
+}
+
+#[cfg(not(any(windows, target_vendor = "apple")))]
+fn is_signed_by_next(pair: &[openssl::x509::X509]) -> bool {
+    let [signed, signer] = pair else { return true };
+    let key = signer.public_key();
+    key.is_ok_and(|key| signed.verify(&key).unwrap_or(false))
 }
 
 /// OpenSSL's codes for an issuer that was not found: `UNABLE_TO_GET_ISSUER_CERT`,
@@ -241,52 +370,159 @@ fn issuer(der: &[u8], chain: &[Vec<u8>], settings: &TlsSettings) -> TlsVerdict {
 #[cfg(not(any(windows, target_vendor = "apple")))]
 const MISSING_ISSUER: [i32; 3] = [2, 20, 21];
 
-/// The certificates between the server's own and an authority come encrypted.
-#[cfg(not(any(windows, target_vendor = "apple")))]
-const HIDDEN_CHAIN: &str =
-    "its issuer is not an authority here, and TLS 1.3 hides the certificates between";
-
 /// Elsewhere the system's library does not report its verdict.
 #[cfg(any(windows, target_vendor = "apple"))]
-fn issuer(_: &[u8], _: &[Vec<u8>], _: &TlsSettings) -> TlsVerdict {
-    TlsVerdict::Unknown("its issuer was not checked".to_owned())
+fn issuer(_: &[u8], _: &[Vec<u8>], _: &TlsSettings, _: SystemTime) -> Issuer {
+    Issuer::Unknown(tls_fault::UNCHECKED_ISSUER.says)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::of_failure;
+    use super::*;
+
+    fn of(text: &str, received: &[u8]) -> TlsError {
+        of_failure(
+            text,
+            received,
+            "pop.example.org",
+            &TlsSettings::default(),
+            false,
+        )
+    }
+
+    /// How native-tls says that OpenSSL refused a certificate.
+    fn verify_failed(words: &str) -> String {
+        format!(
+            "error:0A000086:SSL routines:tls_post_process_server_certificate:\
+             certificate verify failed:../ssl/statem/statem_clnt.c:1889: ({words})"
+        )
+    }
 
     #[test]
     fn what_the_server_sent_counts_more_than_the_library() {
-        let told = of_failure(
-            "wrong version number",
-            b"+OK ready\r\n",
-            "pop.example.org",
-            false,
-        );
-        assert_eq!(told.what, "this port speaks POP3 in cleartext, not TLS");
-        let told = of_failure(
-            "tlsv1 alert",
-            b"\x15\x03\x01\x00\x02\x02\x46",
-            "pop.example.org",
-            false,
-        );
-        assert!(told.what.contains("alert 70"), "{told:?}");
-        let told = of_failure(
-            "x (hostname mismatch)",
-            b"\x16\x03\x03",
-            "pop.example.org",
-            false,
-        );
+        let failed = of("wrong version number", b"+OK ready\r\n");
+        assert_eq!(failed.what, "this port speaks POP3 in cleartext, not TLS");
+        let failed = of("tlsv1 alert", b"\x15\x03\x01\x00\x02\x02\x46");
+        assert!(failed.what.contains("alert 70"), "{failed:?}");
+        let failed = of(&verify_failed("hostname mismatch"), b"\x16\x03\x03");
         assert_eq!(
-            told.what,
+            failed.what,
             "the server's certificate is not for the name `pop.example.org`"
         );
-        assert!(of_failure("eof", b"", "h", false).what.contains("closed"));
+        assert!(of("eof", b"").what.contains("closed"));
         let text = "error:0A0000F4:SSL routines:state:unexpected message:../a.c:396:, error:x";
         assert_eq!(
-            of_failure(text, b"\x16\x03\x03", "h", false).what,
-            "the TLS handshake failed: unexpected message"
+            of(text, b"\x16\x03\x03").what,
+            "the TLS handshake failed: `unexpected message`"
         );
+    }
+
+    #[test]
+    fn words_that_are_not_known_pass_through() {
+        let failed = of(
+            &verify_failed("proxy path (length) is odd"),
+            b"\x16\x03\x03",
+        );
+        assert_eq!(
+            failed.what,
+            "the TLS library refuses the server's certificate: `proxy path (length) is odd`"
+        );
+        let failed = of(
+            &verify_failed("EE certificate key too weak"),
+            b"\x16\x03\x03",
+        );
+        assert_eq!(
+            failed.what,
+            "the server's certificate has a key that is no longer safe"
+        );
+    }
+
+    #[test]
+    fn the_words_of_other_systems_are_known() {
+        for (text, says) in [
+            (
+                "A certificate chain processed, but terminated in a root certificate which is not trusted by the trust provider. (os error -2146762487)",
+                "the certificate was signed by an authority that this machine does not trust",
+            ),
+            (
+                "Der CN-Name des Zertifikats stimmt nicht mit dem übergebenen Wert überein. (os error -2146762481)",
+                "the server's certificate is not for the name `pop.example.org`",
+            ),
+            (
+                "The certificate was not trusted.",
+                "this machine does not trust the server's certificate",
+            ),
+        ] {
+            assert_eq!(of(text, b"\x16\x03\x03").what, says);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_not_verified() {
+        let of = |der| verdict(der, &[], "pop.example.org", &TlsSettings::default());
+        let refuted = |fault: &TlsFault| TlsVerdict::Refuted(fault.says.to_owned());
+        assert_eq!(of(None), refuted(&tls_fault::NO_CERTIFICATE));
+        assert_eq!(
+            of(Some(b"\x30\x03\x02\x01\x01")),
+            refuted(&tls_fault::UNREADABLE)
+        );
+    }
+
+    #[test]
+    fn an_alert_in_the_middle_of_a_handshake_is_found_in_the_words() {
+        let text = "error:0A000418:SSL routines:ssl3_read_bytes:tlsv1 alert unknown ca:\
+                    ../ssl/record/rec_layer_s3.c:1586:SSL alert number 48";
+        assert_eq!(
+            of(text, b"\x16\x03\x03").what,
+            "the server demands a client certificate that it accepts: alert 48 (unknown_ca)"
+        );
+    }
+
+    #[test]
+    fn a_connection_that_tls_ended_has_a_sentence() {
+        let lost = |words: &str| {
+            why_lost(&std::io::Error::other(format!(
+                "error:0A00045C:SSL routines:ssl3_read_bytes:{words}"
+            )))
+        };
+        for (words, says) in [
+            (
+                "tlsv13 alert certificate required:../a.c:1602:SSL alert number 116",
+                "the server demands a client certificate that it accepts: alert 116 (certificate_required)",
+            ),
+            (
+                "tlsv1 alert internal error:../a.c:1602:SSL alert number 80",
+                "the server ended TLS: alert 80 (internal_error)",
+            ),
+            (
+                "decryption failed or bad record mac:../a.c:1602:",
+                "TLS broke: `decryption failed or bad record mac`",
+            ),
+        ] {
+            assert_eq!(lost(words), says);
+            assert!(tls_fault::of_sentence(says).is_some(), "{says}");
+        }
+        let reset = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
+        assert_eq!(why_lost(&reset), "connection reset");
+    }
+
+    #[test]
+    fn each_sentence_of_a_failure_has_its_explanation() {
+        let texts =
+            tls_fault::all().flat_map(|row| row.library.iter().map(move |words| (row, *words)));
+        for (row, words) in texts {
+            let whole = of(&verify_failed(words), b"\x16\x03\x03");
+            for failed in [of(words, b"\x16\x03\x03"), whole] {
+                let found = tls_fault::of_sentence(&failed.what);
+                let is_version = found == Some(&tls_fault::LIMITED_VERSION)
+                    || found == Some(&tls_fault::NO_NEW_VERSION);
+                assert!(found == Some(row) || is_version, "{words}: {failed:?}");
+            }
+        }
+        for code in 0..=255 {
+            let failed = of("x", &[0x15, 3, 1, 0, 2, 2, code]);
+            let found = tls_fault::of_sentence(&failed.what).map(TlsFault::hint);
+            assert_eq!(found, failed.hint, "{failed:?}");
+        }
     }
 }

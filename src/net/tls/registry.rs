@@ -265,40 +265,40 @@ const GROUPS: &[(u16, &str)] = &[
 ];
 
 const ALERTS: &[(u8, &str)] = &[
-    (0, "CloseNotify"),
-    (10, "UnexpectedMessage"),
-    (20, "BadRecordMac"),
-    (21, "DecryptionFailed"),
-    (22, "RecordOverflow"),
-    (30, "DecompressionFailure"),
-    (40, "HandshakeFailure"),
-    (41, "NoCertificate"),
-    (42, "BadCertificate"),
-    (43, "UnsupportedCertificate"),
-    (44, "CertificateRevoked"),
-    (45, "CertificateExpired"),
-    (46, "CertificateUnknown"),
-    (47, "IllegalParameter"),
-    (48, "UnknownCa"),
-    (49, "AccessDenied"),
-    (50, "DecodeError"),
-    (51, "DecryptError"),
-    (60, "ExportRestriction"),
-    (70, "ProtocolVersion"),
-    (71, "InsufficientSecurity"),
-    (80, "InternalError"),
-    (86, "InappropriateFallback"),
-    (90, "UserCancelled"),
-    (100, "NoRenegotiation"),
-    (109, "MissingExtension"),
-    (110, "UnsupportedExtension"),
-    (111, "CertUnobtainable"),
-    (112, "UnrecognizedName"),
-    (113, "BadCertStatusResponse"),
-    (114, "BadCertHashValue"),
-    (115, "UnknownPskIdentity"),
-    (116, "CertificateRequired"),
-    (120, "NoApplicationProtocol"),
+    (0, "close_notify"),
+    (10, "unexpected_message"),
+    (20, "bad_record_mac"),
+    (21, "decryption_failed"),
+    (22, "record_overflow"),
+    (30, "decompression_failure"),
+    (40, "handshake_failure"),
+    (41, "no_certificate"),
+    (42, "bad_certificate"),
+    (43, "unsupported_certificate"),
+    (44, "certificate_revoked"),
+    (45, "certificate_expired"),
+    (46, "certificate_unknown"),
+    (47, "illegal_parameter"),
+    (48, "unknown_ca"),
+    (49, "access_denied"),
+    (50, "decode_error"),
+    (51, "decrypt_error"),
+    (60, "export_restriction"),
+    (70, "protocol_version"),
+    (71, "insufficient_security"),
+    (80, "internal_error"),
+    (86, "inappropriate_fallback"),
+    (90, "user_canceled"),
+    (100, "no_renegotiation"),
+    (109, "missing_extension"),
+    (110, "unsupported_extension"),
+    (111, "certificate_unobtainable"),
+    (112, "unrecognized_name"),
+    (113, "bad_certificate_status_response"),
+    (114, "bad_certificate_hash_value"),
+    (115, "unknown_psk_identity"),
+    (116, "certificate_required"),
+    (120, "no_application_protocol"),
 ];
 
 #[cfg(test)]
@@ -335,7 +335,7 @@ mod tests {
     fn a_group_or_alert_without_a_name_has_its_number() {
         assert_eq!(group_name(0x001d), "EcdhX25519");
         assert_eq!(group_name(0x0a0a), "0x0a0a");
-        assert_eq!(alert_name(70), Some("ProtocolVersion"));
+        assert_eq!(alert_name(70), Some("protocol_version"));
         assert_eq!(alert_name(255), None);
     }
 }

@@ -51,7 +51,7 @@ const ROWS: &[Row] = &[
             days: (-20, -2),
             ..GOOD
         },
-        told: Some("certificate has expired"),
+        told: Some("certificate or an authority's has expired"),
         ..FINE
     },
     Row {

@@ -150,7 +150,10 @@ fn the_name_for_tls_is_sent_and_verified_instead_of_the_host() {
     let args = ["--tls-name", "other.example.org", "--insecure", "-cQUIT"];
     let (seen, words, _) = trusted.play(port, &args);
     assert_eq!(seen, 0, "{words}");
-    assert!(words.contains("not for `other.example.org`"), "{words}");
+    assert!(
+        words.contains("not for the name `other.example.org`"),
+        "{words}"
+    );
 }
 
 const UNANNOUNCED: &str = "* ended TLS without close_notify";
@@ -257,6 +260,23 @@ fn servers_of_tls_1_0_and_1_1_are_refused() {
         assert!(told.contains("TLS 1.2 or later"), "{told}");
         assert!(log.contains("* tls failed: "), "{log}");
     }
+}
+
+/// OpenSSL's own words have a code, a file and a line.
+#[test]
+fn a_key_that_is_not_the_certificate_s_is_an_error_in_our_words() {
+    let trusted = Trusted::new();
+    let port = trusted.serve(trusted.context(), answer);
+    let path = |name: &str| trusted.home.path().join(name).display().to_string();
+    let other = trusted.authority.key.private_key_to_pem_pkcs8().unwrap();
+    std::fs::write(path("own.pem"), trusted.own.certificate.to_pem().unwrap()).unwrap();
+    std::fs::write(path("other.key"), other).unwrap();
+    let args = ["--cert", &path("own.pem"), "--key", &path("other.key")];
+    let (code, told, log) = trusted.play(port, &[&args[..], &["-cNOOP"]].concat());
+    let why = "the key of --key does not belong to the certificate of --cert";
+    assert_eq!(code, 4, "{told}");
+    assert!(told.contains(why) && told.contains("hint: "), "{told}");
+    assert!(log.contains(&format!("* tls failed: {why}")), "{log}");
 }
 
 #[test]

@@ -65,6 +65,7 @@ fn tls_1_3_shows_suite_and_group() {
         cipher: "TLS_AES_256_GCM_SHA384".to_owned(),
         key_exchange: "EcdhX25519".to_owned(),
         chain: Vec::new(),
+        asks_for_certificate: false,
     };
     assert_eq!(listen(&octets_of(TLS_1_3)), seen);
 }
