@@ -22,10 +22,10 @@ use crate::modes::report::findings::{self, Format, Judged, Verdict};
 
 pub(super) fn print(args: &CheckArgs, plan: &Plan, run: &CheckRun, log: &Path) -> Exit {
     let mut out = stdio::output();
-    let grouped = || findings::grouped(&run.judged);
+    let judged = findings::grouped(&run.judged);
     let result = match args.report.format {
-        Format::Text => people(args, plan, run, log, &mut out),
-        format => format.print(&mut out, &grouped(), run.no_login.as_deref()),
+        Format::Text => people(args, plan, run, &judged, log, &mut out),
+        format => format.print(&mut out, &judged, run.no_login.as_deref()),
     };
     let found = run.findings.iter().map(|(_, finding)| finding);
     let is_failure = args.rules.is_failure(found);
@@ -41,6 +41,7 @@ fn people(
     args: &CheckArgs,
     plan: &Plan,
     run: &CheckRun,
+    judged: &[Judged],
     log: &Path,
     out: &mut dyn Write,
 ) -> io::Result<()> {
@@ -78,8 +79,8 @@ fn people(
         let text = format!("no login as {}: {}", shown(user), shown(why));
         writeln!(out, "{}", say::for_output(&text))?;
     }
-    probes(&run.judged, args.verbose, out)?;
-    summary(args, plan, run, log, out)
+    probes(judged, args.verbose, out)?;
+    summary(args, plan, run, judged, log, out)
 }
 
 fn one_finding(
@@ -149,10 +150,11 @@ fn summary(
     args: &CheckArgs,
     plan: &Plan,
     run: &CheckRun,
+    judged: &[Judged],
     log: &Path,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let verdicts = verdicts(&run.judged);
+    let verdicts = verdicts(judged);
     let count = |wanted| verdicts.iter().filter(|one| **one == wanted).count();
     let counts = Verdict::ALL.map(|verdict| (count(verdict), verdict.name()));
     let counts = counts.into_iter().filter(|(count, _)| *count > 0);
