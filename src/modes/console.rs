@@ -192,10 +192,11 @@ impl Console {
         Ok(())
     }
 
-    /// Connects; a certificate that cannot be verified may be trusted, which then is tried.
+    /// Connects. If the certificate cannot be verified and you agree to trust it, connects again.
     fn open_first(&mut self) -> Result<(), Exit> {
         while let Err(failure) = self.open() {
             let is_untrusted = failure.is_untrusted();
+            self.remember_failure(&failure);
             let error = Error::from(failure);
             error.say();
             self.plan.forget_taken_log();

@@ -26,6 +26,8 @@ pub(crate) use made::prepare;
 /// How many lines that a server said in place of a handshake are shown, and how many octets of
 /// each.
 const SAID_LINES: usize = 5;
+/// How many characters of a line are shown in [`TlsFacts::brief`].
+const BRIEF_MAX: usize = 200;
 const SAID_SHOWN: usize = 512;
 
 pub(crate) type TlsStream = native_tls::TlsStream<Tap>;
@@ -189,15 +191,33 @@ impl TlsFacts {
         lines
     }
 
+    /// What to know of the server's own certificate before you trust it, in a few short lines: the
+    /// fingerprint and the faults must not leave the screen.
+    pub(crate) fn brief(&self) -> Vec<String> {
+        let details = self.certificate.iter().flat_map(Certificate::details);
+        let cut = |line: String| match line.char_indices().nth(BRIEF_MAX) {
+            Some((end, _)) => format!("{} ...", line.get(..end).unwrap_or_default()),
+            None => line,
+        };
+        let lines = details.chain(self.judgement());
+        lines.map(cut).collect()
+    }
+
     /// The certificates that were seen, and what is known of the server's own.
-    pub(crate) fn judged_chain(&self) -> Vec<String> {
+    fn judged_chain(&self) -> Vec<String> {
         let mut lines = certificates(&self.chain);
         if self.version == "TLSv1.3" {
             lines.push(
-                "TLS 1.3 encrypts the other certificates of the chain; --tls-max 1.2 shows them"
+                "TLS 1.3 encrypts any other certificates of the chain; --tls-max 1.2 shows them"
                     .to_owned(),
             );
         }
+        lines.extend(self.judgement());
+        lines
+    }
+
+    fn judgement(&self) -> Vec<String> {
+        let mut lines = Vec::new();
         match &self.verdict {
             TlsVerdict::Verified => {
                 let what = "verified: name, dates and issuer; revocation was not checked";
@@ -252,6 +272,8 @@ pub struct TlsError {
     pub(crate) is_untrusted: bool,
     /// What the server sent of the handshake before it failed.
     pub(crate) seen: Option<Box<FailedHandshake>>,
+    /// The server's certificate on a later connection.
+    pub(crate) fetched: Option<Box<Certificate>>,
 }
 
 impl Explain for TlsError {
@@ -297,6 +319,7 @@ impl TlsError {
             hint: None,
             is_untrusted: false,
             seen: None,
+            fetched: None,
         }
     }
 
@@ -311,16 +334,16 @@ impl TlsError {
     pub(crate) fn hide(&mut self, hide: &dyn Fn(&str) -> String) {
         self.what = hide(&self.what);
         self.hint = self.hint.as_deref().map(hide);
-        for certificate in self.seen.iter_mut().flat_map(|seen| &mut seen.chain) {
+        let seen = self.seen.iter_mut().flat_map(|seen| &mut seen.chain);
+        for certificate in seen.chain(self.fetched.as_deref_mut()) {
             certificate.hide(hide);
         }
     }
 
-    /// Adds the certificates that were fetched afterwards, if the handshake showed none.
-    pub(crate) fn learn(&mut self, facts: &TlsFacts) {
-        if let Some(seen) = self.seen.as_mut().filter(|seen| seen.chain.is_empty()) {
-            seen.chain.clone_from(&facts.chain);
-        }
+    /// Whether the handshake showed a certificate, and it was not this one.
+    pub(crate) fn has_shown_other(&self, certificate: &Certificate) -> bool {
+        let shown = self.seen.as_ref().and_then(|seen| seen.chain.first());
+        shown.is_some_and(|shown| shown.fingerprint != certificate.fingerprint)
     }
 
     /// Returns the lines that the server said in cleartext in place of the handshake, each as it
@@ -351,9 +374,12 @@ impl TlsError {
         };
         lines.push(format!("the server chose {version}"));
         lines.extend(certificates(&seen.chain));
-        if seen.chain.is_empty() && version == "TLSv1.3" {
+        if let Some(fetched) = &self.fetched {
+            lines.push("fetched afterwards, on a connection of its own".to_owned());
+            lines.extend(certificates(std::slice::from_ref(fetched)));
+        } else if seen.chain.is_empty() && version == "TLSv1.3" {
             lines.push(
-                "TLS 1.3 encrypts the certificate, and poptalk does not keep one that it refused; `:open --trust` fetches it, --tls-max 1.2 shows it here"
+                "TLS 1.3 encrypts the certificate, and the TLS library does not return one that it refused; `:open --trust` fetches it, --tls-max 1.2 shows it here"
                     .to_owned(),
             );
         }
@@ -368,7 +394,7 @@ fn certificates(chain: &[Certificate]) -> Vec<String> {
         lines.push(if index == 0 {
             "the server's certificate".to_owned()
         } else {
-            format!("signed by, {index}")
+            format!("the server also sent, {index}")
         });
         let details = certificate.details().into_iter();
         lines.extend(details.map(|line| format!("  {line}")));

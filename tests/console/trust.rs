@@ -1,13 +1,15 @@
 //! A certificate that cannot be verified: shown, asked about, and trusted for one session.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
+use std::sync::mpsc::channel;
 
 use crate::support::Home;
 use crate::support::terminal::Terminal;
 
-const ASKED: &str = "trust this certificate for this session? [y/N]";
+const ASKED: &str = "trust this certificate until poptalk ends? [y/N]";
 
 /// A practice server with TLS; the console that it is for asks about its certificate.
 struct Untrusted {
@@ -120,17 +122,19 @@ fn after_a_refused_stls_the_certificate_can_be_fetched_and_trusted() {
     terminal.line("n", "closed>");
     // The handshake that failed is known better now.
     let screen = terminal.line(":tls", "closed>");
-    assert_eq!(screen.matches("fingerprint  SHA-256").count(), 2);
+    assert!(screen.contains("fetched afterwards"), "{screen}");
     assert_eq!(fingerprint(&screen), pin);
 
     let wrong = format!(":open --trust SHA256:{}", "00".repeat(32));
-    terminal.line(&wrong, "auth>");
-    let screen = terminal.line("stls", "closed>");
+    let screen = terminal.line(&wrong, "closed>");
     assert!(screen.contains("is not the pinned one"), "{screen}");
     let screen = terminal.line(":open --trust sha256:12", "closed>");
     assert!(screen.contains("64 hexadecimal digits"), "{screen}");
-    terminal.line(&format!(":open --trust {pin}"), "auth>");
-    terminal.line("stls", "auth tls>");
+    // TLS was asked for, so STLS follows.
+    let screen = terminal.line(&format!(":open --trust {pin}"), "auth tls>");
+    assert!(screen.contains("pinned"), "{screen}");
+    let screen = terminal.line(":state", "auth tls>");
+    assert!(screen.contains("TLS, certificate pinned"), "{screen}");
     terminal.press("quit\r");
     assert_eq!(terminal.end().0, 0);
 }
@@ -149,4 +153,99 @@ fn a_different_server_is_not_trusted_for_it() {
     terminal.line("n", "closed>");
     terminal.press(":quit\r");
     assert_eq!(terminal.end().0, 0);
+}
+
+/// A line that was typed before the certificate is on the screen is not an answer.
+#[test]
+fn what_is_typed_before_the_question_does_not_answer_it() {
+    let peer = Untrusted::start(true);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let (accepted, connected) = channel();
+    let (go, wait) = channel::<()>();
+    let server = peer.address.clone();
+    std::thread::spawn(move || {
+        for (index, client) in listener.incoming().flatten().enumerate() {
+            accepted.send(()).unwrap();
+            if index == 1 {
+                wait.recv().unwrap();
+            }
+            let server = TcpStream::connect(&server).unwrap();
+            relay(&client, &server);
+        }
+    });
+    let mut terminal = Terminal::tall(&peer.home, &[&address, "--tls"]);
+    connected.recv().unwrap();
+    // The second connection fetches the certificate.
+    connected.recv().unwrap();
+    terminal.press("y\r");
+    go.send(()).unwrap();
+    terminal.prompt(ASKED);
+    terminal.press("\r");
+    assert_eq!(terminal.end().0, 4);
+}
+
+/// Passes octets on in both directions until both sides have closed.
+fn relay(client: &TcpStream, server: &TcpStream) {
+    let copy = |from: &TcpStream, to: &TcpStream| {
+        let (mut from, mut to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
+        std::thread::spawn(move || {
+            let _ = std::io::copy(&mut from, &mut to);
+            let _ = to.shutdown(Shutdown::Write);
+        })
+    };
+    copy(client, server);
+    copy(server, client);
+}
+
+/// A client certificate names you, so it goes only to a server that is trusted.
+#[test]
+#[cfg(not(any(windows, target_vendor = "apple")))]
+fn the_client_certificate_is_not_shown_to_an_untrusted_server() {
+    use crate::scripts::tls::{GOOD, make};
+    use openssl::ssl::{Ssl, SslContext, SslMethod, SslStream, SslVerifyMode, SslVersion};
+
+    for version in [SslVersion::TLS1_2, SslVersion::TLS1_3] {
+        let own = make(GOOD, None);
+        let mut context = SslContext::builder(SslMethod::tls_server()).unwrap();
+        context.set_certificate(&own.certificate).unwrap();
+        context.set_private_key(&own.key).unwrap();
+        context.set_max_proto_version(Some(version)).unwrap();
+        context.set_verify_callback(SslVerifyMode::PEER, |_, _| true);
+        let context = context.build();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("localhost:{}", listener.local_addr().unwrap().port());
+        let (names, named) = channel();
+        std::thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                let mut stream = SslStream::new(Ssl::new(&context).unwrap(), client).unwrap();
+                if stream.accept().is_ok() {
+                    names
+                        .send(stream.ssl().peer_certificate().is_some())
+                        .unwrap();
+                    let _ = stream.write_all(b"+OK ready\r\n");
+                    let _ = stream.read(&mut [0; 100]);
+                }
+            }
+        });
+        let home = Home::new();
+        let client = make(GOOD, None);
+        let (cert, key) = (home.path().join("cert.pem"), home.path().join("key.pem"));
+        std::fs::write(&cert, client.certificate.to_pem().unwrap()).unwrap();
+        std::fs::write(&key, client.key.private_key_to_pem_pkcs8().unwrap()).unwrap();
+        let files = [
+            "--cert",
+            cert.to_str().unwrap(),
+            "--key",
+            key.to_str().unwrap(),
+        ];
+        let args = [&[address.as_str(), "--tls"][..], &files].concat();
+        let mut terminal = Terminal::tall(&home, &args);
+        terminal.see(ASKED);
+        assert!(!named.recv().unwrap(), "it was shown before the question");
+        terminal.line("y", "auth tls>");
+        assert!(named.recv().unwrap(), "it is shown after the question");
+        terminal.press(":quit\r");
+        assert_eq!(terminal.end().0, 0);
+    }
 }

@@ -178,12 +178,13 @@ impl Console {
         let (text, trust) = match TrustOption::split(text) {
             Ok(read) => read,
             Err(what) => {
-                self.screen.warn(&format!("--trust: {what}"));
+                let what = lock(&self.knowledge).recall.hide(&what);
+                self.screen.warn(&what);
                 return;
             }
         };
         if !text.is_empty() {
-            match target::parse(text, None, self.plan.target.is_tls) {
+            match target::parse(&text, None, self.plan.target.is_tls) {
                 Ok(named) => {
                     self.set_target(named.target);
                     self.plan.user = named.user;
@@ -205,7 +206,11 @@ impl Console {
         if !self.reopen() {
             return;
         }
-        if self.plan.found.is_some() && self.plan.is_stls {
+        let wants_stls = self.wants_tls && !self.plan.target.is_tls;
+        if wants_stls && !matches!(trust, TrustOption::Authorities) {
+            self.await_reply();
+            self.begin_stls();
+        } else if self.plan.found.is_some() && self.plan.is_stls {
             self.screen.note("no TLS yet: type `stls` first");
         } else if self.is_at_lesson() {
             // No other server gets the account of the lesson.
@@ -220,14 +225,19 @@ impl Console {
         while let Err(failure) = self.open() {
             self.screen.error(Paint::Negative, &failure);
             let is_untrusted = failure.is_untrusted();
-            if let Failure::Open(OpenError::Tls(error)) = failure {
-                lock(&self.shown).tls_failure = Some(error);
-            }
+            self.remember_failure(&failure);
             if !is_untrusted || !self.trust_if_agreed() {
                 return false;
             }
         }
         true
+    }
+
+    /// Keeps what is known of a failed handshake for `:tls` and `:why`.
+    pub(super) fn remember_failure(&self, failure: &Failure) {
+        if let Failure::Open(OpenError::Tls(error)) = failure {
+            lock(&self.shown).tls_failure = Some(error.clone());
+        }
     }
 
     fn set_target(&mut self, target: Target) {
@@ -284,8 +294,10 @@ impl Console {
             State::Transaction => "TRANSACTION (logged in)",
             State::Update => "UPDATE (QUIT was answered)",
         };
+        let is_pinned = now.is_tls && self.plan.tls.pin.is_some();
         let tls = match (now.is_tls, now.is_doubtful) {
             (false, _) => "no TLS",
+            (true, false) if is_pinned => "TLS, certificate pinned",
             (true, false) => "TLS, certificate verified",
             (true, true) => "TLS, certificate not verified",
         };

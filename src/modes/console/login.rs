@@ -31,9 +31,7 @@ impl Console {
         }
         let is_clear = |now: &Snapshot| now.ending.is_none() && !now.is_tls;
         if self.plan.is_stls {
-            self.screen.print("stls\n");
-            self.send(b"STLS");
-            self.await_reply();
+            self.begin_stls();
             if self.snapshot().as_ref().is_some_and(is_clear) {
                 let what = match self.plan.found {
                     // Nothing proves who it is.
@@ -56,6 +54,12 @@ impl Console {
         } else {
             self.login_by_word("", Method::Best);
         }
+    }
+
+    pub(super) fn begin_stls(&mut self) {
+        self.screen.print("stls\n");
+        self.send(b"STLS");
+        self.await_reply();
     }
 
     /// Asks before a line that was typed goes out, where it holds a secret that should not; true
@@ -89,8 +93,11 @@ impl Console {
     }
 
     pub(super) fn is_yes(&mut self, prompt: &str) -> bool {
-        let answer = self.read(prompt, "");
-        matches!(answer, Input::Line(answer) if answer.trim_start().to_ascii_lowercase().starts_with('y'))
+        let Input::Line(answer) = self.read(prompt, "") else {
+            return false;
+        };
+        let answer = answer.trim().to_ascii_lowercase();
+        matches!(answer.as_str(), "y" | "yes")
     }
 
     /// Carries out `:login`, `:auth` and `:apop`.

@@ -65,16 +65,21 @@ fn in_topic(topic: &[u8]) -> Option<usize> {
 }
 
 /// The password of `USER:PASSWORD@HOST`, with a scheme or without, and of one whose `@` is still to
-/// be typed: a port has digits only, and an address without brackets has several colons.
+/// be typed: a port has digits only, an address without brackets has several colons, and options
+/// follow the server.
 fn in_url(text: &[u8]) -> Option<usize> {
     let from = memchr::memmem::find(text, b"://").map_or(0, |at| at + 3);
     let rest = text.get(from..)?;
     let colon = memchr::memchr(b':', rest)?;
-    let after = rest.get(colon + 1..)?;
     let is_password = match memchr::memrchr(b'@', rest) {
         Some(at) => colon < at,
         None => {
-            let port = after.split(|octet| *octet == b'/').next()?;
+            let options = rest.windows(2).position(|pair| pair == b" -");
+            if options.is_some_and(|options| options < colon) || text.starts_with(b"-") {
+                return None;
+            }
+            let named = rest.get(colon + 1..options.unwrap_or(rest.len()))?;
+            let port = named.split(|octet| *octet == b'/').next()?;
             !port.iter().all(u8::is_ascii_digit) && !port.contains(&b':')
         }
     };
@@ -189,6 +194,10 @@ mod tests {
         assert_eq!(from(":open pop3://host:110/"), None);
         assert_eq!(from(":open [::1]:110"), None);
         assert_eq!(from(":open fe80::1"), None);
+        assert_eq!(from(":open host:110 --trust"), None);
+        assert_eq!(from(":open pop3s://host:995 --trust SHA256:12ab"), None);
+        assert_eq!(from(":open --trust SHA256:12ab"), None);
+        assert_eq!(from(":open alice:gehe --trust"), Some(12));
         assert_eq!(from("? pass geheim"), Some(7));
         assert_eq!(from("? retr"), None);
     }

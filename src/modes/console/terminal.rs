@@ -107,7 +107,9 @@ pub(crate) fn ask_unseen(prompt: &str, interrupts: &Interrupts) -> io::Result<Ze
     Ok(line)
 }
 
-pub(crate) use imp::{Quiet, changing, echoing, is_input_waiting, lent, on_return, suspend, watch};
+pub(crate) use imp::{
+    Quiet, changing, discard_input, echoing, is_input_waiting, lent, on_return, suspend, watch,
+};
 
 #[cfg(unix)]
 mod imp {
@@ -115,7 +117,9 @@ mod imp {
 
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
     use rustix::stdio::stdin;
-    use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+    use rustix::termios::{
+        LocalModes, OptionalActions, QueueSelector, Termios, tcflush, tcgetattr, tcsetattr,
+    };
 
     pub(crate) use super::signals::{changing, lent, on_return, suspend, watch};
 
@@ -164,6 +168,11 @@ mod imp {
         let _ = tcsetattr(stdin(), OptionalActions::Now, &modes);
     }
 
+    /// Forgets what was typed and not read: it was not meant for the question that follows.
+    pub(crate) fn discard_input() {
+        let _ = tcflush(stdin(), QueueSelector::IFlush);
+    }
+
     /// Whether a line, or the end, is there after `time`; a signal ends the wait early.
     pub(crate) fn is_input_waiting(time: Duration) -> bool {
         let stdin = stdin();
@@ -205,6 +214,9 @@ mod imp {
     pub(crate) fn lent<T>(run: impl FnOnce() -> T) -> T {
         run()
     }
+
+    /// Elsewhere what was typed ahead stays.
+    pub(crate) fn discard_input() {}
 
     /// Not known elsewhere: input is read without a look at what waits; Ctrl-C ends the read.
     pub(crate) fn is_input_waiting(time: std::time::Duration) -> bool {

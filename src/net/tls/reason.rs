@@ -47,6 +47,7 @@ pub(super) fn of_failure(
     if let Some(words) = refused(text) {
         return of_refused(words, &seen, host);
     }
+    let text = without_verdict(text);
     if let Some(code) = alert(received, text) {
         return of_alert(code, &seen, settings);
     }
@@ -123,6 +124,18 @@ fn refused(text: &str) -> Option<&str> {
     let (_, rest) = text.split_once("certificate verify failed")?;
     let (_, words) = rest.split_once(" (")?;
     words.strip_suffix(')')
+}
+
+/// An error of OpenSSL's without the verdict on the certificate, which native-tls adds to every
+/// error, ` (WORDS)`: with `--insecure` it is not the reason.
+fn without_verdict(text: &str) -> &str {
+    let bare = text
+        .strip_suffix(')')
+        .and_then(|text| text.rsplit_once(" ("));
+    match bare {
+        Some((bare, _)) if text.starts_with("error:") => bare,
+        _ => text,
+    }
 }
 
 /// The sentence for a certificate that the library refused with these words.
@@ -388,6 +401,29 @@ mod tests {
             &TlsSettings::default(),
             false,
         )
+    }
+
+    /// With `--insecure` the verdict on the certificate is not why a handshake failed.
+    #[test]
+    fn the_verdict_that_the_library_adds_is_not_the_reason() {
+        let hello = b"\x16\x03\x02\x00\x04\x00\x00\x00\x00";
+        let error = |words: &str| {
+            format!(
+                "error:0A00014D:SSL routines:tls_process_key_exchange:{words}:\
+                 ../ssl/statem/statem_clnt.c:2255: (self-signed certificate)"
+            )
+        };
+        for (words, said) in [
+            (
+                "legacy sigalg disallowed or unsupported",
+                "signs the handshake",
+            ),
+            ("dh key too small", "Diffie-Hellman group is too short"),
+            ("something new", "the TLS handshake failed: `something new`"),
+        ] {
+            let what = of(&error(words), hello).what;
+            assert!(what.contains(said), "{what}");
+        }
     }
 
     /// How native-tls says that OpenSSL refused a certificate.
