@@ -365,6 +365,7 @@ fn may_change(
 fn check_practice(addresses: &AddressSettings) -> Result<(), Error> {
     let options = [
         ("--connect-to", addresses.connect_to.is_some()),
+        ("--resolve", !addresses.resolve.is_empty()),
         ("--proxy-protocol", addresses.header.is_some()),
     ];
     let Some((option, _)) = options.into_iter().find(|(_, is_given)| *is_given) else {

@@ -194,7 +194,7 @@ impl Console {
 
     /// Connects. If the certificate cannot be verified and you agree to trust it, connects again.
     fn open_first(&mut self) -> Result<(), Exit> {
-        while let Err(failure) = self.open() {
+        while let Err(failure) = terminal::ending_on_interrupt(|| self.open()) {
             let is_untrusted = failure.is_untrusted();
             self.remember_failure(&failure);
             let error = Error::from(failure);

@@ -67,6 +67,13 @@ impl DialError {
     pub(crate) fn event(&self) -> Event {
         match self {
             Self::Resolve { host, error } => Event::NoAddress(format!("`{host}`: {error}")),
+            Self::Excluded { host, version } if host.parse::<IpAddr>().is_ok() => {
+                let is = match version {
+                    IpVersion::V4 => "an IPv6 address, which -4 excludes",
+                    IpVersion::V6 => "an IPv4 address, which -6 excludes",
+                };
+                Event::NoAddress(format!("`{host}`: it is {is}"))
+            }
             Self::Excluded { host, version } => {
                 let only = match version {
                     IpVersion::V4 => "it has only IPv6 addresses, which -4 excludes",
@@ -418,15 +425,10 @@ mod tests {
             (
                 "127.0.0.1",
                 IpVersion::V6,
-                "only IPv4 addresses, which -6",
+                "an IPv4 address, which -6",
                 "omit -6",
             ),
-            (
-                "::1",
-                IpVersion::V4,
-                "only IPv6 addresses, which -4",
-                "omit -4",
-            ),
+            ("::1", IpVersion::V4, "an IPv6 address, which -4", "omit -4"),
         ] {
             let target = Target {
                 host: host.to_owned(),
@@ -434,7 +436,7 @@ mod tests {
                 is_tls: false,
             };
             let error = dial(&target, Some(version), Duration::from_secs(5)).unwrap_err();
-            let told = format!("no address for `{host}`: it has {only} excludes");
+            let told = format!("no address for `{host}`: it is {only} excludes");
             assert_eq!(error.to_string(), told);
             assert!(error.hint().starts_with(hint), "{}", error.hint());
         }

@@ -168,7 +168,8 @@ pub(crate) fn tls_name(text: &str) -> Result<String, String> {
     // OpenSSL verifies no name if it is empty, and accepts each subdomain if it starts with a dot.
     let is_name = !text.is_empty() && !text.starts_with('.') && text.bytes().all(fits);
     match is_name || text.parse::<IpAddr>().is_ok() {
-        true => Ok(text.to_owned()),
+        // RFC 6066 §3: SNI has no final dot.
+        true => Ok(text.strip_suffix('.').unwrap_or(text).to_owned()),
         false => Err("expected a host name in ASCII, or an IP address without brackets".to_owned()),
     }
 }
@@ -205,7 +206,7 @@ pub(crate) fn resolve(text: &str) -> Result<Resolved, String> {
             .strip_prefix('[')
             .and_then(|address| address.strip_suffix(']'));
         Some(Resolved {
-            host: Some(host.to_owned()).filter(|host| !host.is_empty())?,
+            host: tls_name(host).ok()?,
             port: port.parse().ok().filter(|port| *port != 0)?,
             address: bare.unwrap_or(address).parse().ok()?,
         })
@@ -356,7 +357,7 @@ mod tests {
             "192.0.2.1",
             "2001:db8::1",
         ] {
-            assert_eq!(tls_name(right).as_deref(), Ok(right));
+            assert_eq!(tls_name(right).as_deref(), Ok(right.trim_end_matches('.')));
         }
         for wrong in [
             "",
@@ -420,6 +421,7 @@ mod tests {
             "pop.example.org:pop3s:192.0.2.7",
             "pop.example.org:995:pop.example.net",
             "pop.example.org:995:[::1",
+            "*:995:192.0.2.7",
         ] {
             assert!(resolve(wrong).is_err(), "{wrong}");
         }

@@ -249,3 +249,18 @@ fn the_client_certificate_is_not_shown_to_an_untrusted_server() {
         assert_eq!(terminal.end().0, 0);
     }
 }
+
+/// Nothing has begun yet that Ctrl-C could end instead of the program.
+#[test]
+#[cfg(unix)]
+fn ctrl_c_ends_a_connection_that_is_not_made() {
+    // A server that accepts and never answers the handshake.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let mut terminal = Terminal::tall(&Home::new(), &[&address, "--tls"]);
+    let mut hello = [0; 1];
+    let (mut client, _) = listener.accept().unwrap();
+    client.read_exact(&mut hello).unwrap();
+    terminal.press("\x03");
+    assert_eq!(terminal.end().0, 130);
+}

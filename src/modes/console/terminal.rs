@@ -108,7 +108,8 @@ pub(crate) fn ask_unseen(prompt: &str, interrupts: &Interrupts) -> io::Result<Ze
 }
 
 pub(crate) use imp::{
-    Quiet, changing, discard_input, echoing, is_input_waiting, lent, on_return, suspend, watch,
+    Quiet, changing, discard_input, echoing, ending_on_interrupt, is_input_waiting, lent,
+    on_return, suspend, watch,
 };
 
 #[cfg(unix)]
@@ -121,7 +122,9 @@ mod imp {
         LocalModes, OptionalActions, QueueSelector, Termios, tcflush, tcgetattr, tcsetattr,
     };
 
-    pub(crate) use super::signals::{changing, lent, on_return, suspend, watch};
+    pub(crate) use super::signals::{
+        changing, ending_on_interrupt, lent, on_return, suspend, watch,
+    };
 
     /// Between two prompts the terminal would echo what is typed ahead, a password too. While this
     /// lives it does not.
@@ -212,6 +215,11 @@ mod imp {
     pub(crate) fn suspend() {}
 
     pub(crate) fn lent<T>(run: impl FnOnce() -> T) -> T {
+        run()
+    }
+
+    /// Elsewhere Ctrl-C is looked at when the connection is there.
+    pub(crate) fn ending_on_interrupt<T>(run: impl FnOnce() -> T) -> T {
         run()
     }
 

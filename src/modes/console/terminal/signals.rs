@@ -10,7 +10,7 @@ use rustix::io::dup;
 use rustix::process::{Signal, kill_current_process_group};
 use rustix::stdio::{dup2_stdin, stdin};
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
-use signal_hook::consts::{SIGHUP, SIGTERM, SIGTSTP, SIGTTIN, SIGWINCH};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGTSTP, SIGTTIN, SIGWINCH};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::raise;
 
@@ -28,6 +28,9 @@ static ON_RETURN: Mutex<Option<Box<dyn Fn() + Send>>> = Mutex::new(None);
 /// The signal to stop is ours: its sender means the program too.
 static IS_OURS: AtomicBool = AtomicBool::new(false);
 
+/// Ctrl-C ends the program: nothing has begun that it could end instead.
+static ENDS_ON_INTERRUPT: AtomicBool = AtomicBool::new(false);
+
 /// Another program, such as `$PAGER`, has the terminal and looks after it.
 static IS_LENT: AtomicBool = AtomicBool::new(false);
 
@@ -38,9 +41,12 @@ pub(crate) fn watch() {
     WATCH.call_once(|| {
         // Where standard input is a file, only the pager changes the terminal.
         *lock(&BEFORE) = tcgetattr(stdin()).ok();
-        if let Ok(mut signals) = Signals::new([SIGTERM, SIGHUP, SIGTSTP]) {
+        if let Ok(mut signals) = Signals::new([SIGTERM, SIGHUP, SIGTSTP, SIGINT]) {
             drop(thread::spawn(move || {
                 for signal in signals.forever() {
+                    if signal == SIGINT && !ENDS_ON_INTERRUPT.load(Ordering::SeqCst) {
+                        continue;
+                    }
                     if signal != SIGTSTP {
                         leave(128 + signal);
                     }
@@ -72,6 +78,14 @@ fn leave(code: i32) -> ! {
         restore(&terminal);
     }
     signal_hook::low_level::exit(code)
+}
+
+/// While `run` continues, Ctrl-C ends the program.
+pub(crate) fn ending_on_interrupt<T>(run: impl FnOnce() -> T) -> T {
+    ENDS_ON_INTERRUPT.store(true, Ordering::SeqCst);
+    let result = run();
+    ENDS_ON_INTERRUPT.store(false, Ordering::SeqCst);
+    result
 }
 
 /// To be held while the modes of the terminal are changed: never while something is waited for.
