@@ -77,7 +77,7 @@ impl ListenArgs {
             return Ok(());
         };
         files::make_folder_of(path)
-            .and_then(|()| std::fs::write(path, server.certificate_pem().unwrap_or_default()))
+            .and_then(|()| std::fs::write(path, server.certificate_pem()))
             .map_err(|error| {
                 Error::about(format_args!("--cert-out {}", path.display()), &error)
                     .with_hint("give a file that can be written to")

@@ -237,7 +237,7 @@ impl fmt::Display for ConnectionReport {
 
 struct ProxyShared {
     options: ProxyOptions,
-    acceptor: Option<Acceptor>,
+    acceptor: Acceptor,
     secrets: Secrets,
     is_stopping: Arc<AtomicBool>,
     logs: Arc<LogHealth>,
@@ -258,8 +258,7 @@ impl ProxyShared {
 /// Starts a proxy. What happens is passed to `on_event` from the threads of the connections; while
 /// it does not return, that connection waits.
 ///
-/// Errors: an address can't be listened on, the certificate is not usable, or the platform has no
-/// TLS for servers and `tls_listen` asks for it.
+/// Errors: an address can't be listened on, or the certificate is not usable.
 pub fn start(
     options: ProxyOptions,
     on_event: impl Fn(ProxyEvent) + Send + Sync + 'static,
@@ -271,7 +270,7 @@ pub fn start(
         most_connections: options.most_connections,
     };
     let (acceptor, certificate_pem) =
-        listener::acceptor(&options.certificate, None, ports.tls.is_some())?;
+        Acceptor::new(&options.certificate, None).map_err(ListenError::Certificate)?;
     let shared = Arc::new(ProxyShared {
         options,
         acceptor,

@@ -183,7 +183,7 @@ pub enum VisitOutcome {
     Refused,
     /// The header of the PROXY protocol did not come; why.
     NoHeader(HeaderError),
-    /// The handshake failed; the text is the library's.
+    /// The handshake failed; why.
     TlsFailed(String),
     /// The connection broke; the text is the system's.
     Lost(String),
@@ -249,7 +249,7 @@ struct ServerShared {
     visits: AtomicU32,
     secrets: Secrets,
     room: Arc<Room>,
-    tls: Option<Acceptor>,
+    tls: Acceptor,
     is_stopping: Arc<AtomicBool>,
     on_event: Box<dyn Fn(ServeEvent) + Send + Sync>,
     logs: Arc<LogHealth>,
@@ -259,9 +259,7 @@ impl Server {
     /// Starts to serve. Each connection is reported to `on_event` when it is over, from a thread of
     /// the server's; it must not block.
     ///
-    /// Errors: an address can't be listened on, the certificate is not usable, or the platform has
-    /// no TLS and `tls_listen` asks for it. Without `tls_listen` such a platform serves without
-    /// STLS.
+    /// Errors: an address can't be listened on, or the certificate is not usable.
     pub fn start(
         options: ServeOptions,
         on_event: impl Fn(ServeEvent) + Send + Sync + 'static,
@@ -274,7 +272,7 @@ impl Server {
         };
         let client_ca = options.client_ca.as_deref();
         let (tls, certificate_pem) =
-            listener::acceptor(&options.certificate, client_ca, ports.tls.is_some())?;
+            Acceptor::new(&options.certificate, client_ca).map_err(ListenError::Certificate)?;
         let shared = Arc::new(ServerShared {
             visits: AtomicU32::new(0),
             secrets: Secrets::by_user(),

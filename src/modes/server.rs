@@ -19,7 +19,7 @@ use crate::transcript::event::Event;
 /// threads are done; what was marked in an open session is not deleted.
 pub struct Server {
     pub(crate) listener: Listener,
-    pub(crate) certificate_pem: Option<String>,
+    pub(crate) certificate_pem: String,
     pub(crate) logs: Arc<LogHealth>,
 }
 
@@ -36,10 +36,10 @@ impl Server {
         self.listener.tls_address
     }
 
-    /// The certificate that clients see, in PEM form; None without TLS for them.
+    /// The certificate that clients see, in PEM form.
     #[must_use]
-    pub fn certificate_pem(&self) -> Option<&str> {
-        self.certificate_pem.as_deref()
+    pub fn certificate_pem(&self) -> &str {
+        &self.certificate_pem
     }
 
     /// Returns where this machine reaches it: unencrypted, or by TLS from the first octet where it
@@ -57,7 +57,7 @@ impl Server {
     /// Returns how a client in this process checks it: the certificate was made a moment ago.
     pub(crate) fn tls_settings(&self) -> TlsSettings {
         TlsSettings {
-            own_pem: self.certificate_pem().unwrap_or_default().into(),
+            own_pem: self.certificate_pem().into(),
             ..TlsSettings::default()
         }
     }

@@ -1,61 +1,67 @@
-//! The server's side of TLS, with OpenSSL: TLS 1.2 and 1.3, with a given certificate or a
-//! self-signed one.
+//! The server's side of TLS, with rustls on every platform: TLS 1.2 and 1.3, with a given
+//! certificate or a self-signed one.
 
-use std::io::{self, Read, Write};
-use std::net::IpAddr;
+mod credential;
+mod reason;
+#[cfg(test)]
+mod tests;
 
-use openssl::asn1::Asn1Time;
-use openssl::bn::{BigNum, MsbOption};
-use openssl::ec::{EcGroup, EcKey};
-use openssl::error::ErrorStack;
-use openssl::hash::MessageDigest;
-use openssl::nid::Nid;
-use openssl::pkey::{PKey, Private};
-use openssl::ssl::{
-    self, AlpnError, HandshakeError, MidHandshakeSslStream, SslAcceptor, SslMethod, SslStream,
-    SslVerifyMode,
-};
-use openssl::x509::extension::{
-    BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAlternativeName, SubjectKeyIdentifier,
-};
-use openssl::x509::store::X509StoreBuilder;
-use openssl::x509::{X509, X509NameBuilder};
+use std::io::{self, ErrorKind, Read, Write};
+use std::sync::Arc;
+
+use rustls::crypto::{CryptoProvider, ring};
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{self, Accepted, AcceptedAlert, WebPkiClientVerifier};
+use rustls::sign::SingleCertAndKey;
+use rustls::version::{TLS12, TLS13};
+use rustls::{ProtocolVersion, RootCertStore, ServerConfig, ServerConnection};
 
 use super::server_certificate::ServerCertificate;
+use super::wire::is_late;
+use credential::Credential;
 
-/// For how many days a certificate of our own is valid.
-const DAYS: u32 = 365;
-
-/// The list of what we speak, for a client that asks (ALPN): one name, its length in front.
-const PROTOCOLS: &[u8] = b"\x04pop3";
+/// What we speak, for a client that asks (ALPN).
+const PROTOCOL: &[u8] = b"pop3";
 
 /// Turns connections into TLS connections.
 pub(crate) struct Acceptor {
-    acceptor: SslAcceptor,
+    settings: Settings,
     end_point: Option<Vec<u8>>,
 }
 
 impl Acceptor {
-    /// Takes or makes the certificate, and gives its PEM form back as well. None if TLS is not
-    /// available. With a `client_ca` (PEM) clients are asked for a certificate, and one that it did
-    /// not issue is refused.
+    /// Takes or makes the certificate, and gives its PEM form back as well. With a `client_ca`
+    /// (PEM) clients are asked for a certificate, and one that it did not issue is refused.
     ///
-    /// Errors: the PEM can't be read, or the key belongs to a different certificate.
+    /// Errors: the PEM can't be read, the key is of a kind that is not supported, or it belongs to
+    /// a different certificate.
     pub(crate) fn new(
         certificate: &ServerCertificate,
         client_ca: Option<&[u8]>,
-    ) -> Result<Option<(Self, String)>, String> {
-        let made = match certificate {
-            ServerCertificate::SelfSigned(names) => {
-                self_signed(names).map(|(leaf, key)| (vec![leaf], key))
-            }
-            ServerCertificate::Given { certificate, key } => given(certificate, key),
+    ) -> Result<(Self, String), String> {
+        let provider = Arc::new(ring::default_provider());
+        let credential = match certificate {
+            ServerCertificate::SelfSigned(names) => Credential::self_signed(names),
+            ServerCertificate::Given { certificate, key } => Credential::given(certificate, key),
+        }?;
+        let (pem, end_point) = (credential.pem()?, credential.end_point());
+        let resolver = SingleCertAndKey::from(credential.certified(&provider)?);
+        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_protocol_versions(&[&TLS13, &TLS12])
+            .map_err(|error| reason::of(&error))?;
+        let builder = match client_ca {
+            Some(pem) => builder.with_client_cert_verifier(verifier(pem, provider)?),
+            None => builder.with_no_client_auth(),
         };
-        made.and_then(|(chain, key)| with(&chain, &key, client_ca))
-            .map(Some)
-            .map_err(|error| {
-                reason(&error).unwrap_or_else(|| "it contains no certificate".to_owned())
-            })
+        let config = builder.with_cert_resolver(Arc::new(resolver));
+        let settings = Settings::new(config);
+        Ok((
+            Self {
+                settings,
+                end_point,
+            },
+            pem,
+        ))
     }
 
     /// The `tls-server-end-point` of the certificate (RFC 5929 §4).
@@ -63,8 +69,7 @@ impl Acceptor {
         self.end_point.clone()
     }
 
-    /// Does the handshake. On a socket that does not block, `wait` is called each time when it
-    /// can't continue.
+    /// Does the handshake on a stream that blocks.
     ///
     /// Errors: why it failed; the connection is closed then.
     pub(crate) fn accept<S: Read + Write>(&self, stream: S) -> Result<Inside<S>, String> {
@@ -77,9 +82,63 @@ impl Acceptor {
 
     /// Begins the handshake on a stream that may not block.
     pub(crate) fn begin<S: Read + Write>(&self, stream: S) -> Handshake<S> {
-        Handshake::of(self.acceptor.accept(stream))
+        let half = Half {
+            wire: stream,
+            stage: Stage::Hello(Box::default(), self.settings.clone()),
+        };
+        half.go_on()
     }
 }
+
+/// A client without a certificate is let in: it may log in by other means.
+fn verifier(
+    pem: &[u8],
+    provider: Arc<CryptoProvider>,
+) -> Result<Arc<dyn ClientCertVerifier>, String> {
+    let unusable = |why: &str| format!("the clients' authority cannot be used: {why}");
+    let mut roots = RootCertStore::empty();
+    for authority in credential::certificates(pem).map_err(|why| unusable(&why))? {
+        let added = roots.add(authority);
+        added.map_err(|_| unusable("it is not valid X.509"))?;
+    }
+    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
+        .allow_unauthenticated()
+        .build()
+        .map_err(|error| unusable(&error.to_string()))
+}
+
+/// rustls ends a handshake in which the client offers protocols, and not ours. RFC 7301 §3.2 wants
+/// that, but a client may as well know no name for POP3, or a different one. So a client that does
+/// not offer ours meets settings without any.
+#[derive(Clone)]
+struct Settings {
+    plain: Arc<ServerConfig>,
+    named: Arc<ServerConfig>,
+}
+
+impl Settings {
+    fn new(plain: ServerConfig) -> Self {
+        let mut named = plain.clone();
+        named.alpn_protocols = vec![PROTOCOL.to_vec()];
+        Self {
+            plain: Arc::new(plain),
+            named: Arc::new(named),
+        }
+    }
+
+    fn answer(self, accepted: Accepted) -> Result<ServerConnection, Refusal> {
+        let offered = accepted.client_hello().alpn();
+        let is_ours = offered.is_some_and(|mut names| names.any(|name| name == PROTOCOL));
+        accepted.into_connection(if is_ours { self.named } else { self.plain })
+    }
+}
+
+/// The alert protocol_version (RFC 8446 §6.2). rustls sends handshake_failure to clients of TLS 1.1,
+/// and they look for the fault in their ciphers.
+const PROTOCOL_VERSION: [u8; 7] = [0x15, 3, 3, 0, 2, 2, 70];
+
+/// What is wrong with a client's first message, and the alert for it.
+type Refusal = (rustls::Error, AcceptedAlert);
 
 pub(crate) enum Handshake<S> {
     Done(Inside<S>),
@@ -87,193 +146,192 @@ pub(crate) enum Handshake<S> {
     Failed(String),
 }
 
-pub(crate) struct Half<S>(MidHandshakeSslStream<S>);
+pub(crate) struct Half<S> {
+    wire: S,
+    stage: Stage,
+}
+
+enum Stage {
+    /// The client's first message has not come in full.
+    Hello(Box<server::Acceptor>, Settings),
+    Answered(Box<ServerConnection>),
+}
 
 impl<S: Read + Write> Half<S> {
     pub(crate) fn go_on(self) -> Handshake<S> {
-        Handshake::of(self.0.handshake())
-    }
-}
-
-impl<S> Handshake<S> {
-    fn of(result: Result<SslStream<S>, HandshakeError<S>>) -> Self {
-        match result {
-            Ok(stream) => Self::Done(Inside(stream)),
-            Err(HandshakeError::WouldBlock(half)) => Self::Waiting(Half(half)),
-            Err(HandshakeError::SetupFailure(error)) => {
-                Self::Failed(reason(&error).unwrap_or_else(|| error.to_string()))
-            }
-            Err(HandshakeError::Failure(half)) => {
-                let why = half.error().ssl_error().and_then(reason);
-                Self::Failed(why.unwrap_or_else(|| "the client closed the connection".to_owned()))
-            }
+        let Self { mut wire, stage } = self;
+        let connection = match stage {
+            Stage::Answered(connection) => connection,
+            Stage::Hello(mut acceptor, settings) => loop {
+                let answer = match acceptor.accept() {
+                    Ok(None) => None,
+                    Ok(Some(accepted)) => Some(settings.clone().answer(accepted)),
+                    Err(refusal) => Some(Err(refusal)),
+                };
+                match answer {
+                    Some(Ok(connection)) => break Box::new(connection),
+                    Some(Err((error, mut alert))) => {
+                        // A client that has gone needs no alert.
+                        let _ = match reason::is_by_age(&error) {
+                            true => wire.write_all(&PROTOCOL_VERSION),
+                            false => alert.write_all(&mut wire),
+                        };
+                        return Handshake::Failed(reason::of(&error));
+                    }
+                    None => {}
+                }
+                match uninterrupted(|| acceptor.read_tls(&mut wire)) {
+                    Ok(0) => return Handshake::Failed(reason::CLOSED.to_owned()),
+                    Ok(_) => {}
+                    Err(error) if is_late(&error) => {
+                        let stage = Stage::Hello(acceptor, settings);
+                        return Handshake::Waiting(Self { wire, stage });
+                    }
+                    Err(error) => return Handshake::Failed(reason::of_wire(&error)),
+                }
+            },
+        };
+        let mut inside = Inside {
+            wire,
+            connection,
+            taken: 0,
+        };
+        match inside.shake_hands() {
+            Ok(true) => Handshake::Done(inside),
+            Ok(false) => Handshake::Waiting(Self {
+                wire: inside.wire,
+                stage: Stage::Answered(inside.connection),
+            }),
+            Err(why) => Handshake::Failed(why),
         }
     }
 }
 
-/// The hash of a certificate that logins are bound to; its own hash function, SHA-256 in place of
-/// the weak ones (RFC 5929 §4.1). None where the algorithm has none.
-fn end_point(certificate: &X509) -> Option<Vec<u8>> {
-    let signature = certificate.signature_algorithm().object().nid();
-    let hash = match signature.signature_algorithms()?.digest {
-        Nid::MD5 | Nid::SHA1 => MessageDigest::sha256(),
-        Nid::UNDEF => return None,
-        hash => MessageDigest::from_nid(hash)?,
-    };
-    Some(certificate.digest(hash).ok()?.to_vec())
-}
-
-fn reason(error: &ErrorStack) -> Option<String> {
-    error
-        .errors()
-        .iter()
-        .find_map(|error| error.reason())
-        .map(str::to_owned)
-}
-
-fn with(
-    chain: &[X509],
-    key: &PKey<Private>,
-    client_ca: Option<&[u8]>,
-) -> Result<(Acceptor, String), ErrorStack> {
-    let mut builder = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls_server())?;
-    let mut pem = Vec::new();
-    for (index, certificate) in chain.iter().enumerate() {
-        if index == 0 {
-            builder.set_certificate(certificate)?;
-        } else {
-            builder.add_extra_chain_cert(certificate.clone())?;
-        }
-        pem.extend(certificate.to_pem()?);
-    }
-    builder.set_private_key(key)?;
-    builder.check_private_key()?;
-    builder.set_alpn_select_callback(|_, offered| {
-        ssl::select_next_proto(PROTOCOLS, offered).ok_or(AlpnError::NOACK)
-    });
-    if let Some(client_ca) = client_ca {
-        let mut store = X509StoreBuilder::new()?;
-        for authority in X509::stack_from_pem(client_ca)? {
-            builder.add_client_ca(&authority)?;
-            store.add_cert(authority)?;
-        }
-        builder.set_verify_cert_store(store.build())?;
-        // Without FAIL_IF_NO_PEER_CERT: a client without a certificate may log in by other means.
-        builder.set_verify(SslVerifyMode::PEER);
-    }
-    let pem = String::from_utf8_lossy(&pem).into_owned();
-    let acceptor = Acceptor {
-        acceptor: builder.build(),
-        end_point: chain.first().and_then(end_point),
-    };
-    Ok((acceptor, pem))
-}
-
-fn given(certificate: &[u8], key: &[u8]) -> Result<(Vec<X509>, PKey<Private>), ErrorStack> {
-    let chain = X509::stack_from_pem(certificate)?;
-    if chain.is_empty() {
-        return Err(ErrorStack::get());
-    }
-    Ok((chain, PKey::private_key_from_pem(key)?))
-}
-
-/// A certificate for `names`, host names or addresses, that is signed by its own key.
-fn self_signed(names: &[String]) -> Result<(X509, PKey<Private>), ErrorStack> {
-    let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1)?;
-    let key = PKey::from_ec_key(EcKey::generate(&group)?)?;
-
-    let mut subject = X509NameBuilder::new()?;
-    subject.append_entry_by_nid(Nid::ORGANIZATIONNAME, "poptalk practice server")?;
-    if let Some(name) = names.first() {
-        subject.append_entry_by_nid(Nid::COMMONNAME, name)?;
-    }
-    let subject = subject.build();
-
-    let mut serial = BigNum::new()?;
-    serial.rand(127, MsbOption::MAYBE_ZERO, false)?;
-    let mut builder = X509::builder()?;
-    builder.set_version(2)?; // counted from 0: X.509 version 3
-    builder.set_serial_number(serial.to_asn1_integer()?.as_ref())?;
-    builder.set_subject_name(&subject)?;
-    builder.set_issuer_name(&subject)?;
-    builder.set_pubkey(&key)?;
-    builder.set_not_before(Asn1Time::days_from_now(0)?.as_ref())?;
-    builder.set_not_after(Asn1Time::days_from_now(DAYS)?.as_ref())?;
-
-    // Not an authority: trusting it means trusting this server, and nothing that it might sign.
-    builder.append_extension(BasicConstraints::new().critical().build()?)?;
-    builder.append_extension(KeyUsage::new().critical().digital_signature().build()?)?;
-    builder.append_extension(ExtendedKeyUsage::new().server_auth().build()?)?;
-    let mut alternatives = SubjectAlternativeName::new();
-    for name in names {
-        if name.parse::<IpAddr>().is_ok() {
-            alternatives.ip(name);
-        } else {
-            alternatives.dns(name);
+fn uninterrupted<T>(mut act: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match act() {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            result => return result,
         }
     }
-    let context = builder.x509v3_context(None, None);
-    let alternatives = alternatives.build(&context)?;
-    let identifier = SubjectKeyIdentifier::new().build(&context)?;
-    builder.append_extension(alternatives)?;
-    builder.append_extension(identifier)?;
-    builder.sign(&key, MessageDigest::sha256())?;
-    Ok((builder.build(), key))
 }
 
-pub(crate) struct Inside<S>(SslStream<S>);
+pub(crate) struct Inside<S> {
+    wire: S,
+    connection: Box<ServerConnection>,
+    /// How many of the caller's octets are encrypted and not all on the wire.
+    taken: usize,
+}
 
 impl<S: Read + Write> Inside<S> {
     pub(crate) fn wire(&mut self) -> &mut S {
-        self.0.get_mut()
+        &mut self.wire
     }
 
     /// Version and cipher, such as `TLSv1.3 TLS_AES_256_GCM_SHA384`.
     pub(crate) fn facts(&self) -> String {
-        let ssl = self.0.ssl();
-        let cipher = ssl.current_cipher();
-        let name = cipher
-            .and_then(|cipher| cipher.standard_name())
-            .unwrap_or("?");
-        format!("{} {name}", ssl.version_str())
+        let version = match self.connection.protocol_version() {
+            Some(ProtocolVersion::TLSv1_2) => "TLSv1.2",
+            Some(ProtocolVersion::TLSv1_3) => "TLSv1.3",
+            _ => "?",
+        };
+        let suite = self.connection.negotiated_cipher_suite();
+        let name = suite.and_then(|suite| suite.suite().as_str());
+        // rustls has a prefix of its own for those of TLS 1.3; IANA does not.
+        let name = name.unwrap_or("?").replace("TLS13_", "TLS_");
+        format!("{version} {name}")
     }
 
     /// The names in the client's certificate: the common name, and the part before the `@` of its
     /// mail addresses. Empty without a certificate; one that is not trusted was refused in the
     /// handshake.
     pub(crate) fn client_names(&self) -> Vec<String> {
-        let Some(certificate) = self.0.ssl().peer_certificate() else {
-            return Vec::new();
-        };
-        let common = certificate.subject_name().entries_by_nid(Nid::COMMONNAME);
-        let common = common.filter_map(|entry| entry.data().to_string().ok());
-        let mut names: Vec<String> = common.collect();
-        for other in certificate.subject_alt_names().iter().flatten() {
-            let address = other.email().and_then(|address| address.split('@').next());
-            names.extend(address.map(str::to_owned));
-        }
-        names
+        let chain = self.connection.peer_certificates().unwrap_or_default();
+        chain.first().map(credential::names).unwrap_or_default()
     }
 
     /// RFC 8314 §3.4: sends close_notify, so that the client knows that nothing was cut off.
     pub(crate) fn notify(&mut self) {
+        self.connection.send_close_notify();
         // The client may be gone already; then there is no one to inform.
-        let _ = self.0.shutdown();
+        let _ = self.send();
+    }
+
+    /// Continues the handshake; false when the wire can't.
+    fn shake_hands(&mut self) -> Result<bool, String> {
+        loop {
+            if let Err(error) = self.connection.process_new_packets() {
+                // The alert; a client that has gone needs none.
+                let _ = self.send();
+                return Err(reason::of(&error));
+            }
+            // What ends the wire is reported by the read: the client may have said why before.
+            let is_blocked = matches!(self.send(), Err(error) if is_late(&error));
+            if !self.connection.is_handshaking() {
+                return Ok(true);
+            }
+            if is_blocked {
+                return Ok(false);
+            }
+            match self.receive() {
+                Ok(0) => return Err(reason::CLOSED.to_owned()),
+                Ok(_) => {}
+                Err(error) if is_late(&error) => return Ok(false),
+                Err(error) => return Err(reason::of_wire(&error)),
+            }
+        }
+    }
+
+    fn receive(&mut self) -> io::Result<usize> {
+        uninterrupted(|| self.connection.read_tls(&mut self.wire))
+    }
+
+    /// Sends all that is encrypted.
+    fn send(&mut self) -> io::Result<()> {
+        while self.connection.wants_write() {
+            if uninterrupted(|| self.connection.write_tls(&mut self.wire))? == 0 {
+                return Err(ErrorKind::WriteZero.into());
+            }
+        }
+        Ok(())
     }
 }
 
 impl<S: Read + Write> Read for Inside<S> {
+    /// The end of the connection without close_notify counts as the end: many clients never send
+    /// one, and QUIT says whether the session was complete.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.read(buffer)
+        if buffer.is_empty() {
+            return Ok(0);
+        }
+        loop {
+            let processed = self.connection.process_new_packets();
+            match self.connection.reader().read(buffer) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(0),
+                result => return result,
+            }
+            // Tickets and alerts. What ends the wire is reported by the read.
+            let _ = self.send();
+            processed.map_err(|error| io::Error::other(reason::of(&error)))?;
+            self.receive()?;
+        }
     }
 }
 
 impl<S: Read + Write> Write for Inside<S> {
+    /// Returns when all of what it took is on the wire. After an error call it again with the same
+    /// octets: they may be encrypted already.
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        self.0.write(octets)
+        if self.taken == 0 {
+            self.send()?;
+            self.taken = self.connection.writer().write(octets)?;
+        }
+        self.send()?;
+        Ok(std::mem::take(&mut self.taken).min(octets.len()))
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
+        self.send()
     }
 }

@@ -12,8 +12,6 @@ use std::time::Duration;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token, Waker};
 
-use super::acceptor::Acceptor;
-use super::server_certificate::ServerCertificate;
 use crate::base::error::Explain;
 use crate::base::io_error::plain;
 
@@ -51,9 +49,6 @@ pub enum ListenError {
     /// The certificate or its key is unusable.
     #[error("cannot use this certificate for TLS: {0}")]
     Certificate(String),
-    /// This build can't serve TLS.
-    #[error("TLS for servers is not supported on this platform")]
-    NoTls,
     /// The system gives no thread, or no way to wait for connections.
     #[error("can't serve: {}", plain(.0))]
     System(#[from] io::Error),
@@ -75,7 +70,6 @@ impl Explain for ListenError {
                 _ => None,
             },
             Self::Certificate(_) => Some("give the certificate and its own key, both in PEM form"),
-            Self::NoTls => Some("serve without TLS"),
             Self::System(_) => None,
         };
         hint.map(Cow::Borrowed)
@@ -101,22 +95,6 @@ impl HeldSocket {
     pub(crate) fn new(thread: JoinHandle<()>, end: impl Fn() -> bool + Send + 'static) -> Self {
         let end = Box::new(end);
         Self { thread, end }
-    }
-}
-
-/// What is shown to clients: their side of TLS, and its certificate in PEM form. None on a platform
-/// that can't serve TLS.
-///
-/// Errors: the certificate is not usable, or the platform has no TLS and `is_needed`.
-pub(crate) fn acceptor(
-    certificate: &ServerCertificate,
-    client_ca: Option<&[u8]>,
-    is_needed: bool,
-) -> Result<(Option<Acceptor>, Option<String>), ListenError> {
-    match Acceptor::new(certificate, client_ca) {
-        Ok(None) if is_needed => Err(ListenError::NoTls),
-        Ok(made) => Ok(made.unzip()),
-        Err(why) => Err(ListenError::Certificate(why)),
     }
 }
 

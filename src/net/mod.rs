@@ -1,6 +1,5 @@
 //! The network: connecting, TLS, and one thread that owns the connection.
 
-#[cfg_attr(any(windows, target_vendor = "apple"), path = "no_acceptor.rs")]
 pub(crate) mod acceptor;
 pub(crate) mod dial;
 pub(crate) mod dns;

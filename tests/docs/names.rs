@@ -8,10 +8,6 @@ use super::layers::folder;
 
 /// The names that several types have, each with the reason.
 const SHARED: &[(&str, &str)] = &[
-    ("Acceptor", "one for each platform: with TLS, and without"),
-    ("Half", "one for each platform: with TLS, and without"),
-    ("Handshake", "one for each platform: with TLS, and without"),
-    ("Inside", "one for each platform: with TLS, and without"),
     ("Level", "of a comparison, and of a finding"),
     ("Options", "what a function of the module is asked to do"),
 ];

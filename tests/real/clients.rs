@@ -72,7 +72,7 @@ fn fetches(
 ) {
     let home = tempfile::tempdir().unwrap();
     let ca = home.path().join("ca.pem");
-    std::fs::write(&ca, serving.certificate_pem().unwrap()).unwrap();
+    std::fs::write(&ca, serving.certificate_pem()).unwrap();
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/servers/fetch-all.sh");
     for mode in ["plain", "stls", "tls"] {
         let folder = home.path().join(mode);

@@ -39,7 +39,7 @@ fn faults(kind: &str, lines: &[&str]) -> Vec<String> {
     let serving = Server::start(options, |_| {}).unwrap();
     let home = Home::new();
     let ca = home.path().join("ca.pem");
-    std::fs::write(&ca, serving.certificate_pem().unwrap()).unwrap();
+    std::fs::write(&ca, serving.certificate_pem()).unwrap();
     let address = match kind {
         "tls" => serving.tls_address().unwrap().to_string(),
         _ => serving.address().to_string(),

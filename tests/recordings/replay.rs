@@ -88,7 +88,7 @@ fn served_and_replayed(path: &Path) -> Option<String> {
     };
     let address = address.to_string();
     let pem = home.path().join("ca.pem");
-    std::fs::write(&pem, serving.certificate_pem().unwrap()).unwrap();
+    std::fs::write(&pem, serving.certificate_pem()).unwrap();
     let (file, pem) = (path.to_str().unwrap(), pem.to_str().unwrap());
     let args = [
         file,

@@ -116,7 +116,7 @@ fn secure(names: &[&str]) -> Server {
 
 fn trust(home: &Home, server: &Server) -> String {
     let file = home.path().join("ca.pem");
-    std::fs::write(&file, server.certificate_pem().unwrap()).unwrap();
+    std::fs::write(&file, server.certificate_pem()).unwrap();
     file.display().to_string()
 }
 
@@ -399,7 +399,7 @@ fn through_proxy(
     let home = Home::new();
     let file = home.path().join("ca.pem");
     let pem = if ca.is_empty() {
-        server.certificate_pem().unwrap().as_bytes()
+        server.certificate_pem().as_bytes()
     } else {
         ca
     };

@@ -159,7 +159,6 @@ fn an_http_proxy_leads_to_the_server() {
     );
 }
 
-#[cfg(not(any(windows, target_vendor = "apple")))]
 #[test]
 fn tls_and_stls_work_through_a_proxy() {
     use poptalk::net::server_certificate::ServerCertificate;
@@ -178,7 +177,7 @@ fn tls_and_stls_work_through_a_proxy() {
     });
     let home = Home::new();
     let ca = home.path().join("ca.pem");
-    std::fs::write(&ca, practice.certificate_pem().unwrap()).unwrap();
+    std::fs::write(&ca, practice.certificate_pem()).unwrap();
     let (url, ca) = (format!("socks5://{proxy}"), ca.display().to_string());
     for (host, way, code) in [
         ("pop.example.org", "--tls", 0),

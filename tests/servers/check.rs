@@ -23,7 +23,7 @@ fn check(args: &[&str]) -> (Option<i32>, String, Vec<bool>) {
     let serving = Server::start(options, move |event| drop(sender.send(event))).unwrap();
     let home = Home::new();
     let ca = home.path().join("ca.pem");
-    std::fs::write(&ca, serving.certificate_pem().unwrap()).unwrap();
+    std::fs::write(&ca, serving.certificate_pem()).unwrap();
     let address = serving.address().to_string();
     let all = [
         "check",
@@ -236,7 +236,7 @@ fn check_with(name: &str, more: &[&str]) -> String {
     let serving = Server::start(options, |_| {}).unwrap();
     let home = Home::new();
     let ca = home.path().join("ca.pem");
-    std::fs::write(&ca, serving.certificate_pem().unwrap()).unwrap();
+    std::fs::write(&ca, serving.certificate_pem()).unwrap();
     let address = serving.address().to_string();
     let args = [
         "check",

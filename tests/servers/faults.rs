@@ -36,7 +36,7 @@ fn found(fault: &'static Fault) -> Vec<&'static str> {
     let serving = Server::start(options, |_| {}).unwrap();
     let home = Home::new();
     let ca = home.path().join("ca.pem");
-    std::fs::write(&ca, serving.certificate_pem().unwrap()).unwrap();
+    std::fs::write(&ca, serving.certificate_pem()).unwrap();
     let log = home.path().join("log.pop3");
     let (ca, log) = (ca.to_str().unwrap(), log.to_str().unwrap());
     let address = match fault.is_clear {

@@ -1,9 +1,7 @@
 //! Between a client and a server: every octet arrives and is recorded, with TLS on either leg, and
 //! each end is told.
 
-#[cfg(not(any(windows, target_vendor = "apple")))]
 mod clients;
-#[cfg(not(any(windows, target_vendor = "apple")))]
 mod legs;
 
 use std::io::{BufRead, BufReader, Read, Write};

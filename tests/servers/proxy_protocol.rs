@@ -181,7 +181,6 @@ fn check_and_replay_send_it_on_each_connection() {
     }
 }
 
-#[cfg(not(any(windows, target_vendor = "apple")))]
 #[test]
 fn the_header_comes_before_tls() {
     let served = Served::with(ServeOptions {
@@ -190,7 +189,7 @@ fn the_header_comes_before_tls() {
     });
     let home = Home::new();
     let ca = home.path().join("ca.pem");
-    std::fs::write(&ca, served.server.certificate_pem().unwrap()).unwrap();
+    std::fs::write(&ca, served.server.certificate_pem()).unwrap();
     let address = served.server.tls_address().unwrap().to_string();
     let args = [&address, "--tls", "--ca", ca.to_str().unwrap(), "-cquit"];
     let header = ["--proxy-protocol", "v2", "--proxy-source", "2001:db8::7"];

@@ -212,8 +212,7 @@ impl<'a> ProxiedConnection<'a> {
             self.flush_due = Some(Instant::now() + FLUSH_AFTER);
             self.tape.feed(Side::Client, &octets);
             let is_inside = self.client.is_tls() || self.server.is_tls();
-            let is_ours = is_inside || self.shared.acceptor.is_none();
-            if is_ours && self.tape.tracker().is_before_tls() {
+            if is_inside && self.tape.tracker().is_before_tls() {
                 self.is_stls_ours = true;
                 self.answer_stls()?;
             } else {
@@ -322,7 +321,6 @@ impl<'a> ProxiedConnection<'a> {
         let state = self.tape.tracker().state();
         self.server.is_tls()
             && !self.client.is_tls()
-            && self.shared.acceptor.is_some()
             && matches!(state, State::Greeting | State::Authorization)
     }
 
@@ -379,8 +377,6 @@ impl<'a> ProxiedConnection<'a> {
         self.release()?;
         let reply: &[u8] = if self.client.is_tls() {
             b"-ERR TLS is on already\r\n"
-        } else if self.shared.acceptor.is_none() {
-            b"-ERR no TLS on this side of the proxy\r\n"
         } else if state != State::Authorization {
             b"-ERR STLS comes before the login\r\n"
         } else {

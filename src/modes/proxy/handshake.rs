@@ -230,15 +230,12 @@ impl ProxiedConnection<'_> {
     }
 
     pub(super) fn secure_client(&mut self) -> Result<(), RelayOutcome> {
-        let Some(acceptor) = &self.shared.acceptor else {
-            return Ok(());
-        };
         let LegStream::Plain(socket) = std::mem::replace(&mut self.client.stream, LegStream::None)
         else {
             return Ok(());
         };
         let deadline = Instant::now() + self.shared.handshake_wait();
-        let mut handshake = acceptor.begin(socket);
+        let mut handshake = self.shared.acceptor.begin(socket);
         let why = loop {
             match handshake {
                 Handshake::Done(inside) => {

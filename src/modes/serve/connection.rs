@@ -195,12 +195,7 @@ impl ClientConnection<'_> {
             if let Some(index) = &recording.index {
                 let tape = Arc::new(TapeFile(recording.path.clone()));
                 let index = Arc::clone(index);
-                return Ok(Box::new(AnyOrder::new(
-                    index,
-                    tape,
-                    shared.tls.is_some(),
-                    is_tls,
-                )));
+                return Ok(Box::new(AnyOrder::new(index, tape, true, is_tls)));
             }
             let file = regular::open(&recording.path, Links::Follow)?;
             let items = text::Reader::new(BufReader::new(file));
@@ -208,10 +203,9 @@ impl ClientConnection<'_> {
         }
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).map_err(io::Error::other)?;
-        let tls = match (is_tls, &shared.tls) {
-            (true, _) => TlsOffer::On,
-            (false, Some(_)) => TlsOffer::Offered,
-            (false, None) => TlsOffer::Unavailable,
+        let tls = match is_tls {
+            true => TlsOffer::On,
+            false => TlsOffer::Offered,
         };
         Ok(Box::new(Model::new(
             shared.options.maildrop.clone(),
@@ -291,11 +285,10 @@ impl ClientConnection<'_> {
     }
 
     fn start_tls(&mut self) -> Result<Secured, VisitOutcome> {
-        let (Some(ClientStream::Plain(mut wire)), Some(acceptor)) =
-            (self.stream.take(), &self.shared.tls)
-        else {
+        let Some(ClientStream::Plain(mut wire)) = self.stream.take() else {
             return Err(VisitOutcome::HungUp);
         };
+        let acceptor = &self.shared.tls;
         wire.allow(HANDSHAKE);
         let mut inside = acceptor.accept(wire).map_err(VisitOutcome::TlsFailed)?;
         inside.wire().allow(self.shared.options.autologout);

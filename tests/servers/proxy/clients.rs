@@ -42,7 +42,7 @@ fn fetches_all(client: &str, modes: &[&str]) {
             let what = format!("{client}, {mode}, to the server TLS: {is_tls}, STLS: {is_stls}");
             let home = tempfile::tempdir().unwrap();
             let ca = home.path().join("ca.pem");
-            std::fs::write(&ca, proxied.proxy.certificate_pem().unwrap()).unwrap();
+            std::fs::write(&ca, proxied.proxy.certificate_pem()).unwrap();
             let folder = home.path().join("mail");
             std::fs::create_dir(&folder).unwrap();
             let output = Command::new("bash")

@@ -25,7 +25,7 @@ fn before(server: &Server, kind: &str) -> Proxied {
     };
     Proxied::with(ProxyOptions {
         is_stls: kind == "stls",
-        server_tls: trusting(server.certificate_pem().unwrap()),
+        server_tls: trusting(server.certificate_pem()),
         tls_listen: Some(SocketAddr::from(([127, 0, 0, 1], 0))),
         ..ProxyOptions::new(target(address, kind == "tls"))
     })
@@ -56,7 +56,7 @@ fn nine_messages_through_every_pair_of_legs() {
             let proxied = before(&server, server_kind);
             let home = Home::new();
             let ca = home.path().join("ca.pem");
-            std::fs::write(&ca, proxied.proxy.certificate_pem().unwrap()).unwrap();
+            std::fs::write(&ca, proxied.proxy.certificate_pem()).unwrap();
             let address = match client_kind {
                 "tls" => proxied.proxy.tls_address().unwrap(),
                 _ => proxied.proxy.address(),
@@ -153,7 +153,7 @@ fn stls_inside_tls_and_behind_the_login_is_refused() {
     let proxied = before(&server, "clear");
     let home = Home::new();
     let ca = home.path().join("ca.pem");
-    std::fs::write(&ca, proxied.proxy.certificate_pem().unwrap()).unwrap();
+    std::fs::write(&ca, proxied.proxy.certificate_pem()).unwrap();
     let address = proxied.proxy.tls_address().unwrap().to_string();
     let ca = ca.display().to_string();
     let args = [&address, "--tls", "--ca", &ca, "--no-log", "--keep-going"];
