@@ -113,7 +113,8 @@ fn a_certificate_that_you_do_not_trust_ends_the_session() {
 #[test]
 fn after_a_refused_stls_the_certificate_can_be_fetched_and_trusted() {
     let peer = Untrusted::start(false);
-    let mut terminal = Terminal::tall(&peer.home, &[&peer.address]);
+    // Wide enough for a fingerprint that is typed.
+    let mut terminal = Terminal::open(&peer.home, &[&peer.address], &[], (100, 160));
     terminal.prompt("auth>");
     terminal.line("stls", "closed>");
     terminal.see("`:open --trust` shows the certificate");
@@ -126,8 +127,9 @@ fn after_a_refused_stls_the_certificate_can_be_fetched_and_trusted() {
     assert_eq!(fingerprint(&screen), pin);
 
     let wrong = format!(":open --trust SHA256:{}", "00".repeat(32));
-    let screen = terminal.line(&wrong, "closed>");
-    assert!(screen.contains("is not the pinned one"), "{screen}");
+    terminal.press(&format!("{wrong}\r"));
+    terminal.see("is not the pinned one");
+    terminal.prompt("closed>");
     let screen = terminal.line(":open --trust sha256:12", "closed>");
     assert!(screen.contains("64 hexadecimal digits"), "{screen}");
     // TLS was asked for, so STLS follows.

@@ -246,7 +246,7 @@ fn a_server_without_an_address_of_the_wanted_version() {
         ..ProxyOptions::new(target(SocketAddr::from(([127, 0, 0, 1], 1)), false))
     });
     let said = rest(&mut proxied.client());
-    let why = "no address for `127.0.0.1`: it has only IPv4 addresses, which -6 excludes";
+    let why = "no address for `127.0.0.1`: it is an IPv4 address, which -6 excludes";
     assert_eq!(
         said,
         format!("-ERR [SYS/TEMP] no connection to 127.0.0.1:1: {why}\r\n")
