@@ -50,8 +50,7 @@ enum MailboxKind {
 }
 
 /// On Windows, `1:2,S` is not a file, but a part of the file `1`.
-const NO_MAILDIR: &str =
-    "a Maildir needs `:` in file names, which Windows does not allow: give an mbox file";
+const NO_MAILDIR: &str = "a Maildir needs `:` in file names, which Windows does not allow";
 
 #[derive(Debug)]
 pub(crate) struct Mailbox {
