@@ -1,6 +1,6 @@
 //! A certificate that cannot be verified: shown, asked about, and trusted for one session.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Read};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
@@ -202,6 +202,8 @@ fn relay(client: &TcpStream, server: &TcpStream) {
 #[test]
 #[cfg(not(any(windows, target_vendor = "apple")))]
 fn the_client_certificate_is_not_shown_to_an_untrusted_server() {
+    use std::io::Write as _;
+
     use crate::scripts::tls::{GOOD, make};
     use openssl::ssl::{Ssl, SslContext, SslMethod, SslStream, SslVerifyMode, SslVersion};
 
