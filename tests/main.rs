@@ -26,6 +26,10 @@
     clippy::panic,
     reason = "a test should stop at anything unexpected"
 )]
+#![cfg_attr(
+    not(target_os = "linux"),
+    allow(dead_code, reason = "what only tests for Linux use")
+)]
 
 mod attacks; // What strangers and accidents do to poptalk.
 mod console; // The console as a person uses it, in a pseudo-terminal, and its lessons.

@@ -7,10 +7,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub(crate) fn read(path: &Path) -> io::Result<File> {
-    let file = File::open(path)?;
-    match file.metadata()?.is_dir() {
-        true => Err(io::ErrorKind::IsADirectory.into()),
-        false => Ok(file),
+    match File::open(path) {
+        // Windows does not open folders, and calls it a lack of permission.
+        Err(_) if path.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
+        Ok(file) if file.metadata()?.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
+        result => result,
     }
 }
 
@@ -90,9 +91,9 @@ pub(crate) fn create(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// A path for people: the home folder as `~`.
+/// A path for people: the home folder as `~`, where the shell knows that.
 pub(crate) fn shorten(path: &Path) -> String {
-    let home = etcetera::home_dir().ok();
+    let home = etcetera::home_dir().ok().filter(|_| !cfg!(windows));
     match home
         .as_deref()
         .and_then(|home| path.strip_prefix(home).ok())

@@ -7,6 +7,7 @@ pub mod escape;
 pub mod exit;
 pub(crate) mod figures;
 pub mod files;
+pub(crate) mod interrupts;
 pub(crate) mod io_error;
 pub(crate) mod lock;
 pub(crate) mod loopback;

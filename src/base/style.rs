@@ -31,13 +31,14 @@ pub(crate) struct Style {
 
 impl Style {
     pub(crate) fn new(choice: ColorChoice, stream: Stream) -> Self {
+        let shows_colours = shows_colours();
         let has_colour = match choice {
             ColorChoice::Always => true,
             ColorChoice::Never => false,
             // The crate looks at NO_COLOR, TERM and whether it is a terminal.
             ColorChoice::Auto => {
                 let probe = "x".if_supports_color(stream, |text| text.red()).to_string();
-                probe.len() > 1
+                probe.len() > 1 && shows_colours
             }
         };
         Self { has_colour }
@@ -59,4 +60,12 @@ impl Style {
             Paint::Prompt => text.bold().to_string(),
         }
     }
+}
+
+/// Whether a terminal can show colours; a console of Windows is asked to.
+fn shows_colours() -> bool {
+    #[cfg(windows)]
+    return crossterm::ansi_support::supports_ansi();
+    #[cfg(not(windows))]
+    true
 }

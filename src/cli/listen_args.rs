@@ -10,12 +10,11 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use signal_hook::consts::{SIGINT, SIGTERM};
-
 use crate::base::edit_distance::nearest;
 use crate::base::error::Error;
 use crate::base::exit::Exit;
 use crate::base::files;
+use crate::base::interrupts;
 use crate::base::io_error::plain;
 use crate::base::say;
 use crate::base::stdio;
@@ -121,10 +120,7 @@ pub(super) fn listen(text: &str) -> Result<SocketAddr, &'static str> {
 /// Sets a flag at an interrupt, from now on. To be called when all files are open: a FIFO among
 /// them can wait indefinitely.
 pub(super) fn catch(is_interrupted: &Arc<AtomicBool>) -> Result<(), Error> {
-    for signal in [SIGINT, SIGTERM] {
-        signal_hook::flag::register(signal, Arc::clone(is_interrupted))
-            .map_err(|error| Error::usage(plain(&error)))?;
-    }
+    interrupts::on_end(is_interrupted).map_err(|error| Error::usage(plain(&error)))?;
     let is_interrupted = Arc::clone(is_interrupted);
     let watch = thread::Builder::new().name("signals".to_owned());
     let watch = watch.spawn(move || end_unread(&is_interrupted));

@@ -199,10 +199,12 @@ pub(crate) fn run(args: ServeArgs) -> Result<Exit, Error> {
 
 fn mailbox(path: &Path, may_delete: bool) -> Result<Maildrop, Error> {
     let failed = |why: &str| Error::usage(format!("--mailbox {}: {why}", path.display()));
-    let mailbox = Mailbox::open(path, may_delete).map_err(|why| {
-        failed(&why.to_string())
-            .with_hint("name a Maildir, a folder with `cur` and `new` in it, or an mbox file")
-    })?;
+    let hint = match cfg!(windows) {
+        true => "name an mbox file",
+        false => "name a Maildir, a folder with `cur` and `new` in it, or an mbox file",
+    };
+    let mailbox =
+        Mailbox::open(path, may_delete).map_err(|why| failed(&why.to_string()).with_hint(hint))?;
     Maildrop::kept_in(Arc::new(mailbox))
         .map_err(|StoreFailure| failed("none of its messages can be served"))
 }

@@ -68,13 +68,11 @@ pub(crate) fn server(text: &str) -> Result<SocketAddr, String> {
         .map_err(|_| "expected an IP address, optionally with a port".to_owned())
 }
 
+/// The system's DNS servers.
+///
+/// Errors: its list can't be read, or is empty.
+#[cfg(not(windows))]
 pub(crate) fn servers() -> Result<Vec<SocketAddr>, DnsError> {
-    if !cfg!(unix) {
-        return fail(
-            "poptalk cannot read this system's list of DNS servers",
-            "name a DNS server with --dns ADDRESS, or give HOST",
-        );
-    }
     match std::fs::read_to_string("/etc/resolv.conf") {
         Ok(text) => Ok(listed(&text)),
         // resolv.conf(5): without the file, and without a server in it, the one on this machine is
@@ -87,7 +85,46 @@ pub(crate) fn servers() -> Result<Vec<SocketAddr>, DnsError> {
     }
 }
 
+#[cfg(windows)]
+pub(crate) fn servers() -> Result<Vec<SocketAddr>, DnsError> {
+    const HINT: &str = "name a DNS server with --dns ADDRESS, or give HOST";
+    let mut adapters = match ipconfig::get_adapters() {
+        Ok(adapters) => adapters,
+        Err(error) => return fail(format!("the list of network adapters: {error}"), HINT),
+    };
+    adapters.retain(|adapter| adapter.oper_status() == ipconfig::OperStatus::IfOperStatusUp);
+    // Windows prefers the adapter with the lowest metric.
+    adapters.sort_by_key(|adapter| adapter.ipv4_metric().min(adapter.ipv6_metric()));
+    let found = of_adapters(adapters.iter().flat_map(ipconfig::Adapter::dns_servers));
+    match found.is_empty() {
+        true => fail("no network adapter has a DNS server", HINT),
+        false => Ok(found),
+    }
+}
+
+/// The servers that can be asked, of those that the adapters name.
+///
+/// Windows names fec0:0:0:ffff::1 to ::3 where an adapter has none; an address of one link is of no
+/// use without the adapter.
+#[cfg(any(windows, test))]
+fn of_adapters<'a>(named: impl Iterator<Item = &'a IpAddr>) -> Vec<SocketAddr> {
+    let mut found = Vec::new();
+    for address in named {
+        let is_local = match address {
+            IpAddr::V4(address) => address.is_unspecified(),
+            IpAddr::V6(address) => matches!(address.segments(), [0xfe80..=0xfeff, ..]),
+        };
+        let server = SocketAddr::new(*address, PORT);
+        if !is_local && !found.contains(&server) {
+            found.push(server);
+        }
+    }
+    found.truncate(SERVERS_MAX);
+    found
+}
+
 /// The servers of the text of a resolv.conf(5).
+#[cfg(any(not(windows), test))]
 fn listed(text: &str) -> Vec<SocketAddr> {
     let mut found: Vec<SocketAddr> = text
         .lines()
@@ -266,6 +303,25 @@ mod tests {
             listed("options edns0\n"),
             [SocketAddr::from(([127, 0, 0, 1], 53))]
         );
+    }
+
+    #[test]
+    fn adapters_name_servers_that_are_not_there() {
+        let named = [
+            "fec0:0:0:ffff::1",
+            "192.0.2.1",
+            "fe80::1",
+            "2001:db8::1",
+            "192.0.2.1",
+            "0.0.0.0",
+            "192.0.2.2",
+            "192.0.2.3",
+        ];
+        let named = named.map(|address| address.parse().unwrap());
+        let found = of_adapters(named.iter());
+        let found: Vec<String> = found.iter().map(ToString::to_string).collect();
+        assert_eq!(found, ["192.0.2.1:53", "[2001:db8::1]:53", "192.0.2.2:53"]);
+        assert!(of_adapters(named.iter().take(1)).is_empty());
     }
 
     #[test]

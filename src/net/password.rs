@@ -9,6 +9,7 @@ use std::process::Stdio;
 use zeroize::Zeroizing;
 
 use crate::base::error::Explain;
+use crate::base::files;
 use crate::base::io_error::plain;
 use crate::base::say;
 use crate::net::netrc;
@@ -28,8 +29,8 @@ pub enum PasswordError {
     #[error("{path}: {why}", path = .0.display(), why = .1)]
     File(PathBuf, String),
     /// `~/.netrc` is not in its form.
-    #[error("~/.netrc: {0}")]
-    Netrc(String),
+    #[error("{path}: {why}", path = files::shorten(.0), why = .1)]
+    Netrc(PathBuf, String),
     /// The person who was asked pressed Ctrl-C.
     #[error("cancelled at the password prompt")]
     Cancelled,
@@ -52,7 +53,7 @@ impl Explain for PasswordError {
             Self::Nowhere(_) => Some(
                 "give --password-command, --password-file, the variable POPTALK_PASSWORD, or a line in ~/.netrc",
             ),
-            Self::Netrc(_) => Some("its form is `machine HOST login USER password PASSWORD`"),
+            Self::Netrc(..) => Some("its form is `machine HOST login USER password PASSWORD`"),
             Self::Command(_) | Self::File(..) | Self::Cancelled => None,
         };
         hint.map(Cow::Borrowed)
@@ -129,18 +130,36 @@ fn of_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
 }
 
 fn of_netrc(host: &str, user: &str) -> Result<Option<Zeroizing<Vec<u8>>>, PasswordError> {
-    let Ok(home) = etcetera::home_dir() else {
-        return Ok(None);
-    };
-    match std::fs::read_to_string(home.join(".netrc")) {
-        Ok(text) => {
-            let text = Zeroizing::new(text);
-            netrc::password(&text, host, user)
-                .map_err(|error| PasswordError::Netrc(error.to_string()))
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(PasswordError::Netrc(plain(&error))),
+    match etcetera::home_dir() {
+        Ok(home) => of_first_netrc(&home, NETRC_NAMES, host, user),
+        Err(_) => Ok(None),
     }
+}
+
+/// What the file is called; the first that is there counts. On Windows other programs have both.
+const NETRC_NAMES: &[&str] = match cfg!(windows) {
+    true => &[".netrc", "_netrc"],
+    false => &[".netrc"],
+};
+
+fn of_first_netrc(
+    home: &Path,
+    names: &[&str],
+    host: &str,
+    user: &str,
+) -> Result<Option<Zeroizing<Vec<u8>>>, PasswordError> {
+    for path in names.iter().map(|name| home.join(name)) {
+        match std::fs::read_to_string(&path) {
+            Ok(text) => {
+                let text = Zeroizing::new(text);
+                return netrc::password(&text, host, user)
+                    .map_err(|error| PasswordError::Netrc(path, error.to_string()));
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(PasswordError::Netrc(path, plain(&error))),
+        }
+    }
+    Ok(None)
 }
 
 /// The first line without its line end; None when it is empty.
@@ -173,6 +192,29 @@ mod tests {
             ..Sources::default()
         };
         assert!(matches!(from(missing), Err(PasswordError::File(..))));
+    }
+
+    #[test]
+    fn the_first_netrc_that_is_there_counts() {
+        let home = tempfile::tempdir().unwrap();
+        let found = || {
+            let found = of_first_netrc(home.path(), &[".netrc", "_netrc"], "h", "u");
+            found.unwrap().map(|password| password.to_vec())
+        };
+        assert_eq!(found(), None);
+        for name in ["_netrc", ".netrc"] {
+            let line = format!("machine h login u password {name}\n");
+            std::fs::write(home.path().join(name), line).unwrap();
+            assert_eq!(found(), Some(name.as_bytes().to_vec()));
+        }
+        std::fs::write(home.path().join(".netrc"), "login\n").unwrap();
+        let error = of_first_netrc(home.path(), &[".netrc", "_netrc"], "h", "u").unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .ends_with(".netrc: line 2: a keyword without its value"),
+            "{error}"
+        );
     }
 
     #[cfg(unix)]

@@ -49,6 +49,9 @@ enum MailboxKind {
     Mbox,
 }
 
+/// On Windows, `1:2,S` is not a file, but a part of the file `1`.
+const NO_MAILDIR: &str = "a Maildir needs `:` in file names, which Windows does not allow";
+
 #[derive(Debug)]
 pub(crate) struct Mailbox {
     path: Arc<Path>,
@@ -67,6 +70,9 @@ impl Mailbox {
         let found = fs::metadata(path).map_err(|error| plain(&error))?;
         let kind = match found.is_dir() {
             false => MailboxKind::Mbox,
+            true if path.join("cur").is_dir() && cfg!(windows) => {
+                return Err(NO_MAILDIR.to_owned());
+            }
             true if path.join("cur").is_dir() => MailboxKind::Maildir,
             true => return Err("not a Maildir: the folder has no `cur`".to_owned()),
         };
@@ -174,6 +180,10 @@ impl Mailbox {
         let now = fs::metadata(&path)?;
         if now.len() != length || now.modified()? != before.modified()? {
             return Err(changed_meanwhile());
+        }
+        if cfg!(windows) {
+            // A file that is open can't be replaced there: the lock has to go a moment earlier.
+            drop(old);
         }
         new.persist(&path)?;
         sync(folder)

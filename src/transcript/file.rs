@@ -30,10 +30,12 @@ pub enum Destination {
 /// Errors: there is no home folder.
 pub(crate) fn state_folder() -> io::Result<PathBuf> {
     let base = etcetera::choose_base_strategy().map_err(io::Error::other)?;
-    Ok(base
-        .state_dir()
-        .unwrap_or_else(|| base.data_dir())
-        .join("poptalk"))
+    let folder = match cfg!(windows) {
+        // `%LOCALAPPDATA%`: the folder for data is copied to other machines at log-on.
+        true => base.cache_dir(),
+        false => base.state_dir().unwrap_or_else(|| base.data_dir()),
+    };
+    Ok(folder.join("poptalk"))
 }
 
 #[derive(Debug)]

@@ -1,10 +1,8 @@
 //! Ends that nobody plans: signals, FIFOs where files are expected, links.
 
-#![cfg(unix)]
+#![cfg(target_os = "linux")]
 
-#[cfg(target_os = "linux")]
 mod random;
-#[cfg(target_os = "linux")]
 mod unread;
 
 use std::io::{BufRead, BufReader, Read, Write};

@@ -1,6 +1,6 @@
 //! A certificate that cannot be verified: shown, asked about, and trusted for one session.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
@@ -204,6 +204,8 @@ fn relay(client: &TcpStream, server: &TcpStream) {
 #[test]
 #[cfg(not(any(windows, target_vendor = "apple")))]
 fn the_client_certificate_is_not_shown_to_an_untrusted_server() {
+    use std::io::{Read as _, Write as _};
+
     use crate::scripts::tls::{GOOD, make};
     use openssl::ssl::{Ssl, SslContext, SslMethod, SslStream, SslVerifyMode, SslVersion};
 
@@ -256,6 +258,8 @@ fn the_client_certificate_is_not_shown_to_an_untrusted_server() {
 #[test]
 #[cfg(unix)]
 fn ctrl_c_ends_a_connection_that_is_not_made() {
+    use std::io::Read as _;
+
     // A server that accepts and never answers the handshake.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();

@@ -4,4 +4,5 @@ pub(crate) mod clients; // clients
 pub(crate) mod dovecot; // Dovecot
 pub(crate) mod inetd; // servers started by a connection
 pub(crate) mod recorded; // recordings of real servers
+#[cfg(target_os = "linux")]
 pub(crate) mod soak; // random sessions against a model

@@ -484,7 +484,6 @@ fn soak(name: &str, port: u16, maildrop: &mut Maildrop, mut each: impl FnMut(u64
 
 #[test]
 #[ignore = "takes its time, 20 s at least"]
-#[cfg(target_os = "linux")]
 fn the_practice_server_agrees_with_the_model_and_does_not_grow() {
     let home = Home::new();
     let mut child = home

@@ -2,7 +2,6 @@
 //! transcript that it becomes. With POPTALK_BLESS=1 the transcripts are rewritten.
 
 use std::collections::BTreeSet;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
@@ -100,6 +99,17 @@ fn no_secret_of_a_recording_is_in_its_transcript() {
     }
 }
 
+/// Expects a file that only its owner can read, where the system has such permissions.
+fn expect_private(path: &Path) {
+    let found = path.metadata().unwrap();
+    assert!(found.is_file());
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        assert_eq!(found.permissions().mode() & 0o777, 0o600);
+    }
+}
+
 /// What the rules say of each sample. `findings.md` has them all: each is to be read, and none is
 /// false.
 #[test]
@@ -148,7 +158,7 @@ fn several_connections_give_several_files_for_their_owner_alone() {
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     for number in 1..=2 {
         let path = home.path().join(format!("out-{number}.pop3"));
-        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        expect_private(&path);
     }
     let output = home.script(&args, b"");
     assert_eq!(output.status.code(), Some(2));
@@ -269,7 +279,7 @@ fn redact_hides_and_leaves_nothing_half_done() {
     let to = out.to_str().unwrap();
     let output = home.script(&["redact", file, "-o", to], b"");
     assert_eq!(output.status.code(), Some(0));
-    assert_eq!(out.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    expect_private(&out);
     let output = home.script(&["redact", file, "-o", to], b"");
     assert_eq!(output.status.code(), Some(2));
     std::fs::remove_file(&out).unwrap();

@@ -565,7 +565,8 @@ fn a_script_needs_no_password_in_it() {
             "quit",
         ];
         args.extend(["--log", log.to_str().unwrap()]);
-        let command = format!("cat {file}");
+        let print = if cfg!(windows) { "type" } else { "cat" };
+        let command = format!("{print} \"{file}\"");
         match source {
             "command" => args.extend(["--password-command", &command]),
             "file" => args.extend(["--password-file", &file]),

@@ -5,7 +5,7 @@ use std::process::{Output, Stdio};
 
 use poptalk::modes::serve::{ServeOptions, Server};
 
-use crate::support::{Home, Peer, serve, serve_each, text};
+use crate::support::{Home, Peer, serve, text};
 
 pub(crate) fn practice() -> Server {
     Server::start(ServeOptions::default(), |_| {}).unwrap()
@@ -170,7 +170,7 @@ fn tls_and_stls_work_through_a_proxy() {
     };
     let practice = Server::start(options, |_| {}).unwrap();
     let (plain, tls) = (practice.address(), practice.tls_address().unwrap());
-    let (proxy, _) = serve_each(3, move |peer| {
+    let (proxy, _) = crate::support::serve_each(3, move |peer| {
         socks(peer, |asked| {
             Some(if asked.ends_with(":995") { tls } else { plain })
         })

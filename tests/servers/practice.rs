@@ -5,7 +5,7 @@ mod tls;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
@@ -379,7 +379,7 @@ fn the_command_tells_where_it_listens_and_who_came() {
     open.line();
     #[cfg(unix)]
     {
-        let mut kill = Command::new("kill");
+        let mut kill = std::process::Command::new("kill");
         assert!(kill.arg(child.id().to_string()).status().unwrap().success());
         line.clear();
         out.read_line(&mut line).unwrap();

@@ -7,7 +7,6 @@ mod legs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::path::PathBuf;
-use std::process::Stdio;
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
@@ -15,11 +14,10 @@ use poptalk::modes::proxy::{self, ConnectionReport, ProxyEvent, ProxyOptions, Re
 use poptalk::modes::serve::{ServeOptions, Server};
 use poptalk::net::target::{AddressSettings, IpVersion, Target};
 use poptalk::pop3::tracker::Side;
-use poptalk::servers::messages;
 use poptalk::transcript::file::Destination;
 use poptalk::transcript::{Item, Transcript};
 
-use crate::support::{Home, LIMIT, read, serve, text};
+use crate::support::{LIMIT, read, serve, text};
 
 /// A proxy with a folder for its transcripts, and what it tells.
 pub(crate) struct Proxied {
@@ -408,14 +406,19 @@ fn a_proxy_that_is_stopped_closes_its_connections_and_transcripts() {
     assert_eq!(events(&transcript).last().unwrap(), "closed by proxy");
 }
 
+#[cfg(unix)]
 #[test]
 fn the_program_shows_the_lines_hides_secrets_and_ends_by_a_signal() {
     let server = Server::start(ServeOptions::default(), |_| {}).unwrap();
-    let home = Home::new();
+    let home = crate::support::Home::new();
     let address = server.address().to_string();
     let args = ["proxy", &address, "--listen", "127.0.0.1:0", "-v"];
     let args = [&args[..], &["--bodies", "elide"]].concat();
-    let mut child = home.poptalk(&args).stdout(Stdio::piped()).spawn().unwrap();
+    let mut child = home
+        .poptalk(&args)
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
     let mut out = BufReader::new(child.stdout.take().unwrap());
     let mut ready = String::new();
     out.read_line(&mut ready).unwrap();

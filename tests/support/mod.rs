@@ -29,7 +29,10 @@ impl Home {
     /// Returns a command that runs the program without the machine's settings.
     pub(crate) fn poptalk(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_poptalk"));
-        command.args(args).env("HOME", self.path());
+        command.args(args);
+        for (name, folder) in self.settings() {
+            command.env(name, folder);
+        }
         for name in [
             "XDG_STATE_HOME",
             "XDG_DATA_HOME",
@@ -40,6 +43,16 @@ impl Home {
             command.env_remove(name);
         }
         command
+    }
+
+    /// The variables that make this folder the home, here and on Windows.
+    pub(crate) fn settings(&self) -> [(&'static str, PathBuf); 4] {
+        [
+            ("HOME", self.path().to_owned()),
+            ("USERPROFILE", self.path().to_owned()),
+            ("APPDATA", self.path().join("roaming")),
+            ("LOCALAPPDATA", self.path().join("local")),
+        ]
     }
 
     /// Runs the program with `input` on standard input, to its end.

@@ -72,7 +72,9 @@ impl Terminal {
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_poptalk"));
         command.args(args);
         command.env_clear();
-        command.env("HOME", home.path());
+        for (name, folder) in home.settings() {
+            command.env(name, folder);
+        }
         command.env("TERM", "xterm");
         for (name, value) in settings {
             command.env(name, value);

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
+#[cfg(unix)]
 pub(crate) use alternate::{lend, restore, take_back};
 
 use super::spool::{Direction, SearchResult, SearchTerm, Spool, SpoolProgress};

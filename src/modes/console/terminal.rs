@@ -2,16 +2,17 @@
 
 #[cfg(unix)]
 mod signals;
+#[cfg(any(windows, test))]
+mod unseen;
 
-use std::io::{self, BufRead, Write};
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 use unicode_width::UnicodeWidthStr;
 
 use zeroize::Zeroizing;
 
-use crate::base::stdio;
+use crate::base::{interrupts, stdio};
 
 /// Columns and rows; 80 and 24 where they can't be known.
 pub(crate) fn size() -> (usize, usize) {
@@ -48,19 +49,14 @@ impl Interrupts {
     pub(crate) fn listen() -> Self {
         let flag = Arc::new(AtomicBool::new(false));
         // Where it can't be listened to, Ctrl-C ends the program; the transcript is whole anyway.
-        let _ = signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::clone(&flag));
+        let _ = interrupts::on_ctrl_c(&flag);
         Self(flag)
     }
 
     /// Listens to Ctrl-C while `run` continues; after that it ends the program again.
     pub(crate) fn during<T>(run: impl FnOnce(&Self) -> T) -> T {
-        let interrupts = Self::listen();
-        let is_over = Arc::new(AtomicBool::new(false));
-        let signal = signal_hook::consts::SIGINT;
-        let _ = signal_hook::flag::register_conditional_default(signal, Arc::clone(&is_over));
-        let result = run(&interrupts);
-        is_over.store(true, Ordering::Relaxed);
-        result
+        let flag = Arc::new(AtomicBool::new(false));
+        interrupts::during(&flag, || run(&Self(Arc::clone(&flag))))
     }
 
     /// Whether it was pressed; asked again, it is not.
@@ -73,10 +69,6 @@ impl Interrupts {
     }
 }
 
-/// How often to look for Ctrl-C while a secret is awaited, where the system does not report it at
-/// once.
-const WAKE: Duration = Duration::from_millis(200);
-
 /// Asks for a secret; nothing of it is shown.
 ///
 /// Errors: the terminal is gone, or Ctrl-C was pressed ([`io::ErrorKind::Interrupted`]).
@@ -86,25 +78,9 @@ pub(crate) fn ask_unseen(prompt: &str, interrupts: &Interrupts) -> io::Result<Ze
     let mut out = stdio::output();
     out.write_all(prompt.as_bytes())?;
     out.flush()?;
-    let mut line = Zeroizing::new(Vec::new());
-    let count = imp::echoing(false, || {
-        // Reading alone would continue after Ctrl-C.
-        while !imp::is_input_waiting(WAKE) {
-            if interrupts.take() {
-                return Err(io::ErrorKind::Interrupted.into());
-            }
-        }
-        io::stdin().lock().read_until(b'\n', &mut line)
-    });
+    let line = imp::read_unseen(interrupts);
     out.write_all(b"\n")?;
-    let count = count?;
-    if count == 0 {
-        return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
-    }
-    while matches!(line.last(), Some(b'\n' | b'\r')) {
-        line.pop();
-    }
-    Ok(line)
+    line
 }
 
 pub(crate) use imp::{
@@ -114,14 +90,18 @@ pub(crate) use imp::{
 
 #[cfg(unix)]
 mod imp {
+    use std::io::{self, BufRead};
     use std::time::Duration;
 
+    #[cfg(not(target_vendor = "apple"))]
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
     use rustix::stdio::stdin;
     use rustix::termios::{
         LocalModes, OptionalActions, QueueSelector, Termios, tcflush, tcgetattr, tcsetattr,
     };
+    use zeroize::Zeroizing;
 
+    use super::Interrupts;
     pub(crate) use super::signals::{
         changing, ending_on_interrupt, lent, on_return, suspend, watch,
     };
@@ -164,6 +144,31 @@ mod imp {
         read()
     }
 
+    /// How often to look for Ctrl-C while a secret is awaited, where the system does not report it
+    /// at once.
+    const WAKE: Duration = Duration::from_millis(200);
+
+    /// Reads a line without showing it.
+    pub(super) fn read_unseen(interrupts: &Interrupts) -> io::Result<Zeroizing<Vec<u8>>> {
+        let mut line = Zeroizing::new(Vec::new());
+        let count = echoing(false, || {
+            // Reading alone would continue after Ctrl-C.
+            while !is_input_waiting(WAKE) {
+                if interrupts.take() {
+                    return Err(io::ErrorKind::Interrupted.into());
+                }
+            }
+            io::stdin().lock().read_until(b'\n', &mut line)
+        });
+        if count? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        while matches!(line.last(), Some(b'\n' | b'\r')) {
+            line.pop();
+        }
+        Ok(line)
+    }
+
     fn set_echo(before: &Termios, is_on: bool) {
         let _held = changing();
         let mut modes = before.clone();
@@ -177,6 +182,22 @@ mod imp {
     }
 
     /// Whether a line, or the end, is there after `time`; a signal ends the wait early.
+    #[cfg(target_vendor = "apple")]
+    pub(crate) fn is_input_waiting(time: Duration) -> bool {
+        use std::os::fd::AsRawFd as _;
+
+        use filedescriptor::{POLLIN, poll, pollfd};
+        let fd = io::stdin().as_raw_fd();
+        let mut fds = [pollfd {
+            fd,
+            events: POLLIN,
+            revents: 0,
+        }];
+        matches!(poll(&mut fds, Some(time)), Ok(count) if count > 0)
+    }
+
+    /// Whether a line, or the end, is there after `time`; a signal ends the wait early.
+    #[cfg(not(target_vendor = "apple"))]
     pub(crate) fn is_input_waiting(time: Duration) -> bool {
         let stdin = stdin();
         let mut fds = [PollFd::new(&stdin, PollFlags::IN)];
@@ -187,6 +208,12 @@ mod imp {
 
 #[cfg(not(unix))]
 mod imp {
+    use std::io;
+
+    use zeroize::Zeroizing;
+
+    use super::Interrupts;
+
     /// Elsewhere nothing is echoed between two prompts.
     #[derive(Debug)]
     pub(crate) struct Quiet;
@@ -197,9 +224,14 @@ mod imp {
         }
     }
 
-    /// Runs `read`; the system's console can't hide it from here.
+    /// Runs `read`. The console shows what is typed.
     pub(crate) fn echoing<T>(_: bool, read: impl FnOnce() -> T) -> T {
         read()
+    }
+
+    /// Reads a line without showing it; Ctrl-C is a key then.
+    pub(super) fn read_unseen(_: &Interrupts) -> io::Result<Zeroizing<Vec<u8>>> {
+        super::unseen::read()
     }
 
     /// Elsewhere no signal has to be looked out for.
@@ -226,9 +258,9 @@ mod imp {
     /// Elsewhere what was typed ahead stays.
     pub(crate) fn discard_input() {}
 
-    /// Not known elsewhere: input is read without a look at what waits; Ctrl-C ends the read.
-    pub(crate) fn is_input_waiting(time: std::time::Duration) -> bool {
-        !time.is_zero()
+    /// Not known elsewhere.
+    pub(crate) fn is_input_waiting(_: std::time::Duration) -> bool {
+        false
     }
 }
 

@@ -28,6 +28,7 @@ fn mbox_of(octets: &[u8]) -> (tempfile::TempDir, PathBuf) {
 }
 
 /// A Maildir of messages with these names, such as `cur/1:2,S`.
+#[cfg(not(windows))]
 fn maildir_of(files: &[(&str, &[u8])]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for name in maildir::FOLDERS {
@@ -80,6 +81,7 @@ fn an_mbox_file_is_taken_apart_and_its_quotes_are_taken_away() {
     assert!(mailbox(&path).all().is_err());
 }
 
+#[cfg(not(windows))]
 #[test]
 fn a_unique_id_is_made_of_the_octets_on_the_wire_or_of_the_name() {
     let (_folder, path) = mbox_of(b"From a\nSubject: 1\n\n>From here\n\nFrom b\n\nFrom c\nno end");
@@ -109,6 +111,7 @@ fn messages_that_are_the_same_have_unique_ids_all_the_same() {
     assert!(ids.iter().all(|id| id.len() <= ID_MAX));
 }
 
+#[cfg(not(windows))]
 #[test]
 fn messages_of_many_blocks_and_of_none_come_as_they_are() {
     let one_line = vec![b'x'; 3 * BLOCK];
@@ -151,6 +154,7 @@ fn messages_of_many_blocks_and_of_none_come_as_they_are() {
     }
 }
 
+#[cfg(not(windows))]
 #[test]
 fn a_file_that_is_not_as_it_was_is_not_served() {
     let changes: [fn(&Path); 4] = [
@@ -168,6 +172,7 @@ fn a_file_that_is_not_as_it_was_is_not_served() {
     }
 }
 
+#[cfg(not(windows))]
 #[test]
 fn a_file_that_gets_other_flags_is_found_again() {
     let folder = maildir_of(&[("new/1.host", b"one\n"), ("cur/2.host:2,", b"two\n")]);
@@ -200,6 +205,7 @@ fn what_is_added_to_an_mbox_file_changes_no_message_before() {
     assert!(messages.iter().all(|message| octets(message).is_none()));
 }
 
+#[cfg(not(windows))]
 #[test]
 fn a_file_that_changes_while_it_is_read_breaks_off() {
     let changes: [fn(&Path); 4] = [
@@ -271,6 +277,15 @@ fn removing_keeps_each_other_message_octet_for_octet() {
         let kept: Vec<&[u8]> = kept.map(|(_, place)| *place).collect();
         assert!(fs::read(&path).unwrap() == kept.concat(), "{marks:b}");
     }
+}
+
+#[cfg(windows)]
+#[test]
+fn a_maildir_is_refused_where_its_names_are_not_possible() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("cur")).unwrap();
+    let error = Mailbox::open(folder.path(), false).unwrap_err();
+    assert_eq!(error, NO_MAILDIR);
 }
 
 #[cfg(unix)]

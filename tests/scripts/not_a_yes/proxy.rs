@@ -1,8 +1,7 @@
 //! The proxy in front of another service.
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::TcpStream;
-use std::process::Stdio;
 use std::time::Duration;
 
 use poptalk::modes::proxy::{ProxyOptions, RelayOutcome};
@@ -10,7 +9,7 @@ use poptalk::pop3::tracker::Side;
 
 use super::SERVICES;
 use crate::servers::proxy::{Proxied, target};
-use crate::support::{Home, ready, serve, terminate, text};
+use crate::support::{serve, text};
 
 #[test]
 fn the_proxy_sends_nothing_of_a_client_to_another_service() {
@@ -53,6 +52,11 @@ fn the_proxy_sends_nothing_of_a_client_to_another_service() {
 #[cfg(unix)]
 #[test]
 fn a_proxy_in_front_of_another_service_says_so_and_ends_with_1() {
+    use std::io::Read as _;
+    use std::process::Stdio;
+
+    use crate::support::{Home, ready, terminate};
+
     let (address, server) = serve(move |peer| {
         peer.say("* OK IMAP4rev1 ready\r\n");
         peer.rest()

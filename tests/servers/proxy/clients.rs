@@ -9,6 +9,7 @@ use poptalk::net::tls::TlsSettings;
 
 use super::*;
 use crate::real::dovecot::{self, Dovecot};
+use crate::support::Home;
 
 /// Has `client` fetch the maildrop in these modes through proxies whose other leg is in clear and
 /// inside TLS.

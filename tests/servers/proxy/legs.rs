@@ -2,8 +2,10 @@
 
 use poptalk::modes::replay::{Preview, server_leg};
 use poptalk::net::tls::TlsSettings;
+use poptalk::servers::messages;
 
 use super::*;
+use crate::support::Home;
 
 /// The three kinds of a leg.
 const KINDS: [&str; 3] = ["clear", "stls", "tls"];

@@ -20,6 +20,7 @@ fn recordings() -> Vec<(String, Vec<u8>)> {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             let name = path.strip_prefix(&root).unwrap().display().to_string();
+            let name = name.replace(std::path::MAIN_SEPARATOR, "/");
             if path.is_dir() {
                 folders.push(path);
             } else if name.ends_with(".pop3")

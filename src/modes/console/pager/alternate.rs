@@ -85,6 +85,7 @@ pub(crate) fn restore() {
 
 /// Leaves the screen for a while if the pager has it; returns whether it has. The modes of the
 /// terminal are the caller's.
+#[cfg(unix)]
 pub(crate) fn lend() -> bool {
     let is_ours = IS_SET.swap(false, Ordering::SeqCst);
     if is_ours {
@@ -94,6 +95,7 @@ pub(crate) fn lend() -> bool {
 }
 
 /// Enters the screen again after [`lend`]. The pager draws it when it hears of a new size.
+#[cfg(unix)]
 pub(crate) fn take_back() {
     let _ = enter();
     IS_SET.store(true, Ordering::SeqCst);
