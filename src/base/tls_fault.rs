@@ -24,8 +24,30 @@ pub struct TlsFault {
     pub(crate) next: &'static str,
     /// Whether `--insecure` continues anyway.
     pub(crate) is_excused: bool,
+    pub(crate) kind: FaultKind,
     /// The document and section.
     pub(crate) source: &'static str,
+}
+
+/// What a fault is about: each kind is a rule of `poptalk lint`, except [`FaultKind::Client`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FaultKind {
+    /// The dates of a certificate.
+    Expired,
+    /// The names of the server's certificate.
+    Name,
+    /// Anything else that keeps a certificate from being trusted.
+    Untrusted,
+    /// The key or signature of a certificate.
+    Weak,
+    /// A version of TLS that is no longer safe.
+    Version,
+    /// The client's own options: the server is not to blame.
+    Client,
+    /// The server does not speak TLS on this port.
+    Cleartext,
+    /// Anything else in the handshake.
+    Handshake,
 }
 
 /// Whose certificate has a fault.
@@ -55,7 +77,7 @@ impl Whose<'_> {
             Self::Server => SERVER.to_owned(),
             Self::Authority => AUTHORITY.to_owned(),
             Self::Unknown => UNKNOWN.to_owned(),
-            Self::Subject(subject) => format!("{}{subject}{}", SUBJECT.0, SUBJECT.1),
+            Self::Subject(subject) => format!("{}{}{}", SUBJECT.0, unsplit(subject), SUBJECT.1),
         }
     }
 
@@ -69,6 +91,13 @@ impl Whose<'_> {
             Some(subject.rsplit_once(SUBJECT.1)?.1)
         })
     }
+}
+
+/// Writes what would end the sentence, or the reason in an event of a transcript, as RFC 4514 §2.4
+/// allows: an attacker may choose the subject.
+fn unsplit(subject: &str) -> String {
+    let plain = subject.replace("\\;", ";");
+    plain.replace(';', "\\3B").replace(')', "\\29")
 }
 
 const WHO: &str = "{who}";
@@ -166,17 +195,25 @@ pub(crate) fn of_library(words: &str) -> Option<&'static TlsFault> {
     all().find(|row| row.library.iter().any(|known| words.contains(known)))
 }
 
-/// Splits what is said of a certificate into its sentences.
-pub(crate) fn sentences(said: &str) -> impl Iterator<Item = &str> {
-    said.split(BETWEEN)
+/// What separates the sentences about one certificate.
+const SEPARATOR: &str = "; ";
+
+/// Joins the sentences about one certificate.
+pub(crate) fn joined<T: std::borrow::Borrow<str>>(sentences: &[T]) -> String {
+    sentences.join(SEPARATOR)
 }
 
-/// What separates the sentences about one certificate.
-pub(crate) const BETWEEN: &str = "; ";
+/// Splits what [`joined`] made.
+pub(crate) fn sentences(joined: &str) -> impl Iterator<Item = &str> {
+    joined.split(SEPARATOR)
+}
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A subject that an attacker chose to add a sentence, and to end the reason in an event.
+    const SPLITTING: &str = r"CN=x\; the server's certificate was revoked) CN=y";
 
     /// The sentences that poptalk can make of a row.
     fn sentences_of(row: &TlsFault) -> Vec<String> {
@@ -185,6 +222,7 @@ mod tests {
             Whose::Authority,
             Whose::Unknown,
             Whose::Subject("CN=a `odd` authority"),
+            Whose::Subject(SPLITTING),
         ];
         let mut all: Vec<String> = vec![row.with("detail").replace(WHO, SERVER)];
         if row.says.contains(WHO) {
@@ -201,6 +239,7 @@ mod tests {
                 let found = of_sentence(&sentence).map(|found| found.says);
                 assert_eq!(found, Some(row.says), "{sentence}");
                 assert_eq!(sentences(&sentence).count(), 1, "{sentence}");
+                assert!(!sentence.contains(") "), "{sentence}");
             }
         }
         assert_eq!(of_sentence("the server's certificate is very nice"), None);

@@ -18,6 +18,7 @@ use crate::base::error::Explain;
 use crate::base::escape;
 use crate::base::exit::Exit;
 use crate::base::lock::lock;
+use crate::base::tls_fault;
 use crate::transcript::event::{Event, Trust};
 pub(crate) use certificate::Certificate;
 use hello::Tap;
@@ -113,8 +114,8 @@ pub(crate) enum TlsVerdict {
     Pinned,
     /// Nothing is wrong with the certificate itself; why its issuer could not be checked.
     Unknown(String),
-    /// Why it is not to be trusted.
-    Refuted(String),
+    /// Why it cannot be trusted: a sentence for each fault.
+    Refuted(Vec<String>),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -144,7 +145,7 @@ impl TlsFacts {
             TlsVerdict::Verified => Trust::Verified,
             TlsVerdict::Pinned => Trust::Pinned,
             TlsVerdict::Unknown(_) => Trust::Unknown,
-            TlsVerdict::Refuted(why) => Trust::Unverified(why.clone()),
+            TlsVerdict::Refuted(faults) => Trust::Unverified(tls_fault::joined(faults)),
         };
         let subject = self.certificate.as_ref();
         let subject = subject.map_or("", |certificate| &certificate.subject);
@@ -161,8 +162,10 @@ impl TlsFacts {
         for certificate in self.certificate.iter_mut().chain(&mut self.chain) {
             certificate.hide(hide);
         }
-        if let TlsVerdict::Unknown(why) | TlsVerdict::Refuted(why) = &mut self.verdict {
-            *why = hide(why);
+        match &mut self.verdict {
+            TlsVerdict::Verified | TlsVerdict::Pinned => {}
+            TlsVerdict::Unknown(why) => *why = hide(why),
+            TlsVerdict::Refuted(faults) => faults.iter_mut().for_each(|fault| *fault = hide(fault)),
         }
     }
 
@@ -234,7 +237,8 @@ impl TlsFacts {
             TlsVerdict::Verified => "verified".to_owned(),
             TlsVerdict::Pinned => "pinned".to_owned(),
             TlsVerdict::Unknown(why) => format!("NOT VERIFIED, perhaps valid: {why}"),
-            TlsVerdict::Refuted(why) => {
+            TlsVerdict::Refuted(faults) => {
+                let why = tls_fault::joined(faults);
                 format!("NOT VERIFIED: {why}; continuing because of --insecure")
             }
         };

@@ -1,6 +1,6 @@
 //! The rows: certificates first, then chains, then handshakes.
 
-use super::TlsFault;
+use super::{FaultKind, TlsFault};
 
 const NONE: TlsFault = TlsFault {
     library: &[],
@@ -9,6 +9,7 @@ const NONE: TlsFault = TlsFault {
     means: "",
     next: "",
     is_excused: false,
+    kind: FaultKind::Handshake,
     source: "",
 };
 
@@ -82,6 +83,7 @@ pub(crate) const EXPIRED: TlsFault = TlsFault {
     means: "Its last valid day is over, by the clock of this machine.",
     next: "the administrator must renew it and make the mail server load it",
     is_excused: true,
+    kind: FaultKind::Expired,
     source: "RFC 5280 §4.1.2.5",
 };
 
@@ -92,6 +94,7 @@ pub(crate) const NOT_YET_VALID: TlsFault = TlsFault {
     means: "Its first valid day is in the future, by the clock of this machine.",
     next: "check the clock of this machine; if it is right, the administrator must install a certificate that is valid now",
     is_excused: true,
+    kind: FaultKind::Expired,
     source: "RFC 5280 §4.1.2.5",
 };
 
@@ -101,6 +104,7 @@ pub(crate) const NOT_VALID_TODAY: TlsFault = TlsFault {
     means: "The system does not say which.",
     next: "check the clock of this machine; if it is right, the administrator must install a certificate that is valid now",
     is_excused: true,
+    kind: FaultKind::Expired,
     source: "RFC 5280 §4.1.2.5",
     ..NONE
 };
@@ -112,6 +116,7 @@ pub(crate) const WEAK_KEY: TlsFault = TlsFault {
     means: "The key is so short that an attacker may find its secret part.",
     next: "the administrator must have a certificate issued for a new key, RSA of 2048 bits or more, or EC P-256",
     is_excused: true,
+    kind: FaultKind::Weak,
     source: "RFC 9325 §4.5",
 };
 
@@ -122,6 +127,7 @@ pub(crate) const WEAK_SIGNATURE: TlsFault = TlsFault {
     means: "An attacker may be able to forge a certificate that has the same digest.",
     next: "the administrator must have a new certificate issued, signed with SHA-256 or better",
     is_excused: true,
+    kind: FaultKind::Weak,
     source: "RFC 9325 §4.5",
 };
 
@@ -136,6 +142,7 @@ pub(crate) const WRONG_USE: TlsFault = TlsFault {
     means: "Its key usage or extended key usage permits other things, and not TLS servers (serverAuth).",
     next: "the administrator must have a certificate issued for a TLS server (serverAuth)",
     is_excused: true,
+    kind: FaultKind::Untrusted,
     source: "RFC 5280 §4.2.1.12",
 };
 
@@ -151,6 +158,7 @@ pub(crate) const WRONG_NAME: TlsFault = TlsFault {
     means: OTHER_NAMES,
     next: USE_ITS_NAME,
     is_excused: true,
+    kind: FaultKind::Name,
     source: "RFC 7817 §3",
     ..NONE
 };
@@ -161,6 +169,7 @@ pub(crate) const WRONG_ADDRESS: TlsFault = TlsFault {
     means: "Few certificates are for an address: most are for host names.",
     next: USE_ITS_NAME,
     is_excused: true,
+    kind: FaultKind::Name,
     source: "RFC 7817 §3, RFC 9525 §6",
     ..NONE
 };
@@ -170,6 +179,7 @@ pub(crate) const NONE_OF_NAMES: TlsFault = TlsFault {
     means: OTHER_NAMES,
     next: USE_ITS_NAME,
     is_excused: true,
+    kind: FaultKind::Name,
     source: "RFC 6186 §4, RFC 7817 §3",
     ..NONE
 };
@@ -178,6 +188,7 @@ pub(crate) const NOT_PINNED: TlsFault = TlsFault {
     says: "the server's certificate is not the pinned one: {}",
     means: "Its SHA-256 is not that of --pin: it was renewed, or an attacker is in between.",
     next: "someone may be intercepting the connection; pin the new certificate only if its owner confirms it",
+    kind: FaultKind::Untrusted,
     source: "RFC 7469 §2.6",
     ..NONE
 };
@@ -186,6 +197,7 @@ pub(crate) const NO_CERTIFICATE: TlsFault = TlsFault {
     says: "the server sent no certificate",
     means: "Nothing proves which server is at the other end.",
     next: "the administrator must install a certificate",
+    kind: FaultKind::Untrusted,
     source: "RFC 8446 §4.4.2",
     ..NONE
 };
@@ -194,6 +206,7 @@ pub(crate) const UNREADABLE: TlsFault = TlsFault {
     says: "the server's certificate could not be read",
     means: "It is not valid X.509, so its names and dates are unknown.",
     next: "the administrator must have a new certificate issued",
+    kind: FaultKind::Untrusted,
     source: "RFC 5280 §4.1",
     ..NONE
 };
@@ -208,6 +221,7 @@ pub(crate) const SELF_SIGNED_IN_CHAIN: TlsFault = TlsFault {
     means: "The server sends the authority's own certificate, which proves nothing by itself.",
     next: "if you know the authority, give its certificate with --ca FILE",
     is_excused: true,
+    kind: FaultKind::Untrusted,
     source: "RFC 5280 §6.1",
     ..NONE
 };
@@ -218,6 +232,7 @@ pub(crate) const SELF_SIGNED: TlsFault = TlsFault {
     means: "No authority vouches for it, so an attacker could have made it.",
     next: "give that certificate with --ca FILE if you know that it is the server's",
     is_excused: true,
+    kind: FaultKind::Untrusted,
     source: "RFC 5280 §3.2, RFC 8314 §5.3",
     ..NONE
 };
@@ -233,6 +248,7 @@ pub(crate) const UNKNOWN_ISSUER: TlsFault = TlsFault {
     means: "No chain leads from the server's certificate to an authority that this machine trusts.",
     next: "the administrator must install the certificate with its intermediate ones; give the certificate of an authority of your own with --ca FILE",
     is_excused: true,
+    kind: FaultKind::Untrusted,
     source: "RFC 5280 §6.1, RFC 8446 §4.4.2",
     ..NONE
 };
@@ -244,6 +260,7 @@ pub(crate) const NOT_TRUSTED: TlsFault = TlsFault {
     means: "The system does not say whether its issuer, its dates, its names or its key are the reason.",
     next: "look at it in `:tls`, with --tls-max 1.2; if you know its authority, give that certificate with --ca FILE",
     is_excused: true,
+    kind: FaultKind::Untrusted,
     source: "RFC 5280 §6.1",
     ..NONE
 };
@@ -252,6 +269,7 @@ pub(crate) const HIDDEN_ISSUER: TlsFault = TlsFault {
     says: "its issuer is not an authority here, and TLS 1.3 hides the certificates between",
     means: "With --insecure only the server's own certificate can be read, which has no fault.",
     next: "without --insecure the whole chain is verified",
+    kind: FaultKind::Untrusted,
     source: "RFC 8446 §4.4.2",
     ..NONE
 };
@@ -260,6 +278,7 @@ pub(crate) const UNCHECKED_ISSUER: TlsFault = TlsFault {
     says: "its issuer was not checked",
     means: "With --insecure the TLS library of this system says nothing of the issuer.",
     next: "without --insecure the whole chain is verified",
+    kind: FaultKind::Untrusted,
     source: "RFC 5280 §6.1",
     ..NONE
 };
@@ -270,6 +289,7 @@ pub(crate) const FALSE_SIGNATURE: TlsFault = TlsFault {
     means: "The trusted authority of that name has a different key, or the certificate was forged.",
     next: "give the right certificate of the authority with --ca FILE",
     is_excused: true,
+    kind: FaultKind::Untrusted,
     source: "RFC 5280 §6.1.3",
     ..NONE
 };
@@ -279,6 +299,7 @@ pub(crate) const REVOKED: TlsFault = TlsFault {
     says: "{who} was revoked",
     means: "Its authority has declared it invalid, often because its key was stolen.",
     next: "the administrator must have a new certificate issued for a new key",
+    kind: FaultKind::Untrusted,
     source: "RFC 5280 §3.3",
     ..NONE
 };
@@ -293,6 +314,7 @@ pub(crate) const NOT_AN_AUTHORITY: TlsFault = TlsFault {
     means: "Only a certificate that says CA:TRUE may sign others: anyone can buy one that does not.",
     next: "the administrator must have the certificate issued by an authority",
     is_excused: true,
+    kind: FaultKind::Untrusted,
     source: "RFC 5280 §4.2.1.9",
     ..NONE
 };
@@ -303,6 +325,7 @@ pub(crate) const PATH_TOO_LONG: TlsFault = TlsFault {
     means: "An authority limits how many others may follow it (pathLenConstraint), and more do.",
     next: "the administrator must have the certificate issued by an authority that may issue it",
     is_excused: true,
+    kind: FaultKind::Untrusted,
     source: "RFC 5280 §4.2.1.9",
     ..NONE
 };
@@ -315,6 +338,7 @@ pub(crate) const CHAIN_TOO_LONG: TlsFault = TlsFault {
     says: "the chain from the server's certificate to an authority is too long",
     means: "The TLS library follows 100 certificates at most.",
     next: SHORTEN,
+    kind: FaultKind::Untrusted,
     source: "OpenSSL: SSL_CTX_set_verify_depth",
     ..NONE
 };
@@ -324,6 +348,7 @@ pub(crate) const TOO_MANY_CERTIFICATES: TlsFault = TlsFault {
     says: "the server sends too many certificates",
     means: "The TLS library takes 100 KiB of certificates at most.",
     next: SHORTEN,
+    kind: FaultKind::Untrusted,
     source: "OpenSSL: SSL_CTX_set_max_cert_list",
     ..NONE
 };
@@ -334,6 +359,7 @@ pub(crate) const NAME_NOT_PERMITTED: TlsFault = TlsFault {
     means: "Its own certificate limits the names (name constraints).",
     next: "the administrator must have the certificate issued by a different authority",
     is_excused: true,
+    kind: FaultKind::Untrusted,
     source: "RFC 5280 §4.2.1.10",
     ..NONE
 };
@@ -344,6 +370,7 @@ pub(crate) const CRITICAL_EXTENSION: TlsFault = TlsFault {
     means: "A client must refuse what it does not know if the certificate calls it critical.",
     next: "the administrator must have a certificate issued without the extension",
     is_excused: true,
+    kind: FaultKind::Untrusted,
     source: "RFC 5280 §4.2",
     ..NONE
 };
@@ -353,6 +380,7 @@ pub(crate) const REFUSED: TlsFault = TlsFault {
     means: "The words are the library's own.",
     next: "show them to the administrator; --tls-max 1.2 shows the certificate in `:tls`",
     is_excused: true,
+    kind: FaultKind::Untrusted,
     source: "OpenSSL: X509_verify_cert",
     ..NONE
 };
@@ -364,6 +392,7 @@ pub(crate) const OLD_VERSION: TlsFault = TlsFault {
     says: "the server offers only a TLS version that is no longer safe: {}",
     means: "It answered with a version that was not offered.",
     next: NEW_VERSION,
+    kind: FaultKind::Version,
     source: "RFC 8314 §4, RFC 8996, RFC 8997",
     ..NONE
 };
@@ -372,6 +401,7 @@ pub(crate) const NO_NEW_VERSION: TlsFault = TlsFault {
     says: "the server supports neither TLS 1.2 nor TLS 1.3: alert 70 (protocol_version)",
     means: "It supports only versions that are no longer safe.",
     next: NEW_VERSION,
+    kind: FaultKind::Version,
     source: "RFC 8446 §6.2, RFC 8314 §4, RFC 8996",
     ..NONE
 };
@@ -380,6 +410,7 @@ pub(crate) const LIMITED_VERSION: TlsFault = TlsFault {
     says: "the server does not support {}, and --tls-min or --tls-max rules other versions out",
     means: "The limit is poptalk's; the server may support TLS 1.2 or 1.3.",
     next: "leave --tls-min and --tls-max out, or give the server's version",
+    kind: FaultKind::Client,
     source: "RFC 8446 §4.2.1",
     ..NONE
 };
@@ -389,6 +420,7 @@ pub(crate) const NO_VERSION: TlsFault = TlsFault {
     says: "this machine supports none of the TLS versions from --tls-min to --tls-max",
     means: "The TLS library rules out TLS 1.0 and 1.1, or --tls-min is above --tls-max.",
     next: "leave --tls-min and --tls-max out, or allow TLS 1.2 or 1.3",
+    kind: FaultKind::Client,
     source: "OpenSSL: SSL_CTX_set_security_level",
     ..NONE
 };
@@ -455,6 +487,7 @@ pub(crate) const WEAK_PROOF: TlsFault = TlsFault {
     says: "the server signs the handshake with an algorithm that is no longer safe ({})",
     means: "TLS 1.0 and 1.1 sign with MD5 and SHA-1, which current libraries refuse.",
     next: "the administrator must enable TLS 1.2 or 1.3 with SHA-256",
+    kind: FaultKind::Version,
     source: "RFC 8996, RFC 9155 §4",
     ..NONE
 };
@@ -472,6 +505,7 @@ pub(crate) const CLEARTEXT: TlsFault = TlsFault {
     says: "this port speaks POP3 in cleartext, not TLS",
     means: "The server sent a POP3 reply where TLS was to begin.",
     next: "connect without --tls and type STLS, or use port 995",
+    kind: FaultKind::Cleartext,
     source: "RFC 8314 §3",
     ..NONE
 };
@@ -480,6 +514,7 @@ pub(crate) const CLEARTEXT_AFTER_STLS: TlsFault = TlsFault {
     says: "the server agreed to STLS and continued in cleartext",
     means: "After its `+OK` to STLS the server sent a POP3 reply where TLS was to begin.",
     next: "report this to the server's administrator; port 995 with --tls may work",
+    kind: FaultKind::Cleartext,
     source: "RFC 2595 §4",
     ..NONE
 };
@@ -555,6 +590,7 @@ pub(crate) const OWN_KEY_MISMATCH: TlsFault = TlsFault {
     says: "the key of --key does not belong to the certificate of --cert",
     means: "A certificate is used with the key that it was issued for.",
     next: "give the two files that were made together",
+    kind: FaultKind::Client,
     source: "RFC 8446 §4.4.3",
     ..NONE
 };
@@ -564,6 +600,7 @@ pub(crate) const OWN_CERTIFICATE_WEAK: TlsFault = TlsFault {
     says: "the certificate of --cert has a key that is no longer safe",
     means: "The TLS library of this machine refuses to show it.",
     next: "have a certificate issued for a new key, RSA of 2048 bits or more, or EC P-256",
+    kind: FaultKind::Client,
     source: "RFC 9325 §4.5",
     ..NONE
 };
@@ -572,6 +609,7 @@ pub(crate) const SETTINGS_REFUSED: TlsFault = TlsFault {
     says: "the TLS library refuses the options: `{}`",
     means: "The words are the library's own.",
     next: "check --cert, --key, --ca, --tls-min and --tls-max",
+    kind: FaultKind::Client,
     source: "OpenSSL: SSL_CTX_new",
     ..NONE
 };

@@ -248,11 +248,11 @@ pub(super) fn verdict(
     settings: &TlsSettings,
 ) -> TlsVerdict {
     let Some(der) = der else {
-        return TlsVerdict::Refuted(tls_fault::NO_CERTIFICATE.says.to_owned());
+        return TlsVerdict::Refuted(vec![tls_fault::NO_CERTIFICATE.says.to_owned()]);
     };
     // What could not be read was not compared with the host.
     let Some(read) = Certificate::of_der(der) else {
-        return TlsVerdict::Refuted(tls_fault::UNREADABLE.says.to_owned());
+        return TlsVerdict::Refuted(vec![tls_fault::UNREADABLE.says.to_owned()]);
     };
     let now = SystemTime::now();
     let fitting = settings.choices().iter().find(|name| read.is_for(name));
@@ -263,13 +263,13 @@ pub(super) fn verdict(
         Issuer::Unknown(why) if faults.is_empty() => return TlsVerdict::Unknown(why.to_owned()),
         Issuer::Verified | Issuer::Unknown(_) => {}
     }
-    TlsVerdict::Refuted(faults.join(tls_fault::BETWEEN))
+    TlsVerdict::Refuted(faults)
 }
 
 /// What is said of a certificate that was accepted without verification, each fault with its hint.
-pub(super) fn faults(said: &str) -> Vec<String> {
+pub(super) fn faults(sentences: &[String]) -> Vec<String> {
     let mut lines = Vec::new();
-    for sentence in tls_fault::sentences(said) {
+    for sentence in sentences {
         lines.push(format!("  {sentence}"));
         let fault = tls_fault::of_sentence(sentence);
         lines.extend(fault.map(|fault| format!("    hint: {}", fault.next)));
@@ -460,7 +460,7 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_not_verified() {
         let of = |der| verdict(der, &[], "pop.example.org", &TlsSettings::default());
-        let refuted = |fault: &TlsFault| TlsVerdict::Refuted(fault.says.to_owned());
+        let refuted = |fault: &TlsFault| TlsVerdict::Refuted(vec![fault.says.to_owned()]);
         assert_eq!(of(None), refuted(&tls_fault::NO_CERTIFICATE));
         assert_eq!(
             of(Some(b"\x30\x03\x02\x01\x01")),
