@@ -68,6 +68,8 @@ pub(crate) enum Whose<'a> {
 
 const SERVER: &str = "the server's certificate";
 const AUTHORITY: &str = "the certificate of an authority in the chain";
+/// What is left of [`AUTHORITY`] in a sentence that was quoted from memory.
+const ANY_AUTHORITY: &str = "the certificate of an authority";
 const UNKNOWN: &str = "the server's certificate or an authority's";
 const SUBJECT: (&str, &str) = ("the certificate of `", "`");
 
@@ -84,7 +86,7 @@ impl Whose<'_> {
     /// Returns the rest of a sentence that begins with such words.
     fn after(sentence: &str) -> Option<&str> {
         // The longest first: they begin alike.
-        let fixed = [UNKNOWN, AUTHORITY, SERVER];
+        let fixed = [UNKNOWN, AUTHORITY, ANY_AUTHORITY, SERVER];
         let rest = fixed.iter().find_map(|words| sentence.strip_prefix(words));
         rest.or_else(|| {
             let subject = sentence.strip_prefix(SUBJECT.0)?;
@@ -169,6 +171,8 @@ impl TlsFault {
                 },
                 None => (*form, sentence),
             };
+            // A shell may have removed the backticks.
+            let (form, sentence) = (form.replace('`', ""), sentence.replace('`', ""));
             match form.split_once(HOLE) {
                 Some((start, end)) => sentence
                     .strip_prefix(start)
@@ -285,9 +289,6 @@ mod tests {
             let is_away = leads_away.iter().any(|words| row.next.contains(words));
             let is_cleartext = row.says.contains("in cleartext") && row.next.contains("STLS");
             assert!(!is_away || is_cleartext, "{}: {}", row.says, row.next);
-        }
-        for next in [AFTER_STLS, AT_ONCE] {
-            assert!(next.contains("tls") && !next.contains("without"), "{next}");
         }
     }
 }
