@@ -3,7 +3,7 @@
 mod certificate;
 mod hello;
 mod made;
-pub(super) mod reason;
+pub(crate) mod reason;
 mod registry;
 
 use std::borrow::Cow;
@@ -13,7 +13,7 @@ use mio::net::TcpStream;
 use native_tls::HandshakeError;
 use sha2::{Digest, Sha256};
 
-use super::wrong_service::WrongService;
+use super::wrong_service::{MISSING_HEADER, WrongService};
 use crate::base::error::Explain;
 use crate::base::escape;
 use crate::base::exit::Exit;
@@ -28,6 +28,9 @@ pub(crate) use made::prepare;
 /// each.
 const SAID_LINES: usize = 5;
 const SAID_SHOWN: usize = 512;
+
+const UNEXPECTED_HEADER: &str =
+    "the server may not expect the header of --proxy-protocol: omit the option";
 
 pub(crate) type TlsStream = native_tls::TlsStream<Tap>;
 
@@ -325,6 +328,20 @@ impl TlsError {
         if let Some(seen) = self.seen.as_mut().filter(|seen| seen.chain.is_empty()) {
             seen.chain.clone_from(&facts.chain);
         }
+    }
+
+    /// Adds what the PROXY protocol may have to do with it, where TLS was to begin at once.
+    /// `has_header`: the connection began with a header.
+    pub(crate) fn at_once(mut self, has_header: bool) -> Self {
+        let fault = tls_fault::of_sentence(&self.what);
+        if fault.is_some_and(|fault| tls_fault::UNANSWERED.contains(&fault)) {
+            let hint = self.hint.unwrap_or_default();
+            self.hint = Some(match has_header {
+                true => format!("{UNEXPECTED_HEADER}; {hint}"),
+                false => format!("{hint}; {MISSING_HEADER}"),
+            });
+        }
+        self
     }
 
     /// Returns the lines that the server said in cleartext in place of the handshake, each as it

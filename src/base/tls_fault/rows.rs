@@ -13,6 +13,11 @@ const NONE: TlsFault = TlsFault {
     source: "",
 };
 
+const UNTRUSTED: TlsFault = TlsFault {
+    kind: FaultKind::Untrusted,
+    ..NONE
+};
+
 // What Windows calls them (winerror.h); the words are those of its language.
 const CERT_E_EXPIRED: &str = "os error -2146762495";
 const CERT_E_UNTRUSTEDROOT: &str = "os error -2146762487";
@@ -188,27 +193,24 @@ pub(crate) const NOT_PINNED: TlsFault = TlsFault {
     says: "the server's certificate is not the pinned one: {}",
     means: "Its SHA-256 is not that of --pin: it was renewed, or an attacker is in between.",
     next: "someone may be intercepting the connection; pin the new certificate only if its owner confirms it",
-    kind: FaultKind::Untrusted,
     source: "RFC 7469 §2.6",
-    ..NONE
+    ..UNTRUSTED
 };
 
 pub(crate) const NO_CERTIFICATE: TlsFault = TlsFault {
     says: "the server sent no certificate",
     means: "Nothing proves which server is at the other end.",
     next: "the administrator must install a certificate",
-    kind: FaultKind::Untrusted,
     source: "RFC 8446 §4.4.2",
-    ..NONE
+    ..UNTRUSTED
 };
 
 pub(crate) const UNREADABLE: TlsFault = TlsFault {
     says: "the server's certificate could not be read",
     means: "It is not valid X.509, so its names and dates are unknown.",
     next: "the administrator must have a new certificate issued",
-    kind: FaultKind::Untrusted,
     source: "RFC 5280 §4.1",
-    ..NONE
+    ..UNTRUSTED
 };
 
 pub(crate) const SELF_SIGNED_IN_CHAIN: TlsFault = TlsFault {
@@ -221,9 +223,8 @@ pub(crate) const SELF_SIGNED_IN_CHAIN: TlsFault = TlsFault {
     means: "The server sends the authority's own certificate, which proves nothing by itself.",
     next: "if you know the authority, give its certificate with --ca FILE",
     is_excused: true,
-    kind: FaultKind::Untrusted,
     source: "RFC 5280 §6.1",
-    ..NONE
+    ..UNTRUSTED
 };
 
 pub(crate) const SELF_SIGNED: TlsFault = TlsFault {
@@ -232,9 +233,8 @@ pub(crate) const SELF_SIGNED: TlsFault = TlsFault {
     means: "No authority vouches for it, so an attacker could have made it.",
     next: "give that certificate with --ca FILE if you know that it is the server's",
     is_excused: true,
-    kind: FaultKind::Untrusted,
     source: "RFC 5280 §3.2, RFC 8314 §5.3",
-    ..NONE
+    ..UNTRUSTED
 };
 
 pub(crate) const UNKNOWN_ISSUER: TlsFault = TlsFault {
@@ -248,9 +248,8 @@ pub(crate) const UNKNOWN_ISSUER: TlsFault = TlsFault {
     means: "No chain leads from the server's certificate to an authority that this machine trusts.",
     next: "the administrator must install the certificate with its intermediate ones; give the certificate of an authority of your own with --ca FILE",
     is_excused: true,
-    kind: FaultKind::Untrusted,
     source: "RFC 5280 §6.1, RFC 8446 §4.4.2",
-    ..NONE
+    ..UNTRUSTED
 };
 
 pub(crate) const NOT_TRUSTED: TlsFault = TlsFault {
@@ -260,27 +259,24 @@ pub(crate) const NOT_TRUSTED: TlsFault = TlsFault {
     means: "The system does not say whether its issuer, its dates, its names or its key are the reason.",
     next: "look at it in `:tls`, with --tls-max 1.2; if you know its authority, give that certificate with --ca FILE",
     is_excused: true,
-    kind: FaultKind::Untrusted,
     source: "RFC 5280 §6.1",
-    ..NONE
+    ..UNTRUSTED
 };
 
 pub(crate) const HIDDEN_ISSUER: TlsFault = TlsFault {
     says: "its issuer is not an authority here, and TLS 1.3 hides the certificates between",
     means: "With --insecure only the server's own certificate can be read, which has no fault.",
     next: "without --insecure the whole chain is verified",
-    kind: FaultKind::Untrusted,
     source: "RFC 8446 §4.4.2",
-    ..NONE
+    ..UNTRUSTED
 };
 
 pub(crate) const UNCHECKED_ISSUER: TlsFault = TlsFault {
     says: "its issuer was not checked",
     means: "With --insecure the TLS library of this system says nothing of the issuer.",
     next: "without --insecure the whole chain is verified",
-    kind: FaultKind::Untrusted,
     source: "RFC 5280 §6.1",
-    ..NONE
+    ..UNTRUSTED
 };
 
 pub(crate) const FALSE_SIGNATURE: TlsFault = TlsFault {
@@ -289,9 +285,8 @@ pub(crate) const FALSE_SIGNATURE: TlsFault = TlsFault {
     means: "The trusted authority of that name has a different key, or the certificate was forged.",
     next: "give the right certificate of the authority with --ca FILE",
     is_excused: true,
-    kind: FaultKind::Untrusted,
     source: "RFC 5280 §6.1.3",
-    ..NONE
+    ..UNTRUSTED
 };
 
 pub(crate) const REVOKED: TlsFault = TlsFault {
@@ -299,9 +294,8 @@ pub(crate) const REVOKED: TlsFault = TlsFault {
     says: "{who} was revoked",
     means: "Its authority has declared it invalid, often because its key was stolen.",
     next: "the administrator must have a new certificate issued for a new key",
-    kind: FaultKind::Untrusted,
     source: "RFC 5280 §3.3",
-    ..NONE
+    ..UNTRUSTED
 };
 
 pub(crate) const NOT_AN_AUTHORITY: TlsFault = TlsFault {
@@ -314,9 +308,8 @@ pub(crate) const NOT_AN_AUTHORITY: TlsFault = TlsFault {
     means: "Only a certificate that says CA:TRUE may sign others: anyone can buy one that does not.",
     next: "the administrator must have the certificate issued by an authority",
     is_excused: true,
-    kind: FaultKind::Untrusted,
     source: "RFC 5280 §4.2.1.9",
-    ..NONE
+    ..UNTRUSTED
 };
 
 pub(crate) const PATH_TOO_LONG: TlsFault = TlsFault {
@@ -325,9 +318,8 @@ pub(crate) const PATH_TOO_LONG: TlsFault = TlsFault {
     means: "An authority limits how many others may follow it (pathLenConstraint), and more do.",
     next: "the administrator must have the certificate issued by an authority that may issue it",
     is_excused: true,
-    kind: FaultKind::Untrusted,
     source: "RFC 5280 §4.2.1.9",
-    ..NONE
+    ..UNTRUSTED
 };
 
 const SHORTEN: &str =
@@ -338,9 +330,8 @@ pub(crate) const CHAIN_TOO_LONG: TlsFault = TlsFault {
     says: "the chain from the server's certificate to an authority is too long",
     means: "The TLS library follows 100 certificates at most.",
     next: SHORTEN,
-    kind: FaultKind::Untrusted,
     source: "OpenSSL: SSL_CTX_set_verify_depth",
-    ..NONE
+    ..UNTRUSTED
 };
 
 pub(crate) const TOO_MANY_CERTIFICATES: TlsFault = TlsFault {
@@ -348,9 +339,8 @@ pub(crate) const TOO_MANY_CERTIFICATES: TlsFault = TlsFault {
     says: "the server sends too many certificates",
     means: "The TLS library takes 100 KiB of certificates at most.",
     next: SHORTEN,
-    kind: FaultKind::Untrusted,
     source: "OpenSSL: SSL_CTX_set_max_cert_list",
-    ..NONE
+    ..UNTRUSTED
 };
 
 pub(crate) const NAME_NOT_PERMITTED: TlsFault = TlsFault {
@@ -359,9 +349,8 @@ pub(crate) const NAME_NOT_PERMITTED: TlsFault = TlsFault {
     means: "Its own certificate limits the names (name constraints).",
     next: "the administrator must have the certificate issued by a different authority",
     is_excused: true,
-    kind: FaultKind::Untrusted,
     source: "RFC 5280 §4.2.1.10",
-    ..NONE
+    ..UNTRUSTED
 };
 
 pub(crate) const CRITICAL_EXTENSION: TlsFault = TlsFault {
@@ -370,9 +359,8 @@ pub(crate) const CRITICAL_EXTENSION: TlsFault = TlsFault {
     means: "A client must refuse what it does not know if the certificate calls it critical.",
     next: "the administrator must have a certificate issued without the extension",
     is_excused: true,
-    kind: FaultKind::Untrusted,
     source: "RFC 5280 §4.2",
-    ..NONE
+    ..UNTRUSTED
 };
 
 pub(crate) const REFUSED: TlsFault = TlsFault {
@@ -380,9 +368,8 @@ pub(crate) const REFUSED: TlsFault = TlsFault {
     means: "The words are the library's own.",
     next: "show them to the administrator; --tls-max 1.2 shows the certificate in `:tls`",
     is_excused: true,
-    kind: FaultKind::Untrusted,
     source: "OpenSSL: X509_verify_cert",
-    ..NONE
+    ..UNTRUSTED
 };
 
 const NEW_VERSION: &str = "the server must support TLS 1.2 or later (RFC 8314 §4)";
@@ -527,11 +514,8 @@ pub(crate) const NOT_TLS: TlsFault = TlsFault {
     ..NONE
 };
 
-/// What to do where the server ends or garbles the handshake after STLS, and where it does so on a
-/// port on which TLS begins at once.
-pub(crate) const AFTER_STLS: &str = "see the server's log; port 995 with --tls may work";
-pub(crate) const AT_ONCE: &str =
-    "the port may not speak TLS from the first octet: try port 995, or --stls in place of --tls";
+/// The faults of a server that did not answer as TLS does: it may expect something else first.
+pub(crate) const UNANSWERED: &[&TlsFault] = &[&NOT_TLS, &CLOSED, &RESET, &NO_ANSWER];
 
 const BOTH_WAYS: &str = "see the server's log, or try the other way into TLS: port 995 with --tls, or port 110 with --stls";
 

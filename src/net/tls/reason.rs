@@ -1,6 +1,6 @@
 //! Says in a sentence why a handshake failed, or why a certificate is not to be trusted.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use super::hello::{self, HelloSeen, is_text};
 use super::registry::alert_name;
@@ -19,11 +19,10 @@ const HANDSHAKE_FAILURE: u8 = 40;
 /// no_certificate included.
 const OF_CLIENT_CERTIFICATE: &[u8] = &[41, 42, 43, 44, 45, 46, 48, 49, 116];
 
-pub(in crate::net) fn hint(is_stls: bool) -> &'static str {
-    match is_stls {
-        true => tls_fault::AFTER_STLS,
-        false => tls_fault::AT_ONCE,
-    }
+/// The error of a handshake that the server did not answer in this time.
+pub(crate) fn no_answer(limit: Duration) -> TlsError {
+    let fault = &tls_fault::NO_ANSWER;
+    told(fault, &fault.with(&limit.as_secs_f64().to_string()))
 }
 
 /// Whether the library's `text` says that it refused the server's certificate.
@@ -50,7 +49,7 @@ pub(super) fn of_failure(
     if let Some(code) = alert(received, text) {
         return of_alert(code, &seen, settings);
     }
-    let way = |fault: &TlsFault| TlsError::new(fault.says).with_hint(hint(is_stls));
+    let way = |fault: &TlsFault| told(fault, fault.says);
     match tls_fault::of_library(text) {
         Some(fault) if *fault == tls_fault::OLD_VERSION => of_version(&seen.version, settings),
         Some(fault) if *fault == tls_fault::WEAK_PROOF => told(fault, &fault.with(&seen.version)),
@@ -455,6 +454,17 @@ mod tests {
         ] {
             assert_eq!(of(text, b"\x16\x03\x03").what, says);
         }
+    }
+
+    #[test]
+    fn a_port_without_an_answer_may_miss_a_header_or_not_expect_it() {
+        let hint = |has_header| no_answer(Duration::from_secs(15)).at_once(has_header).hint;
+        let (without, with) = (hint(false), hint(true));
+        assert!(without.is_some_and(|hint| hint.ends_with("may need --proxy-protocol")));
+        assert!(with.is_some_and(|hint| hint.starts_with("the server may not expect the header")));
+        let unknown = verify_failed("self-signed certificate");
+        let refused = of(&unknown, b"\x16\x03\x03");
+        assert_eq!(refused.clone().at_once(true), refused);
     }
 
     #[test]
