@@ -11,19 +11,20 @@ pub(crate) use rows::*;
 /// A reason why there is no TLS, or why a certificate cannot be trusted.
 #[derive(Debug, PartialEq, Eq)]
 pub struct TlsFault {
-    /// The words of a TLS library for it, any of them: OpenSSL's, the number of Windows, or macOS's.
+    /// Fragments of a TLS library's error text that identify this fault: OpenSSL's words, the
+    /// number of Windows, or macOS's words.
     /// A row without words is our own judgement.
     pub(crate) library: &'static [&'static str],
     /// The sentence. `{who}` is the place of a [`Whose`], and `{}` that of a detail.
     pub(crate) says: &'static str,
     /// The sentence with the detail that is known after a certificate was read; empty if it is the
     /// same.
-    pub(crate) says_of_read: &'static str,
+    pub(crate) says_with_detail: &'static str,
     pub(crate) means: &'static str,
     /// What to do.
     pub(crate) next: &'static str,
     /// Whether `--insecure` continues anyway.
-    pub(crate) is_excused: bool,
+    pub(crate) insecure_accepts: bool,
     pub(crate) kind: FaultKind,
     /// The document and section.
     pub(crate) source: &'static str,
@@ -105,14 +106,14 @@ fn unsplit(subject: &str) -> String {
 const WHO: &str = "{who}";
 
 /// The place of a detail.
-const HOLE: &str = "{}";
+const DETAIL: &str = "{}";
 
 impl TlsFault {
     /// The sentence about the server's certificate or the handshake, as documents show it.
     #[must_use]
     pub fn example(&self) -> String {
         let says = self.says.replace(WHO, SERVER);
-        says.replace(HOLE, "...")
+        says.replace(DETAIL, "...")
     }
 
     /// What it means: a sentence with its full stop.
@@ -130,7 +131,7 @@ impl TlsFault {
     /// The hint of an error: what to do.
     pub(crate) fn hint(&self) -> String {
         let next = self.next;
-        match self.is_excused {
+        match self.insecure_accepts {
             true => format!("{next}; --insecure continues anyway"),
             false => next.to_owned(),
         }
@@ -142,27 +143,27 @@ impl TlsFault {
 
     /// The sentence with its detail.
     pub(crate) fn with(&self, detail: &str) -> String {
-        self.says.replace(HOLE, detail)
+        self.says.replace(DETAIL, detail)
     }
 
     /// The sentence about a certificate that was read.
     pub(crate) fn of_read(&self, whose: Whose<'_>, detail: &str) -> String {
-        let says = match self.says_of_read {
+        let says = match self.says_with_detail {
             "" => self.says,
             says => says,
         };
         // The subject comes last: it may contain anything.
-        says.replace(HOLE, detail).replace(WHO, &whose.words())
+        says.replace(DETAIL, detail).replace(WHO, &whose.words())
     }
 
     /// Whether it can be found by reading a certificate.
     pub(crate) fn is_readable(&self) -> bool {
-        !self.says_of_read.is_empty()
+        !self.says_with_detail.is_empty()
     }
 
-    /// Whether a sentence is this one.
+    /// Whether `sentence` was made from this row.
     fn is(&self, sentence: &str) -> bool {
-        let forms = [self.says, self.says_of_read];
+        let forms = [self.says, self.says_with_detail];
         forms.iter().filter(|form| !form.is_empty()).any(|form| {
             let (form, sentence) = match form.strip_prefix(WHO) {
                 Some(form) => match Whose::after(sentence) {
@@ -173,7 +174,7 @@ impl TlsFault {
             };
             // A shell may have removed the backticks.
             let (form, sentence) = (form.replace('`', ""), sentence.replace('`', ""));
-            match form.split_once(HOLE) {
+            match form.split_once(DETAIL) {
                 Some((start, end)) => sentence
                     .strip_prefix(start)
                     .is_some_and(|rest| rest.len() > end.len() && rest.ends_with(end)),
@@ -191,7 +192,7 @@ pub fn all() -> impl Iterator<Item = &'static TlsFault> {
 /// Returns the row of a sentence; the most literal one.
 pub(crate) fn of_sentence(sentence: &str) -> Option<&'static TlsFault> {
     let rows = all().filter(|row| row.is(sentence));
-    rows.max_by_key(|row| row.says.len() + usize::from(!row.says.contains(HOLE)) * 1000)
+    rows.max_by_key(|row| row.says.len() + usize::from(!row.says.contains(DETAIL)) * 1000)
 }
 
 /// Returns the row for the library's words.
@@ -275,7 +276,7 @@ mod tests {
                 "{says}"
             );
             assert!(
-                !says.ends_with('.') && says.matches(HOLE).count() < 2,
+                !says.ends_with('.') && says.matches(DETAIL).count() < 2,
                 "{says}"
             );
         }

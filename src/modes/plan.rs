@@ -101,7 +101,7 @@ pub(crate) struct TlsArgs {
     #[arg(long, value_name = "FILE", conflicts_with = "ca")]
     ca_only: Option<PathBuf>,
 
-    /// Accept only the certificate with this SHA-256, by whomever it is signed
+    /// Accept only the certificate with this SHA-256, no matter who signed it
     #[arg(long, value_name = "SHA256:HEX", value_parser = fingerprint, conflicts_with_all = ["insecure", "ca", "ca_only"])]
     pin: Option<[u8; 32]>,
 

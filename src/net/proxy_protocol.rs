@@ -158,10 +158,10 @@ impl HeaderSettings {
 /// What is wrong with a header.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HeaderFlaw {
-    /// It begins differently.
+    /// The first octets are not those of a header.
     #[error("the client sent something else instead of a header")]
     NoHeader,
-    /// The same, and it is TLS.
+    /// They begin a TLS handshake.
     #[error("the client began a TLS handshake instead of sending a header")]
     Tls,
     /// The line of version 1 with its line end, escaped.
@@ -184,7 +184,7 @@ pub enum HeaderFlaw {
     Long(usize),
 }
 
-/// Why a client that has to send a header is not served.
+/// Why no usable header arrived.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HeaderError {
     /// It is not a header.

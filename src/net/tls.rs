@@ -63,7 +63,7 @@ pub struct TlsSettings {
 }
 
 impl TlsSettings {
-    /// Whether the library's verification is left out: `--insecure` takes anything, and a pin is
+    /// Whether the library skips verification: `--insecure` accepts any certificate, and a pin is
     /// compared after the handshake.
     fn skips_verification(&self) -> bool {
         self.is_insecure || self.pin.is_some()

@@ -126,7 +126,10 @@ fn after_a_refused_stls_the_certificate_can_be_fetched_and_trusted() {
     let wrong = format!(":open --trust SHA256:{}", "00".repeat(32));
     terminal.line(&wrong, "auth>");
     let screen = terminal.line("stls", "closed>");
-    assert!(screen.contains("is not the pinned one"), "{screen}");
+    assert!(
+        screen.contains("does not match the pinned fingerprint"),
+        "{screen}"
+    );
     let screen = terminal.line(":open --trust sha256:12", "closed>");
     assert!(screen.contains("64 hexadecimal digits"), "{screen}");
     terminal.line(&format!(":open --trust {pin}"), "auth>");

@@ -388,7 +388,7 @@ mod tests {
                 let failed = ids(event::Event::TlsFailed(sentence.clone()));
                 let expected: Vec<_> = rule(row.kind).into_iter().collect();
                 assert_eq!(failed, expected, "{sentence}");
-                if row.is_excused {
+                if row.insecure_accepts {
                     assert_eq!(ids(started(&[sentence.clone()])), expected, "{sentence}");
                 }
             }

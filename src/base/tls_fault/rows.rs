@@ -5,10 +5,10 @@ use super::{FaultKind, TlsFault};
 const NONE: TlsFault = TlsFault {
     library: &[],
     says: "",
-    says_of_read: "",
+    says_with_detail: "",
     means: "",
     next: "",
-    is_excused: false,
+    insecure_accepts: false,
     kind: FaultKind::Handshake,
     source: "",
 };
@@ -84,10 +84,10 @@ pub(super) const ALL: &[&TlsFault] = &[
 pub(crate) const EXPIRED: TlsFault = TlsFault {
     library: &["certificate has expired"],
     says: "{who} has expired",
-    says_of_read: "{who} expired on {}",
+    says_with_detail: "{who} expired on {}",
     means: "Its last valid day is over, by the clock of this machine.",
     next: "the administrator must renew it and make the mail server load it",
-    is_excused: true,
+    insecure_accepts: true,
     kind: FaultKind::Expired,
     source: "RFC 5280 §4.1.2.5",
 };
@@ -95,10 +95,10 @@ pub(crate) const EXPIRED: TlsFault = TlsFault {
 pub(crate) const NOT_YET_VALID: TlsFault = TlsFault {
     library: &["certificate is not yet valid"],
     says: "{who} is not valid yet",
-    says_of_read: "{who} is not valid before {}",
+    says_with_detail: "{who} is not valid before {}",
     means: "Its first valid day is in the future, by the clock of this machine.",
     next: "check the clock of this machine; if it is right, the administrator must install a certificate that is valid now",
-    is_excused: true,
+    insecure_accepts: true,
     kind: FaultKind::Expired,
     source: "RFC 5280 §4.1.2.5",
 };
@@ -108,7 +108,7 @@ pub(crate) const NOT_VALID_TODAY: TlsFault = TlsFault {
     says: "{who} has expired or is not valid yet",
     means: "The system does not say which.",
     next: "check the clock of this machine; if it is right, the administrator must install a certificate that is valid now",
-    is_excused: true,
+    insecure_accepts: true,
     kind: FaultKind::Expired,
     source: "RFC 5280 §4.1.2.5",
     ..NONE
@@ -117,10 +117,10 @@ pub(crate) const NOT_VALID_TODAY: TlsFault = TlsFault {
 pub(crate) const WEAK_KEY: TlsFault = TlsFault {
     library: &["certificate key too weak"],
     says: "{who} has a key that is no longer safe",
-    says_of_read: "{who} has a key that is no longer safe ({})",
+    says_with_detail: "{who} has a key that is no longer safe ({})",
     means: "The key is so short that an attacker may find its secret part.",
     next: "the administrator must have a certificate issued for a new key, RSA of 2048 bits or more, or EC P-256",
-    is_excused: true,
+    insecure_accepts: true,
     kind: FaultKind::Weak,
     source: "RFC 9325 §4.5",
 };
@@ -128,10 +128,10 @@ pub(crate) const WEAK_KEY: TlsFault = TlsFault {
 pub(crate) const WEAK_SIGNATURE: TlsFault = TlsFault {
     library: &["signature digest algorithm too weak", "md too weak"],
     says: "{who} is signed with an algorithm that is no longer safe",
-    says_of_read: "{who} is signed with an algorithm that is no longer safe ({})",
+    says_with_detail: "{who} is signed with an algorithm that is no longer safe ({})",
     means: "An attacker may be able to forge a certificate that has the same digest.",
     next: "the administrator must have a new certificate issued, signed with SHA-256 or better",
-    is_excused: true,
+    insecure_accepts: true,
     kind: FaultKind::Weak,
     source: "RFC 9325 §4.5",
 };
@@ -143,10 +143,10 @@ pub(crate) const WRONG_USE: TlsFault = TlsFault {
         CERT_E_WRONG_USAGE,
     ],
     says: "{who} is not meant for servers",
-    says_of_read: "{who} is not meant for servers ({})",
+    says_with_detail: "{who} is not meant for servers ({})",
     means: "Its key usage or extended key usage permits other things, and not TLS servers (serverAuth).",
     next: "the administrator must have a certificate issued for a TLS server (serverAuth)",
-    is_excused: true,
+    insecure_accepts: true,
     kind: FaultKind::Untrusted,
     source: "RFC 5280 §4.2.1.12",
 };
@@ -162,7 +162,7 @@ pub(crate) const WRONG_NAME: TlsFault = TlsFault {
     says: "the server's certificate is not for the name `{}`",
     means: OTHER_NAMES,
     next: USE_ITS_NAME,
-    is_excused: true,
+    insecure_accepts: true,
     kind: FaultKind::Name,
     source: "RFC 7817 §3",
     ..NONE
@@ -173,7 +173,7 @@ pub(crate) const WRONG_ADDRESS: TlsFault = TlsFault {
     says: "the server's certificate is not for the address `{}`",
     means: "Few certificates are for an address: most are for host names.",
     next: USE_ITS_NAME,
-    is_excused: true,
+    insecure_accepts: true,
     kind: FaultKind::Name,
     source: "RFC 7817 §3, RFC 9525 §6",
     ..NONE
@@ -183,15 +183,15 @@ pub(crate) const NONE_OF_NAMES: TlsFault = TlsFault {
     says: "the server's certificate is for none of {}",
     means: OTHER_NAMES,
     next: USE_ITS_NAME,
-    is_excused: true,
+    insecure_accepts: true,
     kind: FaultKind::Name,
     source: "RFC 6186 §4, RFC 7817 §3",
     ..NONE
 };
 
 pub(crate) const NOT_PINNED: TlsFault = TlsFault {
-    says: "the server's certificate is not the pinned one: {}",
-    means: "Its SHA-256 is not that of --pin: it was renewed, or an attacker is in between.",
+    says: "the server's certificate does not match the pinned fingerprint: {}",
+    means: "Its SHA-256 differs from the pinned one: it was renewed, or an attacker is in between.",
     next: "someone may be intercepting the connection; pin the new certificate only if its owner confirms it",
     source: "RFC 7469 §2.6",
     ..UNTRUSTED
@@ -220,9 +220,9 @@ pub(crate) const SELF_SIGNED_IN_CHAIN: TlsFault = TlsFault {
         CERT_E_UNTRUSTEDROOT,
     ],
     says: "the certificate was signed by an authority that this machine does not trust",
-    means: "The server sends the authority's own certificate, which proves nothing by itself.",
+    means: "The chain ends in a root certificate that the server sent and this machine does not know.",
     next: "if you know the authority, give its certificate with --ca FILE",
-    is_excused: true,
+    insecure_accepts: true,
     source: "RFC 5280 §6.1",
     ..UNTRUSTED
 };
@@ -232,7 +232,7 @@ pub(crate) const SELF_SIGNED: TlsFault = TlsFault {
     says: "the server's certificate is self-signed",
     means: "No authority vouches for it, so an attacker could have made it.",
     next: "give that certificate with --ca FILE if you know that it is the server's",
-    is_excused: true,
+    insecure_accepts: true,
     source: "RFC 5280 §3.2, RFC 8314 §5.3",
     ..UNTRUSTED
 };
@@ -244,10 +244,10 @@ pub(crate) const UNKNOWN_ISSUER: TlsFault = TlsFault {
         "unable to verify the first certificate",
         CERT_E_CHAINING,
     ],
-    says: "this machine does not know the authority that signed the certificate, or the server omits an intermediate certificate",
+    says: "unknown issuer: this machine does not trust the authority, or the server omits an intermediate certificate",
     means: "No chain leads from the server's certificate to an authority that this machine trusts.",
     next: "the administrator must install the certificate with its intermediate ones; give the certificate of an authority of your own with --ca FILE",
-    is_excused: true,
+    insecure_accepts: true,
     source: "RFC 5280 §6.1, RFC 8446 §4.4.2",
     ..UNTRUSTED
 };
@@ -258,13 +258,13 @@ pub(crate) const NOT_TRUSTED: TlsFault = TlsFault {
     says: "this machine does not trust the server's certificate",
     means: "The system does not say whether its issuer, its dates, its names or its key are the reason.",
     next: "look at it in `:tls`, with --tls-max 1.2; if you know its authority, give that certificate with --ca FILE",
-    is_excused: true,
+    insecure_accepts: true,
     source: "RFC 5280 §6.1",
     ..UNTRUSTED
 };
 
 pub(crate) const HIDDEN_ISSUER: TlsFault = TlsFault {
-    says: "its issuer is not an authority here, and TLS 1.3 hides the certificates between",
+    says: "its issuer is not a trusted authority, and TLS 1.3 hides any certificates in between",
     means: "With --insecure only the server's own certificate can be read, which has no fault.",
     next: "without --insecure the whole chain is verified",
     source: "RFC 8446 §4.4.2",
@@ -273,7 +273,7 @@ pub(crate) const HIDDEN_ISSUER: TlsFault = TlsFault {
 
 pub(crate) const UNCHECKED_ISSUER: TlsFault = TlsFault {
     says: "its issuer was not checked",
-    means: "With --insecure the TLS library of this system says nothing of the issuer.",
+    means: "With --insecure the TLS library of this system does not report on the issuer.",
     next: "without --insecure the whole chain is verified",
     source: "RFC 5280 §6.1",
     ..UNTRUSTED
@@ -284,7 +284,7 @@ pub(crate) const FALSE_SIGNATURE: TlsFault = TlsFault {
     says: "the certificate was not signed by the authority that it names",
     means: "The trusted authority of that name has a different key, or the certificate was forged.",
     next: "give the right certificate of the authority with --ca FILE",
-    is_excused: true,
+    insecure_accepts: true,
     source: "RFC 5280 §6.1.3",
     ..UNTRUSTED
 };
@@ -292,7 +292,7 @@ pub(crate) const FALSE_SIGNATURE: TlsFault = TlsFault {
 pub(crate) const REVOKED: TlsFault = TlsFault {
     library: &["certificate revoked", CERT_E_REVOKED],
     says: "{who} was revoked",
-    means: "Its authority has declared it invalid, often because its key was stolen.",
+    means: "Its authority has declared it invalid, often because its key was stolen. poptalk itself does not check for revocation: this verdict is the system's.",
     next: "the administrator must have a new certificate issued for a new key",
     source: "RFC 5280 §3.3",
     ..UNTRUSTED
@@ -307,7 +307,7 @@ pub(crate) const NOT_AN_AUTHORITY: TlsFault = TlsFault {
     says: "the chain leads through a certificate that is not an authority's",
     means: "Only a certificate that says CA:TRUE may sign others: anyone can buy one that does not.",
     next: "the administrator must have the certificate issued by an authority",
-    is_excused: true,
+    insecure_accepts: true,
     source: "RFC 5280 §4.2.1.9",
     ..UNTRUSTED
 };
@@ -317,7 +317,7 @@ pub(crate) const PATH_TOO_LONG: TlsFault = TlsFault {
     says: "the chain is longer than one of its authorities allows",
     means: "An authority limits how many others may follow it (pathLenConstraint), and more do.",
     next: "the administrator must have the certificate issued by an authority that may issue it",
-    is_excused: true,
+    insecure_accepts: true,
     source: "RFC 5280 §4.2.1.9",
     ..UNTRUSTED
 };
@@ -348,7 +348,7 @@ pub(crate) const NAME_NOT_PERMITTED: TlsFault = TlsFault {
     says: "an authority in the chain may not issue certificates for the server's names",
     means: "Its own certificate limits the names (name constraints).",
     next: "the administrator must have the certificate issued by a different authority",
-    is_excused: true,
+    insecure_accepts: true,
     source: "RFC 5280 §4.2.1.10",
     ..UNTRUSTED
 };
@@ -358,7 +358,7 @@ pub(crate) const CRITICAL_EXTENSION: TlsFault = TlsFault {
     says: "{who} has a critical extension that this machine does not know",
     means: "A client must refuse what it does not know if the certificate calls it critical.",
     next: "the administrator must have a certificate issued without the extension",
-    is_excused: true,
+    insecure_accepts: true,
     source: "RFC 5280 §4.2",
     ..UNTRUSTED
 };
@@ -367,7 +367,7 @@ pub(crate) const REFUSED: TlsFault = TlsFault {
     says: "the TLS library refuses the server's certificate: `{}`",
     means: "The words are the library's own.",
     next: "show them to the administrator; --tls-max 1.2 shows the certificate in `:tls`",
-    is_excused: true,
+    insecure_accepts: true,
     source: "OpenSSL: X509_verify_cert",
     ..UNTRUSTED
 };
@@ -396,7 +396,7 @@ pub(crate) const NO_NEW_VERSION: TlsFault = TlsFault {
 pub(crate) const LIMITED_VERSION: TlsFault = TlsFault {
     says: "the server does not support {}, and --tls-min or --tls-max rules other versions out",
     means: "The limit is poptalk's; the server may support TLS 1.2 or 1.3.",
-    next: "leave --tls-min and --tls-max out, or give the server's version",
+    next: "omit --tls-min and --tls-max, or give the server's version",
     kind: FaultKind::Client,
     source: "RFC 8446 §4.2.1",
     ..NONE
@@ -406,7 +406,7 @@ pub(crate) const NO_VERSION: TlsFault = TlsFault {
     library: &["no protocols available"],
     says: "this machine supports none of the TLS versions from --tls-min to --tls-max",
     means: "The TLS library rules out TLS 1.0 and 1.1, or --tls-min is above --tls-max.",
-    next: "leave --tls-min and --tls-max out, or allow TLS 1.2 or 1.3",
+    next: "omit --tls-min and --tls-max, or allow TLS 1.2 or 1.3",
     kind: FaultKind::Client,
     source: "OpenSSL: SSL_CTX_set_security_level",
     ..NONE
@@ -414,7 +414,7 @@ pub(crate) const NO_VERSION: TlsFault = TlsFault {
 
 pub(crate) const NO_CIPHER: TlsFault = TlsFault {
     says: "the server accepts none of the cipher suites, groups and signatures offered: alert 40 (handshake_failure)",
-    means: "It allows only old or rare algorithms, or has no certificate for them.",
+    means: "It allows only old or rare algorithms, or has no certificate that fits those offered.",
     next: "see the server's log; the administrator must allow current cipher suites, such as TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, and install a certificate",
     source: "RFC 8446 §6.2, RFC 9325 §4.2",
     ..NONE
@@ -445,7 +445,7 @@ pub(crate) const NO_PROTOCOL: TlsFault = TlsFault {
 };
 
 pub(crate) const CLIENT_CERTIFICATE: TlsFault = TlsFault {
-    says: "the server demands a client certificate that it accepts: alert {}",
+    says: "the server requires an acceptable client certificate: alert {}",
     means: "It got none from poptalk (--cert, --key), or one that it refuses.",
     next: "give a certificate that the server accepts with --cert FILE and --key FILE; see the server's log",
     source: "RFC 8446 §4.4.2.4, §6.2",
@@ -564,7 +564,7 @@ pub(crate) const ENDED_BY_ALERT: TlsFault = TlsFault {
 pub(crate) const BROKEN: TlsFault = TlsFault {
     says: "TLS broke: `{}`",
     means: "Octets were damaged or are not TLS. The words are those of the TLS library.",
-    next: "connect again; if it happens again, something between may change the octets",
+    next: "connect again; if it happens again, a device on the path may be changing the data",
     source: "OpenSSL: SSL_read",
     ..NONE
 };

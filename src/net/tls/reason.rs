@@ -1,4 +1,4 @@
-//! Says in a sentence why a handshake failed, or why a certificate is not to be trusted.
+//! Says in a sentence why a handshake failed, or why a certificate cannot be trusted.
 
 use std::time::{Duration, SystemTime};
 
@@ -22,7 +22,7 @@ const OF_CLIENT_CERTIFICATE: &[u8] = &[41, 42, 43, 44, 45, 46, 48, 49, 116];
 /// The error of a handshake that the server did not answer in this time.
 pub(crate) fn no_answer(limit: Duration) -> TlsError {
     let fault = &tls_fault::NO_ANSWER;
-    told(fault, &fault.with(&limit.as_secs_f64().to_string()))
+    error_for(fault, &fault.with(&limit.as_secs_f64().to_string()))
 }
 
 /// Whether the library's `text` says that it refused the server's certificate.
@@ -49,18 +49,20 @@ pub(super) fn of_failure(
     if let Some(code) = alert(received, text) {
         return of_alert(code, &seen, settings);
     }
-    let way = |fault: &TlsFault| told(fault, fault.says);
+    let plain = |fault: &TlsFault| error_for(fault, fault.says);
     match tls_fault::of_library(text) {
         Some(fault) if *fault == tls_fault::OLD_VERSION => of_version(&seen.version, settings),
-        Some(fault) if *fault == tls_fault::WEAK_PROOF => told(fault, &fault.with(&seen.version)),
-        _ if received.is_empty() && !text.contains("reset by peer") && is_silent(text) => {
-            way(&tls_fault::CLOSED)
+        Some(fault) if *fault == tls_fault::WEAK_PROOF => {
+            error_for(fault, &fault.with(&seen.version))
         }
-        _ if is_text(received) => way(&tls_fault::NOT_TLS),
-        Some(fault) if [tls_fault::CLOSED, tls_fault::RESET].contains(fault) => way(fault),
+        _ if received.is_empty() && !text.contains("reset by peer") && is_silent(text) => {
+            plain(&tls_fault::CLOSED)
+        }
+        _ if is_text(received) => plain(&tls_fault::NOT_TLS),
+        Some(fault) if [tls_fault::CLOSED, tls_fault::RESET].contains(fault) => plain(fault),
         // Libraries of other systems have no frame around the words.
         Some(_) => of_refused(text, &seen, host),
-        None => told(&tls_fault::FAILED, &tls_fault::FAILED.with(words(text))),
+        None => error_for(&tls_fault::FAILED, &tls_fault::FAILED.with(words(text))),
     }
 }
 
@@ -75,10 +77,10 @@ pub(super) fn of_options(error: TlsError) -> TlsError {
         &tls_fault::OWN_CERTIFICATE_WEAK,
     ];
     match tls_fault::of_library(&error.what).filter(|fault| own.contains(fault)) {
-        Some(fault) => told(fault, fault.says),
+        Some(fault) => error_for(fault, fault.says),
         None => {
             let fault = &tls_fault::SETTINGS_REFUSED;
-            told(fault, &fault.with(words(&error.what)))
+            error_for(fault, &fault.with(words(&error.what)))
         }
     }
 }
@@ -112,7 +114,7 @@ fn is_silent(text: &str) -> bool {
     !text.contains("no protocols available")
 }
 
-fn told(fault: &TlsFault, what: &str) -> TlsError {
+fn error_for(fault: &TlsFault, what: &str) -> TlsError {
     TlsError::new(what).with_hint(fault.hint())
 }
 
@@ -127,7 +129,7 @@ fn refused(text: &str) -> Option<&str> {
 /// The sentence for a certificate that the library refused with these words.
 fn of_refused(words: &str, seen: &HelloSeen, host: &str) -> TlsError {
     let Some(fault) = tls_fault::of_library(words) else {
-        return told(&tls_fault::REFUSED, &tls_fault::REFUSED.with(words));
+        return error_for(&tls_fault::REFUSED, &tls_fault::REFUSED.with(words));
     };
     let leaf = seen.chain.first().and_then(|der| Certificate::of_der(der));
     let whose = match leaf {
@@ -137,7 +139,7 @@ fn of_refused(words: &str, seen: &HelloSeen, host: &str) -> TlsError {
         Some(_) if fault.is_readable() => Whose::Authority,
         _ => Whose::Unknown,
     };
-    told(fault, &fault.of(whose).replace("{}", host))
+    error_for(fault, &fault.of(whose).replace("{}", host))
 }
 
 /// The sentence for an alert of the server, which came after it had `seen` sent.
@@ -152,7 +154,7 @@ fn of_alert(code: u8, seen: &HelloSeen, settings: &TlsSettings) -> TlsError {
         code if OF_CLIENT_CERTIFICATE.contains(&code) => &tls_fault::CLIENT_CERTIFICATE,
         _ => tls_fault::of_sentence(&tls_fault::ALERT.with(&detail)).unwrap_or(&tls_fault::ALERT),
     };
-    told(fault, &fault.with(&detail))
+    error_for(fault, &fault.with(&detail))
 }
 
 /// The sentence for a server that answered with a version that was not offered.
@@ -160,7 +162,7 @@ fn of_version(version: &str, settings: &TlsSettings) -> TlsError {
     let is_old = !matches!(version, "TLSv1.2" | "TLSv1.3");
     let takes_new = settings.min.is_none_or(|min| min <= Version::Tls12);
     match is_old && takes_new && settings.max.is_none_or(|max| max >= Version::Tls12) {
-        true => told(
+        true => error_for(
             &tls_fault::OLD_VERSION,
             &tls_fault::OLD_VERSION.with(version),
         ),
@@ -180,7 +182,7 @@ fn of_no_version(settings: &TlsSettings) -> TlsError {
         true => min.words().to_owned(),
         false => format!("{} to {}", min.words(), max.words()),
     };
-    told(fault, &fault.with(&offered))
+    error_for(fault, &fault.with(&offered))
 }
 
 impl Version {
@@ -224,7 +226,7 @@ pub(super) fn of_pin(certificate: Option<&Certificate>) -> TlsError {
         None => "the server sent none that could be read".to_owned(),
     };
     let fault = &tls_fault::NOT_PINNED;
-    told(fault, &fault.with(&found))
+    error_for(fault, &fault.with(&found))
 }
 
 /// The number of the alert that the server sent: unencrypted, or as OpenSSL says
@@ -484,7 +486,7 @@ mod tests {
                     ../ssl/record/rec_layer_s3.c:1586:SSL alert number 48";
         assert_eq!(
             of(text, b"\x16\x03\x03").what,
-            "the server demands a client certificate that it accepts: alert 48 (unknown_ca)"
+            "the server requires an acceptable client certificate: alert 48 (unknown_ca)"
         );
     }
 
@@ -498,7 +500,7 @@ mod tests {
         for (words, says) in [
             (
                 "tlsv13 alert certificate required:../a.c:1602:SSL alert number 116",
-                "the server demands a client certificate that it accepts: alert 116 (certificate_required)",
+                "the server requires an acceptable client certificate: alert 116 (certificate_required)",
             ),
             (
                 "tlsv1 alert internal error:../a.c:1602:SSL alert number 80",
