@@ -407,7 +407,7 @@ fn a_certificate_of_an_authority_that_is_not_known() {
         Some(SslVersion::TLS1_2),
         None,
         "unknown issuer: this machine does not trust the authority",
-        Some("does not know the authority"),
+        Some("does not trust the authority"),
     );
 }
 
