@@ -133,7 +133,7 @@ pub const CONSOLE_COMMANDS: &[ConsoleCommand] = &[
 /// The console command that was probably meant by an unknown word, allowing for typing errors.
 pub(crate) fn meant(word: &[u8]) -> Option<&'static str> {
     let word = word.to_ascii_lowercase();
-    let errors = |interactive: &&ConsoleCommand| typing_errors(&word, interactive.word.as_bytes());
+    let errors = |command: &&ConsoleCommand| typing_errors(&word, command.word.as_bytes());
     let near = CONSOLE_COMMANDS.iter().min_by_key(errors)?;
     (word.len() > 2 && errors(&near) <= errors_allowed(&word)).then_some(near.word)
 }
@@ -174,10 +174,10 @@ pub(crate) fn read(line: &[u8], is_raw: bool) -> TypedLine<'_> {
             let (word, args) = rest.split_at(end);
             match CONSOLE_COMMANDS
                 .iter()
-                .find(|interactive| interactive.word.as_bytes().eq_ignore_ascii_case(word))
+                .find(|command| command.word.as_bytes().eq_ignore_ascii_case(word))
             {
-                Some(interactive) => {
-                    TypedLine::ConsoleCommand(interactive, args.get(1..).unwrap_or_default())
+                Some(command) => {
+                    TypedLine::ConsoleCommand(command, args.get(1..).unwrap_or_default())
                 }
                 None => TypedLine::Unknown(word),
             }

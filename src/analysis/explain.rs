@@ -102,8 +102,8 @@ impl Explained {
     }
 }
 
-/// Explains a text: a whole reply line, a word of the protocol, or why TLS failed. Surrounding spaces and a line
-/// end are ignored.
+/// Explains a text: a whole reply line, a word of the protocol, or why TLS failed. Surrounding
+/// spaces and a line end are ignored.
 #[must_use]
 pub fn explain(text: &str, context: &ExplainContext) -> Explained {
     let text = text.trim();

@@ -11,21 +11,44 @@ pub(crate) use rows::*;
 /// A reason why there is no TLS, or why a certificate cannot be trusted.
 #[derive(Debug, PartialEq, Eq)]
 pub struct TlsFault {
-    /// The words of a TLS library for it, any of them: OpenSSL's, the number of Windows, or macOS's.
+    /// Fragments of a TLS library's error text that identify this fault: OpenSSL's words, the
+    /// number of Windows, or macOS's words.
     /// A row without words is our own judgement.
     pub(crate) library: &'static [&'static str],
     /// The sentence. `{who}` is the place of a [`Whose`], and `{}` that of a detail.
     pub(crate) says: &'static str,
     /// The sentence with the detail that is known after a certificate was read; empty if it is the
     /// same.
-    pub(crate) says_of_read: &'static str,
+    pub(crate) says_with_detail: &'static str,
     pub(crate) means: &'static str,
     /// What to do.
     pub(crate) next: &'static str,
     /// Whether `--insecure` continues anyway.
-    pub(crate) is_excused: bool,
+    pub(crate) insecure_accepts: bool,
+    pub(crate) kind: FaultKind,
     /// The document and section.
     pub(crate) source: &'static str,
+}
+
+/// What a fault is about: each kind is a rule of `poptalk lint`, except [`FaultKind::Client`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FaultKind {
+    /// The dates of a certificate.
+    Expired,
+    /// The names of the server's certificate.
+    Name,
+    /// Anything else that keeps a certificate from being trusted.
+    Untrusted,
+    /// The key or signature of a certificate.
+    Weak,
+    /// A version of TLS that is no longer safe.
+    Version,
+    /// The client's own options: the server is not to blame.
+    Client,
+    /// The server does not speak TLS on this port.
+    Cleartext,
+    /// Anything else in the handshake.
+    Handshake,
 }
 
 /// Whose certificate has a fault.
@@ -46,6 +69,8 @@ pub(crate) enum Whose<'a> {
 
 const SERVER: &str = "the server's certificate";
 const AUTHORITY: &str = "the certificate of an authority in the chain";
+/// What is left of [`AUTHORITY`] in a sentence that was quoted from memory.
+const ANY_AUTHORITY: &str = "the certificate of an authority";
 const UNKNOWN: &str = "the server's certificate or an authority's";
 const SUBJECT: (&str, &str) = ("the certificate of `", "`");
 
@@ -55,14 +80,14 @@ impl Whose<'_> {
             Self::Server => SERVER.to_owned(),
             Self::Authority => AUTHORITY.to_owned(),
             Self::Unknown => UNKNOWN.to_owned(),
-            Self::Subject(subject) => format!("{}{subject}{}", SUBJECT.0, SUBJECT.1),
+            Self::Subject(subject) => format!("{}{}{}", SUBJECT.0, unsplit(subject), SUBJECT.1),
         }
     }
 
     /// Returns the rest of a sentence that begins with such words.
     fn after(sentence: &str) -> Option<&str> {
         // The longest first: they begin alike.
-        let fixed = [UNKNOWN, AUTHORITY, SERVER];
+        let fixed = [UNKNOWN, AUTHORITY, ANY_AUTHORITY, SERVER];
         let rest = fixed.iter().find_map(|words| sentence.strip_prefix(words));
         rest.or_else(|| {
             let subject = sentence.strip_prefix(SUBJECT.0)?;
@@ -71,17 +96,24 @@ impl Whose<'_> {
     }
 }
 
+/// Writes what would end the sentence, or the reason in an event of a transcript, as RFC 4514 §2.4
+/// allows: an attacker may choose the subject.
+fn unsplit(subject: &str) -> String {
+    let plain = subject.replace("\\;", ";");
+    plain.replace(';', "\\3B").replace(')', "\\29")
+}
+
 const WHO: &str = "{who}";
 
 /// The place of a detail.
-const HOLE: &str = "{}";
+const DETAIL: &str = "{}";
 
 impl TlsFault {
     /// The sentence about the server's certificate or the handshake, as documents show it.
     #[must_use]
     pub fn example(&self) -> String {
         let says = self.says.replace(WHO, SERVER);
-        says.replace(HOLE, "...")
+        says.replace(DETAIL, "...")
     }
 
     /// What it means: a sentence with its full stop.
@@ -99,7 +131,7 @@ impl TlsFault {
     /// The hint of an error: what to do.
     pub(crate) fn hint(&self) -> String {
         let next = self.next;
-        match self.is_excused {
+        match self.insecure_accepts {
             true => format!("{next}; --insecure continues anyway"),
             false => next.to_owned(),
         }
@@ -111,27 +143,27 @@ impl TlsFault {
 
     /// The sentence with its detail.
     pub(crate) fn with(&self, detail: &str) -> String {
-        self.says.replace(HOLE, detail)
+        self.says.replace(DETAIL, detail)
     }
 
     /// The sentence about a certificate that was read.
     pub(crate) fn of_read(&self, whose: Whose<'_>, detail: &str) -> String {
-        let says = match self.says_of_read {
+        let says = match self.says_with_detail {
             "" => self.says,
             says => says,
         };
         // The subject comes last: it may contain anything.
-        says.replace(HOLE, detail).replace(WHO, &whose.words())
+        says.replace(DETAIL, detail).replace(WHO, &whose.words())
     }
 
     /// Whether it can be found by reading a certificate.
     pub(crate) fn is_readable(&self) -> bool {
-        !self.says_of_read.is_empty()
+        !self.says_with_detail.is_empty()
     }
 
-    /// Whether a sentence is this one.
+    /// Whether `sentence` was made from this row.
     fn is(&self, sentence: &str) -> bool {
-        let forms = [self.says, self.says_of_read];
+        let forms = [self.says, self.says_with_detail];
         forms.iter().filter(|form| !form.is_empty()).any(|form| {
             let (form, sentence) = match form.strip_prefix(WHO) {
                 Some(form) => match Whose::after(sentence) {
@@ -140,7 +172,9 @@ impl TlsFault {
                 },
                 None => (*form, sentence),
             };
-            match form.split_once(HOLE) {
+            // A shell may have removed the backticks.
+            let (form, sentence) = (form.replace('`', ""), sentence.replace('`', ""));
+            match form.split_once(DETAIL) {
                 Some((start, end)) => sentence
                     .strip_prefix(start)
                     .is_some_and(|rest| rest.len() > end.len() && rest.ends_with(end)),
@@ -158,7 +192,7 @@ pub fn all() -> impl Iterator<Item = &'static TlsFault> {
 /// Returns the row of a sentence; the most literal one.
 pub(crate) fn of_sentence(sentence: &str) -> Option<&'static TlsFault> {
     let rows = all().filter(|row| row.is(sentence));
-    rows.max_by_key(|row| row.says.len() + usize::from(!row.says.contains(HOLE)) * 1000)
+    rows.max_by_key(|row| row.says.len() + usize::from(!row.says.contains(DETAIL)) * 1000)
 }
 
 /// Returns the row for the library's words.
@@ -166,17 +200,25 @@ pub(crate) fn of_library(words: &str) -> Option<&'static TlsFault> {
     all().find(|row| row.library.iter().any(|known| words.contains(known)))
 }
 
-/// Splits what is said of a certificate into its sentences.
-pub(crate) fn sentences(said: &str) -> impl Iterator<Item = &str> {
-    said.split(BETWEEN)
+/// What separates the sentences about one certificate.
+const SEPARATOR: &str = "; ";
+
+/// Joins the sentences about one certificate.
+pub(crate) fn joined<T: std::borrow::Borrow<str>>(sentences: &[T]) -> String {
+    sentences.join(SEPARATOR)
 }
 
-/// What separates the sentences about one certificate.
-pub(crate) const BETWEEN: &str = "; ";
+/// Splits what [`joined`] made.
+pub(crate) fn sentences(joined: &str) -> impl Iterator<Item = &str> {
+    joined.split(SEPARATOR)
+}
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A subject that an attacker chose to add a sentence, and to end the reason in an event.
+    const SPLITTING: &str = r"CN=x\; the server's certificate was revoked) CN=y";
 
     /// The sentences that poptalk can make of a row.
     fn sentences_of(row: &TlsFault) -> Vec<String> {
@@ -185,6 +227,7 @@ mod tests {
             Whose::Authority,
             Whose::Unknown,
             Whose::Subject("CN=a `odd` authority"),
+            Whose::Subject(SPLITTING),
         ];
         let mut all: Vec<String> = vec![row.with("detail").replace(WHO, SERVER)];
         if row.says.contains(WHO) {
@@ -201,6 +244,7 @@ mod tests {
                 let found = of_sentence(&sentence).map(|found| found.says);
                 assert_eq!(found, Some(row.says), "{sentence}");
                 assert_eq!(sentences(&sentence).count(), 1, "{sentence}");
+                assert!(!sentence.contains(") "), "{sentence}");
             }
         }
         assert_eq!(of_sentence("the server's certificate is very nice"), None);
@@ -232,7 +276,7 @@ mod tests {
                 "{says}"
             );
             assert!(
-                !says.ends_with('.') && says.matches(HOLE).count() < 2,
+                !says.ends_with('.') && says.matches(DETAIL).count() < 2,
                 "{says}"
             );
         }
@@ -246,9 +290,6 @@ mod tests {
             let is_away = leads_away.iter().any(|words| row.next.contains(words));
             let is_cleartext = row.says.contains("in cleartext") && row.next.contains("STLS");
             assert!(!is_away || is_cleartext, "{}: {}", row.says, row.next);
-        }
-        for next in [AFTER_STLS, AT_ONCE] {
-            assert!(next.contains("tls") && !next.contains("without"), "{next}");
         }
     }
 }

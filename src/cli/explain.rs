@@ -20,7 +20,7 @@ pub(crate) struct ExplainArgs {
     #[arg(long, value_name = "VERB")]
     to: Option<String>,
 
-    /// Reply line, or why TLS failed, or a word: a command, a capability, a response code, a
+    /// Reply line, TLS error message, or a word: a command, a capability, a response code, a
     /// mechanism, a server's name
     #[arg(
         value_name = "TEXT",

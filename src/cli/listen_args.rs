@@ -53,7 +53,7 @@ pub(super) struct ListenArgs {
     #[arg(long, value_name = "N", default_value_t = MOST_CONNECTIONS, value_parser = connections)]
     pub(super) connections: usize,
 
-    /// Require a PROXY protocol header from each client, as a load balancer sends it
+    /// Require a PROXY protocol header from each client, as sent by a load balancer
     #[arg(long)]
     accept_proxy_protocol: bool,
 
@@ -63,7 +63,7 @@ pub(super) struct ListenArgs {
 }
 
 impl ListenArgs {
-    /// How long a client may take for the header that it has to send; None: it sends none.
+    /// How long a client may take to send its header. None: it sends none.
     pub(super) fn header_wait(&self) -> Option<Duration> {
         self.accept_proxy_protocol.then_some(HEADER_WAIT)
     }

@@ -101,7 +101,7 @@ pub(crate) struct TlsArgs {
     #[arg(long, value_name = "FILE", conflicts_with = "ca")]
     ca_only: Option<PathBuf>,
 
-    /// Accept only the certificate with this SHA-256, by whomever it is signed
+    /// Accept only the certificate with this SHA-256, no matter who signed it
     #[arg(long, value_name = "SHA256:HEX", value_parser = fingerprint, conflicts_with_all = ["insecure", "ca", "ca_only"])]
     pin: Option<[u8; 32]>,
 
@@ -275,9 +275,10 @@ impl Plan {
         }
     }
 
-    /// What a refusal may be about if nothing was accepted yet: the server answers the header.
+    /// Returns a hint if an early refusal may be the server's answer to the PROXY protocol header.
     pub(crate) fn header_hint(&self, now: &Snapshot) -> Option<&'static str> {
-        let is_first = now.answers <= 2 && now.last_status == Some(Status::Negative);
+        // An answer that came right after the greeting was unsolicited, and is one of these lines.
+        let is_first = now.lines <= 2 && now.last_status == Some(Status::Negative);
         (is_first && self.addresses.header.is_some()).then_some(
             "this may answer the header of --proxy-protocol: a server that does not expect one takes it for a command",
         )

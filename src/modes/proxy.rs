@@ -84,8 +84,7 @@ pub struct ProxyOptions {
     pub max_size: u64,
     /// How many connections are held at the same time; one more is refused.
     pub most_connections: usize,
-    /// Each connection has to begin with a header of the PROXY protocol, which is complete within
-    /// this time; None: no header is read.
+    /// How long a client may take to send its PROXY protocol header. None: no header is expected.
     pub header_wait: Option<Duration>,
 }
 

@@ -31,6 +31,7 @@ pub(crate) const MORE_HINT: &str = "--max-size SIZE sets a higher limit";
 
 pub(crate) fn lines(news: &Notice) -> Vec<(Paint, String)> {
     match news {
+        Notice::HeaderSent(_) => Vec::new(),
         Notice::Tls(facts) => {
             let paint = if facts.is_doubtful() { Paint::Warning } else { Paint::Note };
             vec![(paint, facts.line())]

@@ -201,9 +201,9 @@ impl ScriptRun<'_> {
                     );
                     return Err(Exit::Usage);
                 }
-                TypedLine::ConsoleCommand(own, args) => {
-                    self.place = Some(format!("line {number}, \":{}\"", own.word));
-                    if !self.own(own, args, number)? {
+                TypedLine::ConsoleCommand(command, args) => {
+                    self.place = Some(format!("line {number}, \":{}\"", command.word));
+                    if !self.run_command(command, args, number)? {
                         return Ok(());
                     }
                     self.place = None;
@@ -320,22 +320,27 @@ impl ScriptRun<'_> {
     }
 
     /// Carries out a command to poptalk; returns whether the script continues.
-    fn own(&mut self, own: &ConsoleCommand, args: &[u8], number: usize) -> Result<bool, Exit> {
+    fn run_command(
+        &mut self,
+        command: &ConsoleCommand,
+        args: &[u8],
+        number: usize,
+    ) -> Result<bool, Exit> {
         let usage = |what: &str, hint: &str| usage(number, what, hint);
-        if !own.in_scripts {
+        if !command.in_scripts {
             return Err(usage(
-                &format!("`:{}` works only in the interactive console", own.word),
+                &format!("`:{}` works only in the interactive console", command.word),
                 "remove the line, or type it in the console",
             ));
         }
         let text = String::from_utf8_lossy(args.trim_ascii()).into_owned();
-        let place = format!("line {number}, \":{}\"", own.word);
-        match own.action {
+        let place = format!("line {number}, \":{}\"", command.word);
+        match command.action {
             Action::Help if text.is_empty() => say::own(&help::overview(None)),
             Action::Help => say::own(&help::topic(&text, 80)),
             Action::Quit | Action::Close => return Ok(false),
             Action::Multi | Action::Single if text.is_empty() => {
-                return Err(usage("no verb", &format!("`:{} VERB`", own.word)));
+                return Err(usage("no verb", &format!("`:{} VERB`", command.word)));
             }
             Action::Multi => self.connection.order(Request::SetShape(text, Shape::Multi)),
             Action::Single => self

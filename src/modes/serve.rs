@@ -67,8 +67,7 @@ pub struct ServeOptions {
     pub client_ca: Option<Vec<u8>>,
     /// How many connections are held at the same time; one more is refused.
     pub most_connections: usize,
-    /// Each connection has to begin with a header of the PROXY protocol, which is complete within
-    /// this time; None: no header is read.
+    /// How long a client may take to send its PROXY protocol header. None: no header is expected.
     pub header_wait: Option<Duration>,
     /// What slows down and ends the guessing of passwords.
     pub brake: LoginThrottle,

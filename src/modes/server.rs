@@ -71,7 +71,7 @@ impl Server {
     }
 }
 
-/// A client of a server of ours.
+/// The address of a client, and the events that record its arrival.
 #[derive(Debug, Clone)]
 pub(crate) struct Arrival {
     /// The client: the one that the header names, or the one at the other end of the socket.

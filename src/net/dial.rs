@@ -245,10 +245,10 @@ fn connect(
     ))
 }
 
-/// Sends the header of the PROXY protocol, on a new connection to `destination`; `client` is the
-/// one that we connect for, None if it is ourselves.
+/// Sends the header of the PROXY protocol on a new connection to `destination`. `client` is the
+/// source to name; None: the local address of `socket`.
 ///
-/// Errors: the server takes no octets.
+/// Errors: the header could not be written.
 pub(crate) fn introduce(
     socket: &TcpStream,
     settings: &HeaderSettings,

@@ -19,6 +19,7 @@ use zeroize::Zeroizing;
 
 use super::Stream;
 use super::dial::{DialError, Dialled, Route, reach};
+use super::proxy_protocol::Header;
 use super::tls::{TlsError, TlsFacts, TlsSettings};
 use super::wrong_service::WrongService;
 use crate::base::figures;
@@ -90,6 +91,8 @@ pub(crate) trait Observer: Send {
 
 #[derive(Debug)]
 pub(crate) enum Notice {
+    /// The connection began with this header of the PROXY protocol.
+    HeaderSent(Header),
     Tls(Box<TlsFacts>),
     /// There is no TLS; the connection is closed.
     TlsFailed(TlsError),
@@ -286,8 +289,10 @@ impl Connection {
             recorder.event(&error.last().event(), millis());
         })?;
         recorder.event(&Event::connected(&place), millis());
+        let has_header = header.is_some();
         if let Some(header) = header {
             recorder.event(&Event::ProxyProtocol(header.to_string()), millis());
+            observer.on_notice(Notice::HeaderSent(header));
         }
         socket.set_nonblocking(true)?;
         // Lock-step: no line is in the queue.
@@ -332,7 +337,8 @@ impl Connection {
             flush_due: None,
         };
         if target.is_tls {
-            engine.start_tls(socket)?;
+            let begun = engine.start_tls(socket);
+            begun.map_err(|error| error.at_once(has_header))?;
         } else {
             engine.stream = Some(Stream::Plain(socket));
         }

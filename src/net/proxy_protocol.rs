@@ -158,10 +158,10 @@ impl HeaderSettings {
 /// What is wrong with a header.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HeaderFlaw {
-    /// It begins differently.
+    /// The first octets are not those of a header.
     #[error("the client sent something else instead of a header")]
     NoHeader,
-    /// The same, and it is TLS.
+    /// They begin a TLS handshake.
     #[error("the client began a TLS handshake instead of sending a header")]
     Tls,
     /// The line of version 1 with its line end, escaped.
@@ -184,7 +184,7 @@ pub enum HeaderFlaw {
     Long(usize),
 }
 
-/// Why a client that has to send a header is not served.
+/// Why no usable header arrived.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HeaderError {
     /// It is not a header.
@@ -310,6 +310,15 @@ fn parse_v2(octets: &[u8]) -> Result<Parsed, HeaderFlaw> {
     }))
 }
 
+/// How far a header was read.
+#[derive(Debug)]
+pub(crate) enum HeaderProgress {
+    Done(Header),
+    More,
+    /// Nothing came: the socket would block, or its time is up.
+    Blocked,
+}
+
 /// Reads a header, piece by piece, and not one octet of what follows: that belongs to TLS or POP3.
 #[derive(Debug)]
 pub(crate) struct HeaderReader {
@@ -325,29 +334,29 @@ impl HeaderReader {
         }
     }
 
-    /// Reads from `client` once. None: more is to come.
+    /// Reads from `client` once.
     ///
-    /// Errors: what was read is not a header; the client has closed; `WouldBlock` is for the
-    /// caller.
-    pub(crate) fn read(
-        &mut self,
-        client: &mut impl Read,
-    ) -> io::Result<Result<Option<Header>, HeaderError>> {
+    /// Errors: what was read is not a header, or the client has closed.
+    pub(crate) fn read(&mut self, client: &mut impl Read) -> Result<HeaderProgress, HeaderError> {
         let mut buffer = [0; 1024];
         let room = self.wanted.min(buffer.len());
-        let count = client.read(buffer.get_mut(..room).unwrap_or_default())?;
-        if count == 0 {
-            return Ok(Err(HeaderError::Closed(self.octets.len())));
-        }
+        let count = match client.read(buffer.get_mut(..room).unwrap_or_default()) {
+            Ok(0) => return Err(HeaderError::Closed(self.octets.len())),
+            Ok(count) => count,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {
+                return Ok(HeaderProgress::More);
+            }
+            Err(error) if is_late(&error) => return Ok(HeaderProgress::Blocked),
+            Err(error) => return Err(HeaderError::Lost(plain(&error))),
+        };
         self.octets
             .extend_from_slice(buffer.get(..count).unwrap_or_default());
-        Ok(match parse(&self.octets) {
-            Ok(Parsed::Whole(header)) => Ok(Some(header)),
-            Ok(Parsed::Incomplete(missing)) => {
+        Ok(match parse(&self.octets)? {
+            Parsed::Whole(header) => HeaderProgress::Done(header),
+            Parsed::Incomplete(missing) => {
                 self.wanted = missing;
-                Ok(None)
+                HeaderProgress::More
             }
-            Err(flaw) => Err(flaw.into()),
         })
     }
 }
@@ -358,13 +367,10 @@ impl HeaderReader {
 pub(crate) fn read(client: &mut impl Read, wait: Duration) -> Result<Header, HeaderError> {
     let mut reader = HeaderReader::new();
     loop {
-        match reader.read(client) {
-            Ok(Ok(None)) => {}
-            Ok(Ok(Some(header))) => return Ok(header),
-            Ok(Err(error)) => return Err(error),
-            Err(error) if is_late(&error) => return Err(HeaderError::Late(wait)),
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(HeaderError::Lost(plain(&error))),
+        match reader.read(client)? {
+            HeaderProgress::Done(header) => return Ok(header),
+            HeaderProgress::More => {}
+            HeaderProgress::Blocked => return Err(HeaderError::Late(wait)),
         }
     }
 }

@@ -3,7 +3,7 @@
 mod certificate;
 mod hello;
 mod made;
-pub(super) mod reason;
+pub(crate) mod reason;
 mod registry;
 
 use std::borrow::Cow;
@@ -13,11 +13,12 @@ use mio::net::TcpStream;
 use native_tls::HandshakeError;
 use sha2::{Digest, Sha256};
 
-use super::wrong_service::WrongService;
+use super::wrong_service::{MISSING_HEADER, WrongService};
 use crate::base::error::Explain;
 use crate::base::escape;
 use crate::base::exit::Exit;
 use crate::base::lock::lock;
+use crate::base::tls_fault;
 use crate::transcript::event::{Event, Trust};
 pub(crate) use certificate::Certificate;
 use hello::Tap;
@@ -29,6 +30,9 @@ const SAID_LINES: usize = 5;
 /// How many characters of a line are shown in [`TlsFacts::brief`].
 const BRIEF_MAX: usize = 200;
 const SAID_SHOWN: usize = 512;
+
+const UNEXPECTED_HEADER: &str =
+    "the server may not expect the header of --proxy-protocol: omit the option";
 
 pub(crate) type TlsStream = native_tls::TlsStream<Tap>;
 
@@ -61,7 +65,7 @@ pub struct TlsSettings {
 }
 
 impl TlsSettings {
-    /// Whether the library's verification is left out: `--insecure` takes anything, and a pin is
+    /// Whether the library skips verification: `--insecure` accepts any certificate, and a pin is
     /// compared after the handshake.
     fn skips_verification(&self) -> bool {
         self.is_insecure || self.pin.is_some()
@@ -115,8 +119,8 @@ pub(crate) enum TlsVerdict {
     Pinned,
     /// Nothing is wrong with the certificate itself; why its issuer could not be checked.
     Unknown(String),
-    /// Why it is not to be trusted.
-    Refuted(String),
+    /// Why it cannot be trusted: a sentence for each fault.
+    Refuted(Vec<String>),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -146,7 +150,7 @@ impl TlsFacts {
             TlsVerdict::Verified => Trust::Verified,
             TlsVerdict::Pinned => Trust::Pinned,
             TlsVerdict::Unknown(_) => Trust::Unknown,
-            TlsVerdict::Refuted(why) => Trust::Unverified(why.clone()),
+            TlsVerdict::Refuted(faults) => Trust::Unverified(tls_fault::joined(faults)),
         };
         let subject = self.certificate.as_ref();
         let subject = subject.map_or("", |certificate| &certificate.subject);
@@ -163,8 +167,10 @@ impl TlsFacts {
         for certificate in self.certificate.iter_mut().chain(&mut self.chain) {
             certificate.hide(hide);
         }
-        if let TlsVerdict::Unknown(why) | TlsVerdict::Refuted(why) = &mut self.verdict {
-            *why = hide(why);
+        match &mut self.verdict {
+            TlsVerdict::Verified | TlsVerdict::Pinned => {}
+            TlsVerdict::Unknown(why) => *why = hide(why),
+            TlsVerdict::Refuted(faults) => faults.iter_mut().for_each(|fault| *fault = hide(fault)),
         }
     }
 
@@ -254,7 +260,8 @@ impl TlsFacts {
             TlsVerdict::Verified => "verified".to_owned(),
             TlsVerdict::Pinned => "pinned".to_owned(),
             TlsVerdict::Unknown(why) => format!("NOT VERIFIED, perhaps valid: {why}"),
-            TlsVerdict::Refuted(why) => {
+            TlsVerdict::Refuted(faults) => {
+                let why = tls_fault::joined(faults);
                 format!("NOT VERIFIED: {why}; continuing because of --insecure")
             }
         };
@@ -344,6 +351,20 @@ impl TlsError {
     pub(crate) fn has_shown_other(&self, certificate: &Certificate) -> bool {
         let shown = self.seen.as_ref().and_then(|seen| seen.chain.first());
         shown.is_some_and(|shown| shown.fingerprint != certificate.fingerprint)
+    }
+
+    /// Adds what the PROXY protocol may have to do with it, where TLS was to begin at once.
+    /// `has_header`: the connection began with a header.
+    pub(crate) fn at_once(mut self, has_header: bool) -> Self {
+        let fault = tls_fault::of_sentence(&self.what);
+        if fault.is_some_and(|fault| tls_fault::UNANSWERED.contains(&fault)) {
+            let hint = self.hint.unwrap_or_default();
+            self.hint = Some(match has_header {
+                true => format!("{UNEXPECTED_HEADER}; {hint}"),
+                false => format!("{hint}; {MISSING_HEADER}"),
+            });
+        }
+        self
     }
 
     /// Returns the lines that the server said in cleartext in place of the handshake, each as it

@@ -41,6 +41,9 @@ pub(crate) fn in_tls(first: &[u8], is_stls: bool) -> Option<WrongService> {
         .map(WrongService::from)
 }
 
+pub(crate) const MISSING_HEADER: &str =
+    "a server that is reached through a load balancer may need --proxy-protocol";
+
 /// What to do about a connection that closes or stays silent without a greeting.
 pub(crate) const SILENT_HINT: &str = "TLS ports, web servers and databases wait for the client to speak first: check the port, or try --tls; a server that is reached through a load balancer may need --proxy-protocol";
 

@@ -260,7 +260,7 @@ impl Event {
         }
     }
 
-    /// Who closed the connection, also where more is said than we write.
+    /// Who closed the connection, also in an event with a text that poptalk does not write.
     pub(crate) fn closer(&self) -> Option<Party> {
         match self {
             Self::Closed { by, .. } => Some(*by),

@@ -202,8 +202,7 @@ fn a_client_certificate_is_missed_after_the_handshake() {
     let situation = late_judge();
     let port = serve(situation.after(), 1);
     let mut terminal = console(&home, &situation, port, false);
-    let lost =
-        "connection lost: the server demands a client certificate that it accepts: alert 116";
+    let lost = "connection lost: the server requires an acceptable client certificate: alert 116";
     terminal.see(lost);
     terminal.enter(":quit");
     terminal.end_screen();

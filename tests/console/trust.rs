@@ -128,7 +128,7 @@ fn after_a_refused_stls_the_certificate_can_be_fetched_and_trusted() {
 
     let wrong = format!(":open --trust SHA256:{}", "00".repeat(32));
     terminal.press(&format!("{wrong}\r"));
-    terminal.see("is not the pinned one");
+    terminal.see("does not match the pinned fingerprint");
     terminal.prompt("closed>");
     let screen = terminal.line(":open --trust sha256:12", "closed>");
     assert!(screen.contains("64 hexadecimal digits"), "{screen}");

@@ -265,10 +265,14 @@ fn only_the_pinned_certificate_is_accepted() {
     assert!(output.stdout.is_empty());
     let found = pin.trim_start_matches("SHA256:");
     assert!(
-        said.contains("not the pinned one") && said.contains(found),
+        said.contains("not match the pinned fingerprint") && said.contains(found),
         "{said}"
     );
-    assert!(recorded.contains("* tls failed: the server's certificate is not the pinned one"));
+    assert!(
+        recorded.contains(
+            "* tls failed: the server's certificate does not match the pinned fingerprint"
+        )
+    );
 }
 
 /// With `--ca-only` an authority of the system is not trusted.
@@ -402,8 +406,8 @@ fn a_certificate_of_an_authority_that_is_not_known() {
         // TLS 1.3 hides whether the certificate of the issuer was sent.
         Some(SslVersion::TLS1_2),
         None,
-        "does not know the authority that signed the certificate",
-        Some("does not know the authority"),
+        "unknown issuer: this machine does not trust the authority",
+        Some("does not trust the authority"),
     );
 }
 

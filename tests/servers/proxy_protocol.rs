@@ -152,6 +152,20 @@ fn a_server_that_answers_the_header_gets_a_hint() {
 }
 
 #[test]
+fn a_tls_port_that_closes_after_the_header_gets_a_hint() {
+    let (address, _talk) = serve(|peer| {
+        assert!(peer.hear().starts_with(b"PROXY TCP4 127.0.0.1 127.0.0.1 "));
+    });
+    let address = address.to_string();
+    let args = [&address, "--no-log", "-cQUIT", "--tls", "--proxy-protocol"];
+    let output = Home::new().script(&[&args[..], &["v1"]].concat(), b"");
+    assert_eq!(output.status.code(), Some(4));
+    let said = text(&output.stderr);
+    let hint = "hint: the server may not expect the header of --proxy-protocol";
+    assert!(said.contains(hint), "{said}");
+}
+
+#[test]
 fn check_and_replay_send_it_on_each_connection() {
     let served = Served::new();
     let address = served.server.address().to_string();

@@ -131,7 +131,8 @@ fn unknown(text: &str, words: &[&str]) -> ExplainedPart {
     said(
         format!("{}: unknown", quoted(text)),
         cause,
-        "if this is part of a reply, give the whole reply, including +OK or -ERR.",
+        "if this is part of a reply or of a message of poptalk's, give all of it: a reply begins with \
+         +OK or -ERR.",
         "",
     )
 }

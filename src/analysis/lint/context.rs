@@ -383,7 +383,7 @@ impl Context {
     }
 
     pub(super) fn any_rows(&mut self) {
-        // Whatever was learned may be void.
+        // What was learned before may no longer hold.
         let mut session = SessionState::default();
         session.is_greeted = true;
         session.tls = match self.session.tls {

@@ -4,7 +4,6 @@ use super::context::Unsolicited;
 use super::{Check, LineRole, List, Rule, Site};
 use crate::analysis::finding::Level::{Must, Security, Should};
 use crate::pop3::session::{Accepted, Phase, Tls};
-use crate::reading::dialogue::EventKind;
 
 pub(super) const RULES: &[Rule] = &[
     // RFC 2595 §9: an attacker on the network path can remove STLS from the list, or answer -ERR in
@@ -138,12 +137,11 @@ pub(super) const RULES: &[Rule] = &[
         hint: "the server may have no certificate, or be unable to read its key: check its log",
         check: &[Check::Event(|event, context| {
             let is_failed =
-                event.kind == EventKind::TlsFailed && context.session.tls == Tls::Agreed;
-            let is_about_certificate = super::tls::reason(&event.text).is_some();
+                super::tls::is_failed_handshake(event) && context.session.tls == Tls::Agreed;
             let what = "the handshake failed after +OK to STLS";
             // A server is right to close if something was injected after STLS.
             let is_earned = context.connection.is_after_stls;
-            (is_failed && !is_about_certificate && !is_earned).then(|| Site::at(event.place, what))
+            (is_failed && !is_earned).then(|| Site::at(event.place, what))
         })],
     },
     // RFC 2595 §4: STLS is listed only while it is permitted.

@@ -2,30 +2,19 @@
 
 use super::{Check, Context, Rule, Site};
 use crate::analysis::finding::Level::{Info, Must, Security, Should};
+use crate::base::tls_fault::{self, FaultKind};
 use crate::pop3::session::Phase;
 use crate::reading::dialogue::{EventAt, EventKind};
 use crate::transcript::event::{self, Trust};
 
-/// Why a certificate is not trusted, or a handshake failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reason {
-    Expired,
-    Name,
-    Untrusted,
-    Weak,
-    Version,
-    /// A limit of the client's own: the server is not to blame.
-    Limit,
-}
-
-/// The words of each reason, in our own texts and in those of the TLS library.
-const WORDS: &[(Reason, &[&str])] = &[
+/// Fragments for each kind, in the texts of other programs and of earlier versions of poptalk.
+const FRAGMENTS: &[(FaultKind, &[&str])] = &[
     (
-        Reason::Expired,
+        FaultKind::Expired,
         &["expired", "not valid yet", "not yet valid"],
     ),
     (
-        Reason::Name,
+        FaultKind::Name,
         &[
             "for another name",
             "for none of",
@@ -34,9 +23,9 @@ const WORDS: &[(Reason, &[&str])] = &[
             "does not match the expected",
         ],
     ),
-    (Reason::Weak, &["no longer safe", "too weak"]),
+    (FaultKind::Weak, &["no longer safe", "too weak"]),
     (
-        Reason::Untrusted,
+        FaultKind::Untrusted,
         &[
             "signed by itself",
             "self-signed",
@@ -59,60 +48,87 @@ const WORDS: &[(Reason, &[&str])] = &[
     ),
 ];
 
-/// What the event says against the certificate. The certificate's subject, which follows, may
-/// contain any words.
-fn doubts(event: &EventAt) -> Option<String> {
+/// Fragments of the texts about a server that answered a handshake with text.
+const CLEARTEXT: &[&str] = &[
+    "something else",
+    "without TLS",
+    " clear",
+    "POP3 without",
+    "wrong version number",
+    "unexpected TLS packet",
+    "+OK",
+];
+
+/// Fragments of the texts about a version of TLS that is no longer safe.
+const OLD_VERSION: &[&str] = &[
+    "TLS version",
+    "alert 70",
+    "protocol version",
+    "unsupported protocol",
+    "signs the handshake",
+];
+
+/// Returns each sentence of the event against the certificate or the handshake. The certificate's
+/// subject, which follows, may contain any words.
+fn sentences(event: &EventAt) -> Vec<String> {
     match event.said() {
-        event::Event::TlsStarted { trust, .. } => match trust? {
-            Trust::Unverified(why) => Some(why),
-            Trust::Verified | Trust::Pinned | Trust::Unknown => None,
-        },
-        _ => (event.kind == EventKind::TlsFailed).then(|| event.text.clone()),
+        event::Event::TlsStarted {
+            trust: Some(Trust::Unverified(why)),
+            ..
+        } => tls_fault::sentences(&why).map(str::to_owned).collect(),
+        event::Event::TlsFailed(why) => vec![why],
+        _ => Vec::new(),
     }
 }
 
-pub(super) fn reason(text: &str) -> Option<Reason> {
-    if text.contains("--tls-m") {
-        return Some(Reason::Limit);
+/// What a sentence is about. Only that of another program, or of an earlier version of poptalk, may
+/// be about several things.
+fn kinds(sentence: &str) -> Vec<FaultKind> {
+    if let Some(fault) = tls_fault::of_sentence(sentence) {
+        return vec![fault.kind];
     }
+    let has = |words: &[&str]| words.iter().any(|word| sentence.contains(word));
     // It is about the handshake, not about the certificate.
-    if text.contains("Diffie-Hellman") {
-        return None;
+    if sentence.contains("Diffie-Hellman") {
+        return vec![FaultKind::Handshake];
     }
-    let is_old = [
-        "TLS version",
-        "alert 70",
-        "protocol version",
-        "unsupported protocol",
-        "signs the handshake",
-    ];
-    if is_old.iter().any(|word| text.contains(word)) {
-        return Some(Reason::Version);
+    if sentence.contains("--tls-m") {
+        return vec![FaultKind::Client];
     }
-    let fits = |(_, words): &&(Reason, &[&str])| words.iter().any(|word| text.contains(word));
-    WORDS.iter().find(fits).map(|(reason, _)| *reason)
+    if has(OLD_VERSION) {
+        return vec![FaultKind::Version];
+    }
+    let fits = FRAGMENTS.iter().filter(|(_, words)| has(words));
+    let mut kinds: Vec<FaultKind> = fits.map(|(kind, _)| *kind).collect();
+    if has(CLEARTEXT) {
+        kinds.push(FaultKind::Cleartext);
+    }
+    if kinds.is_empty() {
+        kinds.push(FaultKind::Handshake);
+    }
+    kinds
 }
 
-fn doubt(event: &EventAt) -> Option<Reason> {
-    reason(&doubts(event)?)
+/// Whether a handshake failed for a reason that is neither the certificate nor the version of TLS.
+pub(super) fn is_failed_handshake(event: &EventAt) -> bool {
+    let is_of_handshake =
+        |kind: &FaultKind| matches!(kind, FaultKind::Handshake | FaultKind::Cleartext);
+    let sentences = sentences(event);
+    let mut kinds = sentences.iter().flat_map(|sentence| kinds(sentence));
+    event.kind == EventKind::TlsFailed && kinds.all(|kind| is_of_handshake(&kind))
 }
 
-fn doubted(event: &EventAt, reason: Reason) -> Option<Site> {
-    let is_of_version =
-        |text: &String| matches!(self::reason(text), Some(Reason::Version | Reason::Limit));
-    let all = doubts(event).filter(|text| !is_of_version(text))?;
-    // A certificate may have several faults.
-    let fits = |text: &str| {
-        let mut rows = WORDS.iter().filter(|(of, _)| *of == reason);
-        rows.any(|(_, words)| words.iter().any(|word| text.contains(word)))
+/// The place of an event that has a fault of this kind. A certificate may have several faults: each
+/// rule shows only its own.
+fn broken(event: &EventAt, kind: FaultKind) -> Option<Site> {
+    let all = sentences(event);
+    let fits = |sentence: &&String| kinds(sentence).contains(&kind);
+    let own: Vec<&str> = all.iter().filter(fits).map(String::as_str).collect();
+    let shown = || {
+        let (all, own) = (tls_fault::joined(&all), tls_fault::joined(&own));
+        Site::at(event.place, event.text.replacen(&all, &own, 1))
     };
-    // Each rule shows only its own reason if the event has several.
-    let own: Vec<&str> = all.split("; ").filter(|part| fits(part)).collect();
-    let is_told = event.kind == EventKind::TlsStarted && !own.is_empty();
-    fits(&all).then(|| match is_told {
-        true => Site::at(event.place, event.text.replacen(&all, &own.join("; "), 1)),
-        false => spot(event),
-    })
+    (!own.is_empty()).then(shown)
 }
 
 fn spot(event: &EventAt) -> Site {
@@ -136,7 +152,7 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 5280 §4.1.2.5, RFC 7817",
         says: "the certificate must be valid at the time of the connection",
         hint: "renew the certificate, and make the mail server reload it: often only the web server does",
-        check: &[Check::Event(|event, _| doubted(event, Reason::Expired))],
+        check: &[Check::Event(|event, _| broken(event, FaultKind::Expired))],
     },
     // RFC 7817 §3: the certificate names the host that the user gave.
     Rule {
@@ -145,7 +161,7 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 7817 §3",
         says: "the certificate must cover the name that the client used",
         hint: "use the provider's host name, or add this name to the certificate",
-        check: &[Check::Event(|event, _| doubted(event, Reason::Name))],
+        check: &[Check::Event(|event, _| broken(event, FaultKind::Name))],
     },
     // RFC 8314 §5.3: the certificate leads to an authority that clients trust.
     Rule {
@@ -154,7 +170,7 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 8314 §5.3, §5.4",
         says: "the certificate chain must lead to an authority that clients trust",
         hint: "install a certificate from a trusted authority with its whole chain, or trust this one with --ca FILE; --insecure trusts any (a local virus scanner can also cause this)",
-        check: &[Check::Event(|event, _| doubted(event, Reason::Untrusted))],
+        check: &[Check::Event(|event, _| broken(event, FaultKind::Untrusted))],
     },
     // RFC 9325 §4: current keys and signatures.
     Rule {
@@ -163,7 +179,7 @@ pub(super) const RULES: &[Rule] = &[
         source: "RFC 7817, RFC 9325 §4",
         says: "the certificate's key and signature should be considered safe",
         hint: "have a new certificate issued",
-        check: &[Check::Event(|event, _| doubted(event, Reason::Weak))],
+        check: &[Check::Event(|event, _| broken(event, FaultKind::Weak))],
     },
     // RFC 7817: a client that does not verify the certificate may be talking to anyone.
     Rule {
@@ -173,8 +189,8 @@ pub(super) const RULES: &[Rule] = &[
         says: "the client should verify the certificate",
         hint: "use --ca with the authority's certificate instead of --insecure",
         check: &[Check::Event(|event, _| {
-            let is_open = event.kind == EventKind::TlsStarted && doubts(event).is_some();
-            (is_open && doubt(event).is_none()).then(|| spot(event))
+            let is_on = event.kind == EventKind::TlsStarted;
+            is_on.then(|| broken(event, FaultKind::Handshake)).flatten()
         })],
     },
     // RFC 8314 §4, RFC 8997: TLS 1.2 or later.
@@ -191,7 +207,8 @@ pub(super) const RULES: &[Rule] = &[
                     "TLSv1" | "TLSv1.0" | "TLSv1.1" | "SSLv3" | "SSLv2"
                 )
             });
-            (is_old || doubt(event) == Some(Reason::Version)).then(|| spot(event))
+            let site = is_old.then(|| spot(event));
+            site.or_else(|| broken(event, FaultKind::Version))
         })],
     },
     // RFC 9325 §4.1: no cipher suites without encryption, for export, or with RC4 and similar
@@ -244,7 +261,8 @@ pub(super) const RULES: &[Rule] = &[
         hint: "the port may not speak TLS, or the server has no certificate: check its log",
         check: &[Check::Event(|event, context| {
             let is_failed = event.kind == EventKind::TlsFailed && !context.session.tls.is_by_stls();
-            (is_failed && doubt(event).is_none() && !is_plain(event)).then(|| spot(event))
+            let site = is_failed.then(|| broken(event, FaultKind::Handshake));
+            site.flatten()
         })],
     },
     // RFC 8314 §3.1: on port 995 TLS begins with the first octet.
@@ -255,10 +273,9 @@ pub(super) const RULES: &[Rule] = &[
         says: "a server on port 995 must speak TLS from the first octet",
         hint: "this port does not speak TLS at first: connect without --tls and send STLS, or correct the port",
         check: &[Check::Event(|event, context| {
-            (event.kind == EventKind::TlsFailed
-                && is_plain(event)
-                && !context.session.tls.is_by_stls())
-            .then(|| spot(event))
+            let is_failed = event.kind == EventKind::TlsFailed && !context.session.tls.is_by_stls();
+            let site = is_failed.then(|| broken(event, FaultKind::Cleartext));
+            site.flatten()
         })],
     },
     // RFC 8314 §3, §4: a server offers TLS, from the first octet or with STLS.
@@ -298,21 +315,6 @@ pub(super) const RULES: &[Rule] = &[
     },
 ];
 
-/// Whether the server answered a handshake with text.
-fn is_plain(event: &EventAt) -> bool {
-    [
-        "something else",
-        "without TLS",
-        " clear",
-        "POP3 without",
-        "wrong version number",
-        "unexpected TLS packet",
-        "+OK",
-    ]
-    .iter()
-    .any(|word| event.text.contains(word))
-}
-
 fn was_offered(context: &Context) -> bool {
     Phase::ALL
         .into_iter()
@@ -323,34 +325,93 @@ fn was_offered(context: &Context) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::tls_fault;
+    use crate::analysis::finding::Finding;
+    use crate::analysis::lint::Lint;
+    use crate::base::tls_fault::{TlsFault, Whose};
+    use crate::reading::dialogue::Place;
+    use crate::transcript::Item;
+
+    /// The rules about TLS that this event breaks, as a lint of the whole session says.
+    fn broken_by(event: event::Event) -> Vec<Finding> {
+        let mut found = Vec::new();
+        let mut lint = Lint::new();
+        for event in [event::Event::connected("192.0.2.1:995"), event] {
+            let item = Item::Event(event.to_string());
+            lint.feed(Place::default(), &item, &mut |one| found.push(one));
+        }
+        found.retain(|one| one.id.starts_with("tls-") || one.id == "plain-on-tls-port");
+        found
+    }
+
+    fn started(sentences: &[String]) -> event::Event {
+        event::Event::TlsStarted {
+            version: "TLSv1.2".to_owned(),
+            cipher: "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256".to_owned(),
+            trust: Some(Trust::Unverified(tls_fault::joined(sentences))),
+            subject: "CN=localhost".to_owned(),
+        }
+    }
+
+    fn rule(kind: FaultKind) -> Option<&'static str> {
+        match kind {
+            FaultKind::Expired => Some("tls-cert-expired"),
+            FaultKind::Name => Some("tls-cert-name-mismatch"),
+            FaultKind::Untrusted => Some("tls-cert-untrusted"),
+            FaultKind::Weak => Some("tls-cert-weak"),
+            FaultKind::Version => Some("tls-old-version"),
+            FaultKind::Client => None,
+            FaultKind::Cleartext => Some("plain-on-tls-port"),
+            FaultKind::Handshake => Some("tls-handshake-failed"),
+        }
+    }
+
+    fn sentences_of(row: &TlsFault) -> [String; 3] {
+        [
+            row.example(),
+            row.of_read(Whose::Unknown, "x"),
+            row.of_read(Whose::Subject("CN=a; b) c"), "x"),
+        ]
+    }
 
     /// What poptalk says of a certificate is a finding about the certificate, and not that the
     /// server does not support TLS.
     #[test]
-    fn each_sentence_about_a_certificate_has_its_reason() {
-        let whose = tls_fault::Whose::Unknown;
-        for fault in tls_fault::all().filter(|fault| fault.is_excused) {
-            let sentences = [fault.of(whose), fault.of_read(whose, "x")];
-            for sentence in sentences {
-                let found = reason(&sentence);
-                let is_about =
-                    found.is_some_and(|found| !matches!(found, Reason::Version | Reason::Limit));
-                assert!(is_about, "{sentence}: {found:?}");
+    fn each_fault_breaks_the_rule_of_its_kind() {
+        for row in tls_fault::all() {
+            for sentence in sentences_of(row) {
+                let ids = |event| {
+                    broken_by(event)
+                        .iter()
+                        .map(|one| one.id)
+                        .collect::<Vec<_>>()
+                };
+                let failed = ids(event::Event::TlsFailed(sentence.clone()));
+                let expected: Vec<_> = rule(row.kind).into_iter().collect();
+                assert_eq!(failed, expected, "{sentence}");
+                if row.insecure_accepts {
+                    assert_eq!(
+                        ids(started(std::slice::from_ref(&sentence))),
+                        expected,
+                        "{sentence}"
+                    );
+                }
             }
         }
-        let limited = tls_fault::LIMITED_VERSION.with("TLS 1.2");
-        assert_eq!(reason(&limited), Some(Reason::Limit));
-        let weak = tls_fault::WEAK_KEY.of(whose);
-        assert_eq!(reason(&weak), Some(Reason::Weak));
-        let unfit = tls_fault::WRONG_USE.of(whose);
-        assert_eq!(reason(&unfit), Some(Reason::Untrusted));
-        for fault in [
-            &tls_fault::OLD_VERSION,
-            &tls_fault::WEAK_PROOF,
-            &tls_fault::NO_NEW_VERSION,
-        ] {
-            assert_eq!(reason(&fault.with("TLSv1.0")), Some(Reason::Version));
-        }
+    }
+
+    /// The subject contains a sentence of poptalk's and the end of the reason.
+    #[test]
+    fn a_subject_cannot_add_a_fault() {
+        let subject = "CN=x; the server's certificate was revoked) CN=y";
+        let late = tls_fault::EXPIRED.of_read(Whose::Subject(subject), "2021-01-01");
+        let weak = tls_fault::WEAK_KEY.of_read(Whose::Server, "RSA of 1024 bits");
+        let found = broken_by(started(&[late.clone(), weak.clone()]));
+        let found = found.iter().map(|one| (one.id, one.message.as_str()));
+        let whole = |sentence: &str| started(&[sentence.to_owned()]).to_string();
+        let (late, weak) = (whole(&late), whole(&weak));
+        assert_eq!(
+            found.collect::<Vec<_>>(),
+            [("tls-cert-expired", &late[..]), ("tls-cert-weak", &weak)]
+        );
     }
 }

@@ -1,15 +1,21 @@
 //! The rows: certificates first, then chains, then handshakes.
 
-use super::TlsFault;
+use super::{FaultKind, TlsFault};
 
 const NONE: TlsFault = TlsFault {
     library: &[],
     says: "",
-    says_of_read: "",
+    says_with_detail: "",
     means: "",
     next: "",
-    is_excused: false,
+    insecure_accepts: false,
+    kind: FaultKind::Handshake,
     source: "",
+};
+
+const UNTRUSTED: TlsFault = TlsFault {
+    kind: FaultKind::Untrusted,
+    ..NONE
 };
 
 // What Windows calls them (winerror.h); the words are those of its language.
@@ -78,20 +84,22 @@ pub(super) const ALL: &[&TlsFault] = &[
 pub(crate) const EXPIRED: TlsFault = TlsFault {
     library: &["certificate has expired"],
     says: "{who} has expired",
-    says_of_read: "{who} expired on {}",
+    says_with_detail: "{who} expired on {}",
     means: "Its last valid day is over, by the clock of this machine.",
     next: "the administrator must renew it and make the mail server load it",
-    is_excused: true,
+    insecure_accepts: true,
+    kind: FaultKind::Expired,
     source: "RFC 5280 §4.1.2.5",
 };
 
 pub(crate) const NOT_YET_VALID: TlsFault = TlsFault {
     library: &["certificate is not yet valid"],
     says: "{who} is not valid yet",
-    says_of_read: "{who} is not valid before {}",
+    says_with_detail: "{who} is not valid before {}",
     means: "Its first valid day is in the future, by the clock of this machine.",
     next: "check the clock of this machine; if it is right, the administrator must install a certificate that is valid now",
-    is_excused: true,
+    insecure_accepts: true,
+    kind: FaultKind::Expired,
     source: "RFC 5280 §4.1.2.5",
 };
 
@@ -100,7 +108,8 @@ pub(crate) const NOT_VALID_TODAY: TlsFault = TlsFault {
     says: "{who} has expired or is not valid yet",
     means: "The system does not say which.",
     next: "check the clock of this machine; if it is right, the administrator must install a certificate that is valid now",
-    is_excused: true,
+    insecure_accepts: true,
+    kind: FaultKind::Expired,
     source: "RFC 5280 §4.1.2.5",
     ..NONE
 };
@@ -108,20 +117,22 @@ pub(crate) const NOT_VALID_TODAY: TlsFault = TlsFault {
 pub(crate) const WEAK_KEY: TlsFault = TlsFault {
     library: &["certificate key too weak"],
     says: "{who} has a key that is no longer safe",
-    says_of_read: "{who} has a key that is no longer safe ({})",
+    says_with_detail: "{who} has a key that is no longer safe ({})",
     means: "The key is so short that an attacker may find its secret part.",
     next: "the administrator must have a certificate issued for a new key, RSA of 2048 bits or more, or EC P-256",
-    is_excused: true,
+    insecure_accepts: true,
+    kind: FaultKind::Weak,
     source: "RFC 9325 §4.5",
 };
 
 pub(crate) const WEAK_SIGNATURE: TlsFault = TlsFault {
     library: &["signature digest algorithm too weak", "md too weak"],
     says: "{who} is signed with an algorithm that is no longer safe",
-    says_of_read: "{who} is signed with an algorithm that is no longer safe ({})",
+    says_with_detail: "{who} is signed with an algorithm that is no longer safe ({})",
     means: "An attacker may be able to forge a certificate that has the same digest.",
     next: "the administrator must have a new certificate issued, signed with SHA-256 or better",
-    is_excused: true,
+    insecure_accepts: true,
+    kind: FaultKind::Weak,
     source: "RFC 9325 §4.5",
 };
 
@@ -132,10 +143,11 @@ pub(crate) const WRONG_USE: TlsFault = TlsFault {
         CERT_E_WRONG_USAGE,
     ],
     says: "{who} is not meant for servers",
-    says_of_read: "{who} is not meant for servers ({})",
+    says_with_detail: "{who} is not meant for servers ({})",
     means: "Its key usage or extended key usage permits other things, and not TLS servers (serverAuth).",
     next: "the administrator must have a certificate issued for a TLS server (serverAuth)",
-    is_excused: true,
+    insecure_accepts: true,
+    kind: FaultKind::Untrusted,
     source: "RFC 5280 §4.2.1.12",
 };
 
@@ -150,7 +162,8 @@ pub(crate) const WRONG_NAME: TlsFault = TlsFault {
     says: "the server's certificate is not for the name `{}`",
     means: OTHER_NAMES,
     next: USE_ITS_NAME,
-    is_excused: true,
+    insecure_accepts: true,
+    kind: FaultKind::Name,
     source: "RFC 7817 §3",
     ..NONE
 };
@@ -160,7 +173,8 @@ pub(crate) const WRONG_ADDRESS: TlsFault = TlsFault {
     says: "the server's certificate is not for the address `{}`",
     means: "Few certificates are for an address: most are for host names.",
     next: USE_ITS_NAME,
-    is_excused: true,
+    insecure_accepts: true,
+    kind: FaultKind::Name,
     source: "RFC 7817 §3, RFC 9525 §6",
     ..NONE
 };
@@ -169,17 +183,18 @@ pub(crate) const NONE_OF_NAMES: TlsFault = TlsFault {
     says: "the server's certificate is for none of {}",
     means: OTHER_NAMES,
     next: USE_ITS_NAME,
-    is_excused: true,
+    insecure_accepts: true,
+    kind: FaultKind::Name,
     source: "RFC 6186 §4, RFC 7817 §3",
     ..NONE
 };
 
 pub(crate) const NOT_PINNED: TlsFault = TlsFault {
-    says: "the server's certificate is not the pinned one: {}",
-    means: "Its SHA-256 is not that of --pin: it was renewed, or an attacker is in between.",
+    says: "the server's certificate does not match the pinned fingerprint: {}",
+    means: "Its SHA-256 differs from the pinned one: it was renewed, or an attacker is in between.",
     next: "someone may be intercepting the connection; pin the new certificate only if its owner confirms it",
     source: "RFC 7469 §2.6",
-    ..NONE
+    ..UNTRUSTED
 };
 
 pub(crate) const NO_CERTIFICATE: TlsFault = TlsFault {
@@ -187,7 +202,7 @@ pub(crate) const NO_CERTIFICATE: TlsFault = TlsFault {
     means: "Nothing proves which server is at the other end.",
     next: "the administrator must install a certificate",
     source: "RFC 8446 §4.4.2",
-    ..NONE
+    ..UNTRUSTED
 };
 
 pub(crate) const UNREADABLE: TlsFault = TlsFault {
@@ -195,7 +210,7 @@ pub(crate) const UNREADABLE: TlsFault = TlsFault {
     means: "It is not valid X.509, so its names and dates are unknown.",
     next: "the administrator must have a new certificate issued",
     source: "RFC 5280 §4.1",
-    ..NONE
+    ..UNTRUSTED
 };
 
 pub(crate) const SELF_SIGNED_IN_CHAIN: TlsFault = TlsFault {
@@ -205,11 +220,11 @@ pub(crate) const SELF_SIGNED_IN_CHAIN: TlsFault = TlsFault {
         CERT_E_UNTRUSTEDROOT,
     ],
     says: "the certificate was signed by an authority that this machine does not trust",
-    means: "The server sends the authority's own certificate, which proves nothing by itself.",
+    means: "The chain ends in a root certificate that the server sent and this machine does not know.",
     next: "if you know the authority, give its certificate with --ca FILE",
-    is_excused: true,
+    insecure_accepts: true,
     source: "RFC 5280 §6.1",
-    ..NONE
+    ..UNTRUSTED
 };
 
 pub(crate) const SELF_SIGNED: TlsFault = TlsFault {
@@ -217,9 +232,9 @@ pub(crate) const SELF_SIGNED: TlsFault = TlsFault {
     says: "the server's certificate is self-signed",
     means: "No authority vouches for it, so an attacker could have made it.",
     next: "give that certificate with --ca FILE if you know that it is the server's",
-    is_excused: true,
+    insecure_accepts: true,
     source: "RFC 5280 §3.2, RFC 8314 §5.3",
-    ..NONE
+    ..UNTRUSTED
 };
 
 pub(crate) const UNKNOWN_ISSUER: TlsFault = TlsFault {
@@ -229,12 +244,12 @@ pub(crate) const UNKNOWN_ISSUER: TlsFault = TlsFault {
         "unable to verify the first certificate",
         CERT_E_CHAINING,
     ],
-    says: "this machine does not know the authority that signed the certificate, or the server omits an intermediate certificate",
+    says: "unknown issuer: this machine does not trust the authority, or the server omits an intermediate certificate",
     means: "No chain leads from the server's certificate to an authority that this machine trusts.",
     next: "the administrator must install the certificate with its intermediate ones; give the certificate of an authority of your own with --ca FILE",
-    is_excused: true,
+    insecure_accepts: true,
     source: "RFC 5280 §6.1, RFC 8446 §4.4.2",
-    ..NONE
+    ..UNTRUSTED
 };
 
 pub(crate) const NOT_TRUSTED: TlsFault = TlsFault {
@@ -243,25 +258,25 @@ pub(crate) const NOT_TRUSTED: TlsFault = TlsFault {
     says: "this machine does not trust the server's certificate",
     means: "The system does not say whether its issuer, its dates, its names or its key are the reason.",
     next: "look at it in `:tls`, with --tls-max 1.2; if you know its authority, give that certificate with --ca FILE",
-    is_excused: true,
+    insecure_accepts: true,
     source: "RFC 5280 §6.1",
-    ..NONE
+    ..UNTRUSTED
 };
 
 pub(crate) const HIDDEN_ISSUER: TlsFault = TlsFault {
-    says: "its issuer is not an authority here, and TLS 1.3 hides the certificates between",
+    says: "its issuer is not a trusted authority, and TLS 1.3 hides any certificates in between",
     means: "With --insecure only the server's own certificate can be read, which has no fault.",
     next: "without --insecure the whole chain is verified",
     source: "RFC 8446 §4.4.2",
-    ..NONE
+    ..UNTRUSTED
 };
 
 pub(crate) const UNCHECKED_ISSUER: TlsFault = TlsFault {
     says: "its issuer was not checked",
-    means: "With --insecure the TLS library of this system says nothing of the issuer.",
+    means: "With --insecure the TLS library of this system does not report on the issuer.",
     next: "without --insecure the whole chain is verified",
     source: "RFC 5280 §6.1",
-    ..NONE
+    ..UNTRUSTED
 };
 
 pub(crate) const FALSE_SIGNATURE: TlsFault = TlsFault {
@@ -269,18 +284,18 @@ pub(crate) const FALSE_SIGNATURE: TlsFault = TlsFault {
     says: "the certificate was not signed by the authority that it names",
     means: "The trusted authority of that name has a different key, or the certificate was forged.",
     next: "give the right certificate of the authority with --ca FILE",
-    is_excused: true,
+    insecure_accepts: true,
     source: "RFC 5280 §6.1.3",
-    ..NONE
+    ..UNTRUSTED
 };
 
 pub(crate) const REVOKED: TlsFault = TlsFault {
     library: &["certificate revoked", CERT_E_REVOKED],
     says: "{who} was revoked",
-    means: "Its authority has declared it invalid, often because its key was stolen.",
+    means: "Its authority has declared it invalid, often because its key was stolen. poptalk itself does not check for revocation: this verdict is the system's.",
     next: "the administrator must have a new certificate issued for a new key",
     source: "RFC 5280 §3.3",
-    ..NONE
+    ..UNTRUSTED
 };
 
 pub(crate) const NOT_AN_AUTHORITY: TlsFault = TlsFault {
@@ -292,9 +307,9 @@ pub(crate) const NOT_AN_AUTHORITY: TlsFault = TlsFault {
     says: "the chain leads through a certificate that is not an authority's",
     means: "Only a certificate that says CA:TRUE may sign others: anyone can buy one that does not.",
     next: "the administrator must have the certificate issued by an authority",
-    is_excused: true,
+    insecure_accepts: true,
     source: "RFC 5280 §4.2.1.9",
-    ..NONE
+    ..UNTRUSTED
 };
 
 pub(crate) const PATH_TOO_LONG: TlsFault = TlsFault {
@@ -302,9 +317,9 @@ pub(crate) const PATH_TOO_LONG: TlsFault = TlsFault {
     says: "the chain is longer than one of its authorities allows",
     means: "An authority limits how many others may follow it (pathLenConstraint), and more do.",
     next: "the administrator must have the certificate issued by an authority that may issue it",
-    is_excused: true,
+    insecure_accepts: true,
     source: "RFC 5280 §4.2.1.9",
-    ..NONE
+    ..UNTRUSTED
 };
 
 const SHORTEN: &str =
@@ -316,7 +331,7 @@ pub(crate) const CHAIN_TOO_LONG: TlsFault = TlsFault {
     means: "The TLS library follows 100 certificates at most.",
     next: SHORTEN,
     source: "OpenSSL: SSL_CTX_set_verify_depth",
-    ..NONE
+    ..UNTRUSTED
 };
 
 pub(crate) const TOO_MANY_CERTIFICATES: TlsFault = TlsFault {
@@ -325,7 +340,7 @@ pub(crate) const TOO_MANY_CERTIFICATES: TlsFault = TlsFault {
     means: "The TLS library takes 100 KiB of certificates at most.",
     next: SHORTEN,
     source: "OpenSSL: SSL_CTX_set_max_cert_list",
-    ..NONE
+    ..UNTRUSTED
 };
 
 pub(crate) const NAME_NOT_PERMITTED: TlsFault = TlsFault {
@@ -333,9 +348,9 @@ pub(crate) const NAME_NOT_PERMITTED: TlsFault = TlsFault {
     says: "an authority in the chain may not issue certificates for the server's names",
     means: "Its own certificate limits the names (name constraints).",
     next: "the administrator must have the certificate issued by a different authority",
-    is_excused: true,
+    insecure_accepts: true,
     source: "RFC 5280 §4.2.1.10",
-    ..NONE
+    ..UNTRUSTED
 };
 
 pub(crate) const CRITICAL_EXTENSION: TlsFault = TlsFault {
@@ -343,18 +358,18 @@ pub(crate) const CRITICAL_EXTENSION: TlsFault = TlsFault {
     says: "{who} has a critical extension that this machine does not know",
     means: "A client must refuse what it does not know if the certificate calls it critical.",
     next: "the administrator must have a certificate issued without the extension",
-    is_excused: true,
+    insecure_accepts: true,
     source: "RFC 5280 §4.2",
-    ..NONE
+    ..UNTRUSTED
 };
 
 pub(crate) const REFUSED: TlsFault = TlsFault {
     says: "the TLS library refuses the server's certificate: `{}`",
     means: "The words are the library's own.",
     next: "show them to the administrator; --tls-max 1.2 shows the certificate in `:tls`",
-    is_excused: true,
+    insecure_accepts: true,
     source: "OpenSSL: X509_verify_cert",
-    ..NONE
+    ..UNTRUSTED
 };
 
 const NEW_VERSION: &str = "the server must support TLS 1.2 or later (RFC 8314 §4)";
@@ -364,6 +379,7 @@ pub(crate) const OLD_VERSION: TlsFault = TlsFault {
     says: "the server offers only a TLS version that is no longer safe: {}",
     means: "It answered with a version that was not offered.",
     next: NEW_VERSION,
+    kind: FaultKind::Version,
     source: "RFC 8314 §4, RFC 8996, RFC 8997",
     ..NONE
 };
@@ -372,6 +388,7 @@ pub(crate) const NO_NEW_VERSION: TlsFault = TlsFault {
     says: "the server supports neither TLS 1.2 nor TLS 1.3: alert 70 (protocol_version)",
     means: "It supports only versions that are no longer safe.",
     next: NEW_VERSION,
+    kind: FaultKind::Version,
     source: "RFC 8446 §6.2, RFC 8314 §4, RFC 8996",
     ..NONE
 };
@@ -379,7 +396,8 @@ pub(crate) const NO_NEW_VERSION: TlsFault = TlsFault {
 pub(crate) const LIMITED_VERSION: TlsFault = TlsFault {
     says: "the server does not support {}, and --tls-min or --tls-max rules other versions out",
     means: "The limit is poptalk's; the server may support TLS 1.2 or 1.3.",
-    next: "leave --tls-min and --tls-max out, or give the server's version",
+    next: "omit --tls-min and --tls-max, or give the server's version",
+    kind: FaultKind::Client,
     source: "RFC 8446 §4.2.1",
     ..NONE
 };
@@ -388,14 +406,15 @@ pub(crate) const NO_VERSION: TlsFault = TlsFault {
     library: &["no protocols available"],
     says: "this machine supports none of the TLS versions from --tls-min to --tls-max",
     means: "The TLS library rules out TLS 1.0 and 1.1, or --tls-min is above --tls-max.",
-    next: "leave --tls-min and --tls-max out, or allow TLS 1.2 or 1.3",
+    next: "omit --tls-min and --tls-max, or allow TLS 1.2 or 1.3",
+    kind: FaultKind::Client,
     source: "OpenSSL: SSL_CTX_set_security_level",
     ..NONE
 };
 
 pub(crate) const NO_CIPHER: TlsFault = TlsFault {
     says: "the server accepts none of the cipher suites, groups and signatures offered: alert 40 (handshake_failure)",
-    means: "It allows only old or rare algorithms, or has no certificate for them.",
+    means: "It allows only old or rare algorithms, or has no certificate that fits those offered.",
     next: "see the server's log; the administrator must allow current cipher suites, such as TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, and install a certificate",
     source: "RFC 8446 §6.2, RFC 9325 §4.2",
     ..NONE
@@ -426,7 +445,7 @@ pub(crate) const NO_PROTOCOL: TlsFault = TlsFault {
 };
 
 pub(crate) const CLIENT_CERTIFICATE: TlsFault = TlsFault {
-    says: "the server demands a client certificate that it accepts: alert {}",
+    says: "the server requires an acceptable client certificate: alert {}",
     means: "It got none from poptalk (--cert, --key), or one that it refuses.",
     next: "give a certificate that the server accepts with --cert FILE and --key FILE; see the server's log",
     source: "RFC 8446 §4.4.2.4, §6.2",
@@ -455,6 +474,7 @@ pub(crate) const WEAK_PROOF: TlsFault = TlsFault {
     says: "the server signs the handshake with an algorithm that is no longer safe ({})",
     means: "TLS 1.0 and 1.1 sign with MD5 and SHA-1, which current libraries refuse.",
     next: "the administrator must enable TLS 1.2 or 1.3 with SHA-256",
+    kind: FaultKind::Version,
     source: "RFC 8996, RFC 9155 §4",
     ..NONE
 };
@@ -472,6 +492,7 @@ pub(crate) const CLEARTEXT: TlsFault = TlsFault {
     says: "this port speaks POP3 in cleartext, not TLS",
     means: "The server sent a POP3 reply where TLS was to begin.",
     next: "connect without --tls and type STLS, or use port 995",
+    kind: FaultKind::Cleartext,
     source: "RFC 8314 §3",
     ..NONE
 };
@@ -480,6 +501,7 @@ pub(crate) const CLEARTEXT_AFTER_STLS: TlsFault = TlsFault {
     says: "the server agreed to STLS and continued in cleartext",
     means: "After its `+OK` to STLS the server sent a POP3 reply where TLS was to begin.",
     next: "report this to the server's administrator; port 995 with --tls may work",
+    kind: FaultKind::Cleartext,
     source: "RFC 2595 §4",
     ..NONE
 };
@@ -492,11 +514,8 @@ pub(crate) const NOT_TLS: TlsFault = TlsFault {
     ..NONE
 };
 
-/// What to do where the server ends or garbles the handshake after STLS, and where it does so on a
-/// port on which TLS begins at once.
-pub(crate) const AFTER_STLS: &str = "see the server's log; port 995 with --tls may work";
-pub(crate) const AT_ONCE: &str =
-    "the port may not speak TLS from the first octet: try port 995, or --stls in place of --tls";
+/// The faults of a server that did not answer as TLS does: it may expect something else first.
+pub(crate) const UNANSWERED: &[&TlsFault] = &[&NOT_TLS, &CLOSED, &RESET, &NO_ANSWER];
 
 const BOTH_WAYS: &str = "see the server's log, or try the other way into TLS: port 995 with --tls, or port 110 with --stls";
 
@@ -545,7 +564,7 @@ pub(crate) const ENDED_BY_ALERT: TlsFault = TlsFault {
 pub(crate) const BROKEN: TlsFault = TlsFault {
     says: "TLS broke: `{}`",
     means: "Octets were damaged or are not TLS. The words are those of the TLS library.",
-    next: "connect again; if it happens again, something between may change the octets",
+    next: "connect again; if it happens again, a device on the path may be changing the data",
     source: "OpenSSL: SSL_read",
     ..NONE
 };
@@ -555,6 +574,7 @@ pub(crate) const OWN_KEY_MISMATCH: TlsFault = TlsFault {
     says: "the key of --key does not belong to the certificate of --cert",
     means: "A certificate is used with the key that it was issued for.",
     next: "give the two files that were made together",
+    kind: FaultKind::Client,
     source: "RFC 8446 §4.4.3",
     ..NONE
 };
@@ -564,6 +584,7 @@ pub(crate) const OWN_CERTIFICATE_WEAK: TlsFault = TlsFault {
     says: "the certificate of --cert has a key that is no longer safe",
     means: "The TLS library of this machine refuses to show it.",
     next: "have a certificate issued for a new key, RSA of 2048 bits or more, or EC P-256",
+    kind: FaultKind::Client,
     source: "RFC 9325 §4.5",
     ..NONE
 };
@@ -572,6 +593,7 @@ pub(crate) const SETTINGS_REFUSED: TlsFault = TlsFault {
     says: "the TLS library refuses the options: `{}`",
     means: "The words are the library's own.",
     next: "check --cert, --key, --ca, --tls-min and --tls-max",
+    kind: FaultKind::Client,
     source: "OpenSSL: SSL_CTX_new",
     ..NONE
 };

@@ -102,11 +102,11 @@ impl Console {
             }
         }
         drop(goals);
-        self.show_own("`:hint` helps, `:lesson` shows this again, `:skip` moves on");
+        self.say_in_lesson("`:hint` helps, `:lesson` shows this again, `:skip` moves on");
     }
 
     /// A line of the course's, wrapped.
-    fn show_own(&self, text: &str) {
+    fn say_in_lesson(&self, text: &str) {
         for line in wrap(text, room()).lines() {
             self.screen.note(line);
         }
@@ -179,14 +179,14 @@ impl Console {
     /// The session is over, and the lesson is not.
     pub(super) fn show_session_over(&self) {
         if !self.is_lesson_solved() {
-            self.show_own("the session has ended: the next line you type starts a new one on the same maildrop; `:restart` starts the lesson again");
+            self.say_in_lesson("the session has ended: the next line you type starts a new one on the same maildrop; `:restart` starts the lesson again");
         }
     }
 
     /// Enter alone at a closed connection: what helps.
     pub(super) fn show_way_on(&self) {
         if self.is_at_lesson() {
-            self.show_own("not connected, so nothing was sent; `:open`, or any line for the server, reconnects to the maildrop as it is; `:restart` starts the lesson again, with all its mail");
+            self.say_in_lesson("not connected, so nothing was sent; `:open`, or any line for the server, reconnects to the maildrop as it is; `:restart` starts the lesson again, with all its mail");
         } else {
             self.show_closed();
         }
@@ -204,7 +204,9 @@ impl Console {
         if !self.is_at_lesson() {
             return false;
         }
-        self.show_own("the last session is over, so poptalk reconnects to the maildrop as it is");
+        self.say_in_lesson(
+            "the last session is over, so poptalk reconnects to the maildrop as it is",
+        );
         let is_open = self.reopen();
         if is_open {
             self.get_ready();
@@ -220,7 +222,7 @@ impl Console {
                 "{done} of {count} lessons done; `{}` continues",
                 course.call
             );
-            self.show_own(&text);
+            self.say_in_lesson(&text);
         }
     }
 
@@ -230,7 +232,7 @@ impl Console {
         if self.course.as_mut().is_some_and(Course::go_on) {
             return self.restart();
         }
-        self.show_own("that was the last lesson; `poptalk learn --list` shows what is done");
+        self.say_in_lesson("that was the last lesson; `poptalk learn --list` shows what is done");
         AfterLine::Leave(Exit::Well)
     }
 
@@ -254,7 +256,7 @@ impl Console {
             Action::Restart => return self.restart(),
             Action::Skip => return self.next_lesson(),
             Action::Next if self.is_lesson_solved() => return self.next_lesson(),
-            Action::Next => self.show_own("not solved yet; `:skip` moves on"),
+            Action::Next => self.say_in_lesson("not solved yet; `:skip` moves on"),
             _ => self.diagnose(text),
         }
         AfterLine::Go
@@ -269,9 +271,9 @@ impl Console {
         let at = course.hints.min(count.saturating_sub(1));
         let text = hints.get(at).cloned().unwrap_or_default();
         course.hints = at + 1;
-        self.show_own(&format!("hint {} of {count}: {text}", at + 1));
+        self.say_in_lesson(&format!("hint {} of {count}: {text}", at + 1));
         if at + 1 < count {
-            self.show_own("(`:hint` again for more)");
+            self.say_in_lesson("(`:hint` again for more)");
         }
     }
 
@@ -280,15 +282,15 @@ impl Console {
             return;
         };
         if course.lesson().diagnosis().is_empty() {
-            self.show_own("nothing is wrong with this lesson's server");
+            self.say_in_lesson("nothing is wrong with this lesson's server");
         } else if id.is_empty() {
             let text =
                 format!("what is wrong? `:diagnose ID`, such as `:diagnose {EXAMPLE_ID}`; {IDS}");
-            self.show_own(&text);
+            self.say_in_lesson(&text);
         } else if course.watched.goals().diagnose(id) {
             self.show_what_is_open(id);
         } else if lint::rule(id).is_some() || fault::named(id).is_some() {
-            self.show_own(&format!(
+            self.say_in_lesson(&format!(
                 "the answer is not {id}; look again, or type `:hint`"
             ));
         } else {
@@ -296,7 +298,7 @@ impl Console {
                 Some(meant) => format!("did you mean `:diagnose {meant}`?"),
                 None => IDS.to_owned(),
             };
-            self.show_own(&format!("unknown id `{id}`; {what}"));
+            self.say_in_lesson(&format!("unknown id `{id}`; {what}"));
         }
     }
 
@@ -323,7 +325,7 @@ impl Console {
             )
         };
         drop(goals);
-        self.show_own(&text);
+        self.say_in_lesson(&text);
     }
 }
 

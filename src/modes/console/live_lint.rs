@@ -105,6 +105,19 @@ mod tests {
     use crate::transcript::recorder::Recorder;
     use crate::transcript::secret::Hider;
 
+    /// The answer to a header that we sent is not extra data of the server's.
+    #[test]
+    fn an_answer_to_the_header_is_judged_as_in_the_file() {
+        let mut judge = LiveLint::new("192.0.2.1:110", None);
+        let mut recorder = Recorder::new(Hider::new(false));
+        judge.event(&Event::ProxyProtocol("v1 192.0.2.7:4000".to_owned()));
+        let text = b"+OK ready\r\n-ERR unknown command\r\n";
+        recorder.feed(Side::Server, text, 0, &mut |seen| judge.see(&seen));
+        let found = judge.take().concat();
+        assert!(found.contains("should proxy-header-unexpected"), "{found}");
+        assert!(!found.contains("greeting-extra-data"), "{found}");
+    }
+
     #[test]
     fn what_is_wrong_is_told_when_it_has_come() {
         let mut judge = LiveLint::new("192.0.2.1:110", None);

@@ -463,6 +463,9 @@ impl Observer for ReplyView {
             self.screen.line(paint, &text);
         }
         match &news {
+            Notice::HeaderSent(header) => {
+                self.judge.event(&Event::ProxyProtocol(header.to_string()));
+            }
             Notice::Tls(facts) => self.judge.event(&facts.event()),
             Notice::TlsFailed(error) => {
                 lock(&self.shared).tls_failure = Some(error.clone());

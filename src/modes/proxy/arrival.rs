@@ -8,7 +8,7 @@ use mio::{Events, Poll};
 
 use super::{ProxyShared, RelayOutcome};
 use crate::base::io_error::plain;
-use crate::net::proxy_protocol::{Header, HeaderError, HeaderReader};
+use crate::net::proxy_protocol::{Header, HeaderError, HeaderProgress, HeaderReader};
 
 /// Reads the header of a client, and nothing of what follows.
 ///
@@ -25,12 +25,10 @@ pub(super) fn receive(
     let failed = |error| Err(RelayOutcome::NoHeader(error));
     loop {
         match reader.read(client) {
-            Ok(Ok(Some(header))) => return Ok(header),
-            Ok(Ok(None)) => continue,
-            Ok(Err(error)) => return failed(error),
-            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-            Err(error) => return failed(HeaderError::Lost(plain(&error))),
+            Ok(HeaderProgress::Done(header)) => return Ok(header),
+            Ok(HeaderProgress::More) => continue,
+            Ok(HeaderProgress::Blocked) => {}
+            Err(error) => return failed(error),
         }
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {

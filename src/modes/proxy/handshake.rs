@@ -11,7 +11,6 @@ use super::leg::{LegStream, ReadOutcome};
 use super::{CLIENT, CONNECT, RelayOutcome, SERVER};
 use crate::base::io_error::plain;
 use crate::base::service::Service;
-use crate::base::tls_fault;
 use crate::net::acceptor::Handshake;
 use crate::net::dial::{dial, introduce};
 use crate::net::tls::{self, TlsError};
@@ -196,14 +195,13 @@ impl ProxiedConnection<'_> {
             if events.iter().any(|event| event.token() == CLIENT) {
                 client.wake();
             }
-            let what = if shared.is_stopping() {
-                "stopped".to_owned()
+            if shared.is_stopping() {
+                Err(TlsError::new("stopped"))
             } else if left.is_zero() {
-                tls_fault::NO_ANSWER.with(&wait_max.as_secs_f64().to_string())
+                Err(tls::reason::no_answer(wait_max))
             } else {
-                return Ok(());
-            };
-            Err(TlsError::new(what))
+                Ok(())
+            }
         };
         let host = &shared.options.target.host;
         match tls::handshake(socket, host, &shared.options.server_tls, is_stls, &mut wait) {
@@ -215,7 +213,11 @@ impl ProxiedConnection<'_> {
                 self.tls.1 = Some(format!("{} {}", facts.version, facts.cipher));
                 Ok(())
             }
-            Err(mut error) => {
+            Err(error) => {
+                let mut error = match is_stls {
+                    true => error,
+                    false => error.at_once(shared.options.addresses.header.is_some()),
+                };
                 error.hide(&|text| self.tape.hide_text(text));
                 self.tape.upstream(Event::TlsFailed(error.to_string()));
                 if let Some(hint) = &error.hint {

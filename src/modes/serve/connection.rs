@@ -144,7 +144,7 @@ struct ClientConnection<'a> {
 }
 
 impl ClientConnection<'_> {
-    /// Without its header it is not known who the client is, so it gets no greeting.
+    /// Closes without a greeting: the header would have named the client.
     fn refuse(&mut self, wire: Wire, error: HeaderError) -> (Summary, VisitOutcome) {
         self.tape
             .event(&Event::ProxyProtocolFailed(error.to_string()));

@@ -19,7 +19,6 @@ use super::{
 use crate::base::io_error::plain;
 use crate::base::lock::lock;
 use crate::base::service::Service;
-use crate::base::tls_fault;
 use crate::net::Stream;
 use crate::net::tls::{self, TlsError, TlsSettings};
 use crate::net::wrong_service;
@@ -316,8 +315,8 @@ impl Engine {
     }
 
     pub(super) fn start_tls(&mut self, socket: mio::net::TcpStream) -> Result<(), TlsError> {
-        let deadline = Instant::now() + self.waits.connect;
-        let seconds = self.waits.connect.as_secs_f64();
+        let limit = self.waits.connect;
+        let deadline = Instant::now() + limit;
         let is_stls = self.recorder.tracker().state() != State::Greeting;
         let mut wait = || {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -326,8 +325,7 @@ impl Engine {
                 .poll
                 .poll(&mut self.events, Some(left.min(FLUSH_AFTER)));
             if left.is_zero() {
-                let what = tls_fault::NO_ANSWER.with(&seconds.to_string());
-                return Err(TlsError::new(what).with_hint(tls::reason::hint(is_stls)));
+                return Err(tls::reason::no_answer(limit));
             }
             match self.inbox.try_recv() {
                 Ok(Request::Close) => Err(TlsError::new("interrupted")),

@@ -107,7 +107,7 @@ impl Certificate {
         }
     }
 
-    /// Everything about it, for people who want to know.
+    /// Returns the lines of `:tls` for this certificate.
     pub(crate) fn details(&self) -> Vec<String> {
         let names = match self.names.as_slice() {
             [] => "none".to_owned(),

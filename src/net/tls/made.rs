@@ -1,4 +1,4 @@
-//! What a handshake needs and takes long to make. Reading the authorities of the system costs tens
+//! Makes TLS connectors once and reuses them. Reading the authorities of the system costs tens
 //! of milliseconds, so a connector is made once in a process, if need be ahead of time.
 
 use std::path::{Path, PathBuf};
@@ -23,8 +23,8 @@ pub(super) fn connector(settings: &TlsSettings) -> Result<TlsConnector, TlsError
     CONNECTORS.get(&Recipe::of(settings), || make(settings))
 }
 
-/// Begins to make what a connection with these settings needs. What goes wrong is reported when it
-/// is needed.
+/// Begins to make what a connection with these settings needs. Errors are reported by the
+/// connection that uses it.
 pub(crate) fn prepare(settings: &TlsSettings) {
     let ahead = |make: fn(&TlsSettings)| {
         let settings = settings.clone();

@@ -1,6 +1,6 @@
-//! Says in a sentence why a handshake failed, or why a certificate is not to be trusted.
+//! Says in a sentence why a handshake failed, or why a certificate cannot be trusted.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use super::hello::{self, HelloSeen, is_text};
 use super::registry::alert_name;
@@ -19,11 +19,10 @@ const HANDSHAKE_FAILURE: u8 = 40;
 /// no_certificate included.
 const OF_CLIENT_CERTIFICATE: &[u8] = &[41, 42, 43, 44, 45, 46, 48, 49, 116];
 
-pub(in crate::net) fn hint(is_stls: bool) -> &'static str {
-    match is_stls {
-        true => tls_fault::AFTER_STLS,
-        false => tls_fault::AT_ONCE,
-    }
+/// The error of a handshake that the server did not answer in this time.
+pub(crate) fn no_answer(limit: Duration) -> TlsError {
+    let fault = &tls_fault::NO_ANSWER;
+    error_for(fault, &fault.with(&limit.as_secs_f64().to_string()))
 }
 
 /// Whether the library's `text` says that it refused the server's certificate.
@@ -51,18 +50,20 @@ pub(super) fn of_failure(
     if let Some(code) = alert(received, text) {
         return of_alert(code, &seen, settings);
     }
-    let way = |fault: &TlsFault| TlsError::new(fault.says).with_hint(hint(is_stls));
+    let plain = |fault: &TlsFault| error_for(fault, fault.says);
     match tls_fault::of_library(text) {
         Some(fault) if *fault == tls_fault::OLD_VERSION => of_version(&seen.version, settings),
-        Some(fault) if *fault == tls_fault::WEAK_PROOF => told(fault, &fault.with(&seen.version)),
-        _ if received.is_empty() && !text.contains("reset by peer") && is_silent(text) => {
-            way(&tls_fault::CLOSED)
+        Some(fault) if *fault == tls_fault::WEAK_PROOF => {
+            error_for(fault, &fault.with(&seen.version))
         }
-        _ if is_text(received) => way(&tls_fault::NOT_TLS),
-        Some(fault) if [tls_fault::CLOSED, tls_fault::RESET].contains(fault) => way(fault),
+        _ if received.is_empty() && !text.contains("reset by peer") && is_silent(text) => {
+            plain(&tls_fault::CLOSED)
+        }
+        _ if is_text(received) => plain(&tls_fault::NOT_TLS),
+        Some(fault) if [tls_fault::CLOSED, tls_fault::RESET].contains(fault) => plain(fault),
         // Libraries of other systems have no frame around the words.
         Some(_) => of_refused(text, &seen, host),
-        None => told(&tls_fault::FAILED, &tls_fault::FAILED.with(words(text))),
+        None => error_for(&tls_fault::FAILED, &tls_fault::FAILED.with(words(text))),
     }
 }
 
@@ -77,10 +78,10 @@ pub(super) fn of_options(error: TlsError) -> TlsError {
         &tls_fault::OWN_CERTIFICATE_WEAK,
     ];
     match tls_fault::of_library(&error.what).filter(|fault| own.contains(fault)) {
-        Some(fault) => told(fault, fault.says),
+        Some(fault) => error_for(fault, fault.says),
         None => {
             let fault = &tls_fault::SETTINGS_REFUSED;
-            told(fault, &fault.with(words(&error.what)))
+            error_for(fault, &fault.with(words(&error.what)))
         }
     }
 }
@@ -114,7 +115,7 @@ fn is_silent(text: &str) -> bool {
     !text.contains("no protocols available")
 }
 
-fn told(fault: &TlsFault, what: &str) -> TlsError {
+fn error_for(fault: &TlsFault, what: &str) -> TlsError {
     TlsError::new(what).with_hint(fault.hint())
 }
 
@@ -141,7 +142,7 @@ fn without_verdict(text: &str) -> &str {
 /// The sentence for a certificate that the library refused with these words.
 fn of_refused(words: &str, seen: &HelloSeen, host: &str) -> TlsError {
     let Some(fault) = tls_fault::of_library(words) else {
-        return told(&tls_fault::REFUSED, &tls_fault::REFUSED.with(words));
+        return error_for(&tls_fault::REFUSED, &tls_fault::REFUSED.with(words));
     };
     let leaf = seen.chain.first().and_then(|der| Certificate::of_der(der));
     let whose = match leaf {
@@ -151,7 +152,7 @@ fn of_refused(words: &str, seen: &HelloSeen, host: &str) -> TlsError {
         Some(_) if fault.is_readable() => Whose::Authority,
         _ => Whose::Unknown,
     };
-    told(fault, &fault.of(whose).replace("{}", host))
+    error_for(fault, &fault.of(whose).replace("{}", host))
 }
 
 /// The sentence for an alert of the server, which came after it had `seen` sent.
@@ -166,7 +167,7 @@ fn of_alert(code: u8, seen: &HelloSeen, settings: &TlsSettings) -> TlsError {
         code if OF_CLIENT_CERTIFICATE.contains(&code) => &tls_fault::CLIENT_CERTIFICATE,
         _ => tls_fault::of_sentence(&tls_fault::ALERT.with(&detail)).unwrap_or(&tls_fault::ALERT),
     };
-    told(fault, &fault.with(&detail))
+    error_for(fault, &fault.with(&detail))
 }
 
 /// The sentence for a server that answered with a version that was not offered.
@@ -174,7 +175,7 @@ fn of_version(version: &str, settings: &TlsSettings) -> TlsError {
     let is_old = !matches!(version, "TLSv1.2" | "TLSv1.3");
     let takes_new = settings.min.is_none_or(|min| min <= Version::Tls12);
     match is_old && takes_new && settings.max.is_none_or(|max| max >= Version::Tls12) {
-        true => told(
+        true => error_for(
             &tls_fault::OLD_VERSION,
             &tls_fault::OLD_VERSION.with(version),
         ),
@@ -194,7 +195,7 @@ fn of_no_version(settings: &TlsSettings) -> TlsError {
         true => min.words().to_owned(),
         false => format!("{} to {}", min.words(), max.words()),
     };
-    told(fault, &fault.with(&offered))
+    error_for(fault, &fault.with(&offered))
 }
 
 impl Version {
@@ -238,7 +239,7 @@ pub(super) fn of_pin(certificate: Option<&Certificate>) -> TlsError {
         None => "the server sent none that could be read".to_owned(),
     };
     let fault = &tls_fault::NOT_PINNED;
-    told(fault, &fault.with(&found))
+    error_for(fault, &fault.with(&found))
 }
 
 /// The number of the alert that the server sent: unencrypted, or as OpenSSL says
@@ -261,11 +262,11 @@ pub(super) fn verdict(
     settings: &TlsSettings,
 ) -> TlsVerdict {
     let Some(der) = der else {
-        return TlsVerdict::Refuted(tls_fault::NO_CERTIFICATE.says.to_owned());
+        return TlsVerdict::Refuted(vec![tls_fault::NO_CERTIFICATE.says.to_owned()]);
     };
     // What could not be read was not compared with the host.
     let Some(read) = Certificate::of_der(der) else {
-        return TlsVerdict::Refuted(tls_fault::UNREADABLE.says.to_owned());
+        return TlsVerdict::Refuted(vec![tls_fault::UNREADABLE.says.to_owned()]);
     };
     let now = SystemTime::now();
     let fitting = settings.choices().iter().find(|name| read.is_for(name));
@@ -276,13 +277,13 @@ pub(super) fn verdict(
         Issuer::Unknown(why) if faults.is_empty() => return TlsVerdict::Unknown(why.to_owned()),
         Issuer::Verified | Issuer::Unknown(_) => {}
     }
-    TlsVerdict::Refuted(faults.join(tls_fault::BETWEEN))
+    TlsVerdict::Refuted(faults)
 }
 
 /// What is said of a certificate that was accepted without verification, each fault with its hint.
-pub(super) fn faults(said: &str) -> Vec<String> {
+pub(super) fn faults(sentences: &[String]) -> Vec<String> {
     let mut lines = Vec::new();
-    for sentence in tls_fault::sentences(said) {
+    for sentence in sentences {
         lines.push(format!("  {sentence}"));
         let fault = tls_fault::of_sentence(sentence);
         lines.extend(fault.map(|fault| format!("    hint: {}", fault.next)));
@@ -494,9 +495,20 @@ mod tests {
     }
 
     #[test]
+    fn a_port_without_an_answer_may_miss_a_header_or_not_expect_it() {
+        let hint = |has_header| no_answer(Duration::from_secs(15)).at_once(has_header).hint;
+        let (without, with) = (hint(false), hint(true));
+        assert!(without.is_some_and(|hint| hint.ends_with("may need --proxy-protocol")));
+        assert!(with.is_some_and(|hint| hint.starts_with("the server may not expect the header")));
+        let unknown = verify_failed("self-signed certificate");
+        let refused = of(&unknown, b"\x16\x03\x03");
+        assert_eq!(refused.clone().at_once(true), refused);
+    }
+
+    #[test]
     fn what_cannot_be_read_is_not_verified() {
         let of = |der| verdict(der, &[], "pop.example.org", &TlsSettings::default());
-        let refuted = |fault: &TlsFault| TlsVerdict::Refuted(fault.says.to_owned());
+        let refuted = |fault: &TlsFault| TlsVerdict::Refuted(vec![fault.says.to_owned()]);
         assert_eq!(of(None), refuted(&tls_fault::NO_CERTIFICATE));
         assert_eq!(
             of(Some(b"\x30\x03\x02\x01\x01")),
@@ -510,7 +522,7 @@ mod tests {
                     ../ssl/record/rec_layer_s3.c:1586:SSL alert number 48";
         assert_eq!(
             of(text, b"\x16\x03\x03").what,
-            "the server demands a client certificate that it accepts: alert 48 (unknown_ca)"
+            "the server requires an acceptable client certificate: alert 48 (unknown_ca)"
         );
     }
 
@@ -524,7 +536,7 @@ mod tests {
         for (words, says) in [
             (
                 "tlsv13 alert certificate required:../a.c:1602:SSL alert number 116",
-                "the server demands a client certificate that it accepts: alert 116 (certificate_required)",
+                "the server requires an acceptable client certificate: alert 116 (certificate_required)",
             ),
             (
                 "tlsv1 alert internal error:../a.c:1602:SSL alert number 80",

@@ -78,7 +78,7 @@ const ROWS: &[Row] = &[
     },
     Row {
         is_authority_known: false,
-        told: Some("does not know the authority that signed the certificate"),
+        told: Some("unknown issuer: this machine does not trust the authority"),
         ..FINE
     },
     // RFC 7817 §3: the subject's name counts where there is no other.
