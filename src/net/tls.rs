@@ -454,10 +454,16 @@ pub(crate) fn handshake(
                 // With what came of the handshake.
                 let octets = seen();
                 let text = error.to_string();
+                let error = reason::of_failure(&text, &octets, host, settings, is_stls);
+                let is_untrusted = reason::is_about_trust(&text);
                 return Err(TlsError {
                     seen: FailedHandshake::of_octets(&octets, is_stls),
-                    is_untrusted: reason::is_about_trust(&text),
-                    ..reason::of_failure(&text, &octets, host, settings, is_stls)
+                    is_untrusted,
+                    what: match is_untrusted {
+                        true => reason::all_faults(&error.what, &octets, host, settings),
+                        false => error.what,
+                    },
+                    ..error
                 });
             }
             Err(HandshakeError::WouldBlock(half)) => {
