@@ -3,7 +3,7 @@
 
     tests/bench/peers.py [retr] [many] [start] [far] [--mib 1024] [--runs 5] [--only REGEX] [--before BINARY]
 
-retr   RETR of one message of --mib MiB, in clear and over TLS
+retr   RETR of one message of --mib MiB, in cleartext and over TLS
 many   10,000 messages of 2 KB on one connection
 start  connect, greeting, QUIT, exit
 far    from the shell to the greeting over TLS, on a path of 20 ms each way (Linux, as root: delay.py)
